@@ -1,0 +1,357 @@
+//! What the library says: one [`Event`] after the other, lent to a [`Sink`].
+//!
+//! Events come in the order in which the capture makes them certain. Nothing in an event outlives the call; a sink that
+//! wants to keep something copies it. [`What::Closed`] carries all that is known of a connection, so a sink that writes
+//! a line for each connection needs no other event.
+
+use crate::ground::{Direction, Endpoint, Finding, FindingCode, FindingSet, PerDirection, Role, Seen, Sketch};
+use crate::tcp::EndReason;
+use crate::websocket::{FrameHeader, Handshake, Opcode};
+
+/// Something that happened on one WebSocket connection, or an attempt at one.
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'a> {
+    /// The packet that makes it certain.
+    pub seen: Seen,
+    /// Whose it is.
+    pub connection: &'a Identity,
+    /// The way of the bytes it is about, where it is about one.
+    pub direction: Option<Direction>,
+    /// What happened.
+    pub what: What<'a>,
+}
+
+/// The kinds of event.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum What<'a> {
+    /// The connection is a WebSocket from here on.
+    Upgraded(&'a Handshake),
+    /// A request for a WebSocket was answered otherwise, or not at all.
+    Refused(&'a Handshake),
+    /// A frame is complete, or was cut off by the connection's end.
+    Frame(&'a Frame<'a>),
+    /// A message is complete, or nothing more of it will come. Control frames are messages of one frame.
+    Message(&'a Message<'a>),
+    /// Something was found. Findings of a frame or message come right before it.
+    Finding(&'a Finding),
+    /// The connection is over, or the capture is.
+    Closed(&'a Summary),
+}
+
+/// Where events go.
+pub trait Sink {
+    /// What can go wrong in it.
+    type Error;
+
+    /// Takes one event.
+    ///
+    /// # Errors
+    /// Whatever stops the sink; the analysis stops with it.
+    fn event(&mut self, event: &Event<'_>) -> Result<(), Self::Error>;
+}
+
+/// What tells one connection from all others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its number, from 0 over the input, in the order in which connections were answered.
+    pub number: u64,
+    /// Its key, whatever files, shards or threads it was read with.
+    pub uid: Uid,
+    /// The TCP connection's number, from 0, as Wireshark counts.
+    pub tcp_stream: u64,
+    /// The HTTP/2 stream.
+    pub stream_id: Option<u32>,
+    /// Who asked.
+    pub client: Endpoint,
+    /// Who was asked.
+    pub server: Endpoint,
+    /// How the WebSocket was asked for.
+    pub transport: Transport,
+    /// The first packet of the TCP connection.
+    pub first: Seen,
+}
+
+/// 128 bits that name a connection: see `docs/tables.md` for what is hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Uid(pub [u8; 16]);
+
+/// How the WebSocket was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// An Upgrade in HTTP/1.1 (RFC 6455 §4).
+    Http1,
+    /// An extended CONNECT in HTTP/2 (RFC 8441).
+    Http2,
+}
+
+impl Transport {
+    /// `http1` or `http2`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http1 => "http1",
+            Self::Http2 => "http2",
+        }
+    }
+}
+
+/// One frame.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// Its number, from 0 within its connection, both directions together, in the order of completion.
+    pub number: u64,
+    /// Its header.
+    pub header: FrameHeader,
+    /// The number of its message. `None` for a fragment whose message is not complete: it is that of the next
+    /// [`Message`] of this direction that is not a control message, and [`Self::in_message`] is true.
+    pub message: Option<u64>,
+    /// Whether it belongs to a message at all: frames with reserved opcodes and stray continuations do not.
+    pub in_message: bool,
+    /// Its place among the fragments of its message, from 0.
+    pub fragment: u64,
+    /// The packet that carried its first byte.
+    pub first: Seen,
+    /// The packet that carried its last byte.
+    pub last: Seen,
+    /// Where its header begins, in bytes from the first byte behind the handshake in this direction.
+    pub stream_offset: u64,
+    /// Its payload, unmasked and as it was on the wire, as far as it is kept for outputs.
+    pub payload: &'a [u8],
+    /// Bytes of its payload that the capture lacks.
+    pub missing: u64,
+    /// Whether all of it was there, or in a gap; false where the stream ends in it.
+    pub complete: bool,
+    /// Of a Close frame: what it says.
+    pub close: Option<Close<'a>>,
+    /// Of a Pong that answers a Ping: the time since that Ping, in microseconds.
+    pub ping_rtt_us: Option<u64>,
+    /// What was found in it.
+    pub findings: FindingSet,
+}
+
+/// One message.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// Its number, from 0 within its connection, both directions together, in the order of completion.
+    pub number: u64,
+    /// Text, binary, close, ping or pong.
+    pub opcode: Opcode,
+    /// Whether permessage-deflate compressed it.
+    pub compressed: bool,
+    /// How many frames it has.
+    pub frames: u64,
+    /// The sum of its frames' payload lengths.
+    pub wire_len: u64,
+    /// Its length after inflation; `None` where it could not be inflated.
+    pub len: Option<u64>,
+    /// Its content after inflation, as far as it is kept for outputs; a hole is left out.
+    pub content: &'a [u8],
+    /// Whether `content` is all of it that was captured.
+    pub content_whole: bool,
+    /// Whether all of it was captured and decoded, to its last fragment.
+    pub complete: bool,
+    /// Whether its content is UTF-8, as far as it was seen.
+    pub utf8: bool,
+    /// The packet that carried its first byte.
+    pub first: Seen,
+    /// The packet that carried its last byte.
+    pub last: Seen,
+    /// Of a Close: what it says.
+    pub close: Option<Close<'a>>,
+    /// Of a Pong that answers a Ping: the time since that Ping, in microseconds.
+    pub ping_rtt_us: Option<u64>,
+    /// What was found in it and its frames.
+    pub findings: FindingSet,
+}
+
+/// The body of a Close frame (RFC 6455 §5.5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Close<'a> {
+    /// The status code; `None` where the body is empty or a single byte.
+    pub code: Option<u16>,
+    /// The reason; not always UTF-8.
+    pub reason: &'a [u8],
+}
+
+/// All that is known of a connection when it is over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// The handshake; without `request` and `response` where none was captured.
+    pub handshake: Handshake,
+    /// Whether the opening handshake was captured.
+    pub handshake_seen: bool,
+    /// The packet that made it a WebSocket, or refused to.
+    pub opened: Option<Seen>,
+    /// Its last packet.
+    pub last: Seen,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Who sent the first Close or, without one, ended TCP first.
+    pub closed_by: Option<Role>,
+    /// What the WebSocket API would report (RFC 6455 §7.1.5): the code of the first Close, 1005 for an empty one, 1006
+    /// without one; `None` while it is open or where it was refused.
+    pub close_code: Option<u16>,
+    /// The reason that goes with it.
+    pub close_reason: Vec<u8>,
+    /// The API's `wasClean`: both sides sent a Close (RFC 6455 §7.1.4).
+    pub clean: Option<bool>,
+    /// The first Close of each direction.
+    pub closes: PerDirection<Option<CloseSent>>,
+    /// How TCP ended in each direction.
+    pub tcp_ends: PerDirection<Option<(EndReason, Seen)>>,
+    /// The first packet of the TCP connection's handshake to its third, in microseconds.
+    pub tcp_handshake_us: Option<u64>,
+    /// What was sent.
+    pub traffic: PerDirection<Traffic>,
+    /// Round trips of Pings, in microseconds, both directions.
+    pub ping_rtts_us: Sketch,
+    /// The longest time between two packets with bytes of this connection, either direction, in microseconds, and the
+    /// packets around it.
+    pub longest_silence: Option<Silence>,
+    /// Each code that was found: how often, and the first of them. In the order of the first.
+    pub findings: Vec<FindingCount>,
+}
+
+/// A time in which nobody sent anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Silence {
+    /// How long, in microseconds.
+    pub us: u64,
+    /// The packet before it.
+    pub from: Seen,
+    /// The packet after it.
+    pub to: Seen,
+}
+
+/// A Close frame that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloseSent {
+    /// The packet that carried its last byte.
+    pub seen: Seen,
+    /// Its status code.
+    pub code: Option<u16>,
+    /// Its reason.
+    pub reason: Vec<u8>,
+}
+
+/// How often something was found, and where first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindingCount {
+    /// The first of them.
+    pub first: Finding,
+    /// How many.
+    pub count: u64,
+}
+
+impl FindingCount {
+    /// What was found.
+    #[must_use]
+    pub const fn code(&self) -> FindingCode {
+        self.first.code
+    }
+}
+
+/// What became of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Still open when the capture ends.
+    Open,
+    /// Ended by a closing handshake, or at least one Close.
+    Closed,
+    /// TCP ended without one.
+    Aborted,
+    /// It never became a WebSocket.
+    Rejected,
+}
+
+impl Outcome {
+    /// `open`, `closed`, `aborted` or `rejected`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Aborted => "aborted",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// What one direction of a connection sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// Frames by opcode, 0 to 15.
+    pub frames: [u64; 16],
+    /// Messages by the opcode of their first frame, 0 to 15.
+    pub messages: [u64; 16],
+    /// Of these, compressed.
+    pub compressed_messages: u64,
+    /// Messages that are not complete.
+    pub incomplete_messages: u64,
+    /// Bytes of frame headers.
+    pub header_bytes: u64,
+    /// Bytes of frame payload on the wire.
+    pub wire_bytes: u64,
+    /// Bytes of message content after inflation, control messages included.
+    pub bytes: u64,
+    /// Bytes of payload in compressed messages, on the wire.
+    pub compressed_wire_bytes: u64,
+    /// Bytes of these messages after inflation.
+    pub compressed_bytes: u64,
+    /// Bytes that the capture lacks.
+    pub missing_bytes: u64,
+    /// How many holes these are.
+    pub gaps: u64,
+    /// Segments that came again.
+    pub retransmissions: u64,
+    /// Segments that came too early.
+    pub out_of_order: u64,
+    /// Lengths of data messages, in bytes after inflation.
+    pub message_len: Sketch,
+    /// Time between the ends of one data message and the next, in microseconds.
+    pub message_gap_us: Sketch,
+    /// The longest time without a byte in this direction, in microseconds.
+    pub longest_silence: Option<Silence>,
+}
+
+impl Traffic {
+    /// All frames.
+    #[must_use]
+    pub fn frame_count(&self) -> u64 {
+        self.frames.iter().sum()
+    }
+
+    /// All messages.
+    #[must_use]
+    pub fn message_count(&self) -> u64 {
+        self.messages.iter().sum()
+    }
+}
+
+/// What was read, over the whole input: for the head of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Packets read.
+    pub packets: u64,
+    /// Bytes of packets, as captured.
+    pub bytes: u64,
+    /// Packets that a snaplen cut.
+    pub cut_packets: u64,
+    /// Packets that held no TCP segment that could be read.
+    pub other_packets: u64,
+    /// The first packet's time, and the latest.
+    pub time: Option<(crate::ground::Timestamp, crate::ground::Timestamp)>,
+    /// TCP connections.
+    pub tcp_connections: u64,
+    /// Of these, TLS.
+    pub tls_connections: u64,
+    /// Of these, HTTP/2 without TLS.
+    pub http2_connections: u64,
+    /// Of these, without the start that says what they are.
+    pub midstream_connections: u64,
+    /// Connections that left the table since it was full.
+    pub evicted_connections: u64,
+    /// IP datagrams in fragments that never became whole.
+    pub lost_datagrams: u64,
+}

@@ -1,0 +1,81 @@
+//! All limits in one place: what may be kept, how long, and what that costs.
+//!
+//! Whoever keeps bytes is given the `Limits` and holds to them; reaching one is a finding or a count, never silence.
+
+/// What an analysis may keep. Each field names its unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one message that are kept for outputs (`--max-message`), counted after inflation; longer messages are
+    /// decoded and counted to their end. Default 64 MiB, cost: as much for each message of more than one packet that is
+    /// being received while its full content is asked for.
+    pub max_message_bytes: u64,
+    /// How many bytes an inflated message may have for each byte of its compressed payload before `inflate_ratio` is
+    /// said, once it is longer than [`Self::min_ratio_bytes`]. Default 200: text reaches 10 to 30. Costs nothing.
+    pub max_inflate_ratio: u64,
+    /// Inflated messages up to this many bytes are never called a bomb. Default 1 MiB. Costs nothing.
+    pub min_ratio_bytes: u64,
+    /// Live inflaters, of 48 KiB each; further connections keep their last 32 KiB and borrow one for each message.
+    /// Default 256, cost 12 MiB.
+    pub max_inflaters: usize,
+    /// Bytes of segments that came too early, in one direction of one connection. Default 4 MiB, a large receive window.
+    pub max_held_bytes: usize,
+    /// Segments that came too early, in one direction of one connection. Default 4096; bounds the cost of sorting them in.
+    pub max_held_segments: usize,
+    /// Bytes held for all connections together (`--max-memory`): early segments, heads, messages. Default 512 MiB.
+    pub max_memory_bytes: usize,
+    /// Delivered bytes that are kept to be compared with retransmissions while nobody has acknowledged them, for each
+    /// direction of a connection that is analysed. Default 64 KiB.
+    pub max_unacked_bytes: usize,
+    /// Delivered and acknowledged bytes that are kept for the same reason. Default 2 KiB.
+    pub max_acked_bytes: usize,
+    /// Connections in the table, of up to 256 bytes each besides what they keep. Default 1 Mi. The one that was silent
+    /// longest leaves first.
+    pub max_connections: usize,
+    /// Seconds of silence, by the capture's clock, after which a connection without WebSocket is forgotten. Default 300.
+    pub idle_secs: u64,
+    /// Seconds of silence, by the capture's clock, after which a WebSocket connection is given up. Default 86,400.
+    pub websocket_idle_secs: u64,
+    /// Bytes of one HTTP/1 head. Default 64 KiB; real servers refuse beyond 8 to 32.
+    pub max_head_bytes: usize,
+    /// Requests of one connection that wait for their response. Default 256.
+    pub max_pipelined: usize,
+    /// Bytes that wait in one direction for the other to decide what they are: frames sent before the 101. Default 1 MiB.
+    pub max_waiting_bytes: usize,
+    /// Pings of one direction that wait for their Pong. Default 64; an older one counts as unanswered.
+    pub max_pings: usize,
+    /// Unfinished IP datagrams. Default 1024, of up to 64 KiB each.
+    pub max_datagrams: usize,
+    /// Bytes in unfinished IP datagrams, all together. Default 8 MiB.
+    pub max_datagram_bytes: usize,
+    /// Seconds after which an unfinished IP datagram is given up. Default 30 (RFC 791 §3.2 says 15, RFC 8200 §4.5 says 60).
+    pub datagram_secs: u64,
+    /// Findings of one code that are told in full for one connection; beyond, they are counted. Default 10,000.
+    pub max_findings: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 64 << 20,
+            max_inflate_ratio: 200,
+            min_ratio_bytes: 1 << 20,
+            max_inflaters: 256,
+            max_held_bytes: 4 << 20,
+            max_held_segments: 4096,
+            max_memory_bytes: 512 << 20,
+            max_unacked_bytes: 64 << 10,
+            max_acked_bytes: 2 << 10,
+            max_connections: 1 << 20,
+            idle_secs: 300,
+            websocket_idle_secs: 86_400,
+            max_head_bytes: 64 << 10,
+            max_pipelined: 256,
+            max_waiting_bytes: 1 << 20,
+            max_pings: 64,
+            max_datagrams: 1024,
+            max_datagram_bytes: 8 << 20,
+            datagram_secs: 30,
+            max_findings: 10_000,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Nouns shared by all floors: bytes, time, direction, limits, findings.
+//!
+//! Nothing here imports anything of ours, reads anything, or knows any protocol.
+
+pub mod bytes;
+pub mod direction;
+pub mod endpoint;
+pub mod finding;
+pub mod limits;
+pub mod sketch;
+pub mod time;
+
+pub use bytes::Reader;
+pub use direction::{Direction, PerDirection, Role};
+pub use endpoint::Endpoint;
+pub use finding::{Detail, Finding, FindingCode, FindingSet, Severity};
+pub use limits::Limits;
+pub use sketch::Sketch;
+pub use time::{Seen, Timestamp};

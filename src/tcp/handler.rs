@@ -1,0 +1,112 @@
+//! Who listens to the TCP floor.
+
+use super::chunk::{Chunk, EndReason};
+use crate::ground::{Direction, Endpoint, Seen};
+
+/// One TCP connection as its listener sees it.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    /// Its number, from 0 in the order of first packets, as Wireshark counts.
+    pub number: u64,
+    /// Who asked: the sender of the SYN or, without one, a guess.
+    pub client: Endpoint,
+    /// Who was asked.
+    pub server: Endpoint,
+    /// Whether a SYN told who is who. Where it did not, the listener may [`Flow::reverse`] it.
+    pub oriented: bool,
+    /// Its first packet.
+    pub first: Seen,
+    /// The sequence number of its first packet.
+    pub first_seq: u32,
+    /// Its latest packet.
+    pub last: Seen,
+    /// From the SYN to the first ACK of the client, in microseconds.
+    pub handshake_us: Option<u64>,
+    /// Counters of each direction.
+    pub counters: crate::ground::PerDirection<Counters>,
+    /// Set by [`Flow::reverse`]; the table reads it.
+    pub(super) reversed: bool,
+}
+
+/// What reassembly counted in one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Segments with bytes that had come before.
+    pub retransmissions: u32,
+    /// Segments that came too early.
+    pub out_of_order: u32,
+}
+
+impl Flow {
+    /// Makes the client the server: for a connection whose SYN was not captured, when its content says who is who.
+    /// Only from within [`Handler::chunk`]; the chunk at hand and all that follow then go the other way.
+    pub fn reverse(&mut self) {
+        core::mem::swap(&mut self.client, &mut self.server);
+        self.counters.swap();
+        self.oriented = true;
+        self.reversed = !self.reversed;
+    }
+}
+
+/// Whether a listener wants more of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// Go on.
+    Keep,
+    /// Nothing more of it, and no end: from now on it costs a look-up a packet.
+    Drop,
+}
+
+/// A peculiarity of one direction that is not a byte of its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Oddity {
+    /// Bytes came again and differ from those first seen: the place of the first that differs, from the start of the
+    /// direction.
+    OverlapConflict {
+        /// Where, in bytes from the start of the direction.
+        offset: u64,
+    },
+}
+
+/// Listens to TCP connections.
+pub trait Handler {
+    /// What it keeps for each connection.
+    type State;
+    /// What can go wrong in it.
+    type Error;
+
+    /// A connection was seen for the first time.
+    fn opened(&mut self, flow: &Flow) -> Self::State;
+
+    /// The next piece of one direction.
+    ///
+    /// # Errors
+    /// Whatever stops the listener; the analysis stops with it.
+    fn chunk(
+        &mut self,
+        flow: &mut Flow,
+        state: &mut Self::State,
+        direction: Direction,
+        chunk: Chunk<'_>,
+    ) -> Result<Interest, Self::Error>;
+
+    /// Something odd in one direction.
+    ///
+    /// # Errors
+    /// Whatever stops the listener; the analysis stops with it.
+    fn oddity(
+        &mut self,
+        flow: &Flow,
+        state: &mut Self::State,
+        direction: Direction,
+        oddity: Oddity,
+        seen: Seen,
+    ) -> Result<(), Self::Error>;
+
+    /// The connection is over. Each direction that had not ended has been given its `End` before, unless its listener
+    /// dropped it.
+    ///
+    /// # Errors
+    /// Whatever stops the listener; the analysis stops with it.
+    fn ended(&mut self, flow: &Flow, state: Self::State, reason: EndReason, seen: Seen) -> Result<(), Self::Error>;
+}
