@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::ground::Reader;
+
 /// An opcode: any four bits. Whether they are allowed is a question for [`crate::websocket`]'s rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Opcode(u8);
@@ -93,4 +95,104 @@ pub struct FrameHeader {
     pub payload_len: u64,
     /// The header's own length: 2 to 14 bytes.
     pub header_len: u8,
+}
+
+impl FrameHeader {
+    /// The longest header: two bytes, a 64-bit length, a masking key.
+    pub const MAX_LEN: usize = 14;
+
+    /// The header at the front of `bytes`, or `None` where it goes on behind them.
+    ///
+    /// ```text
+    ///  0               1
+    ///  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5
+    /// +-+-+-+-+-------+-+-------------+----------------------+----------------+
+    /// |F|R|R|R| opcode|M|  length     | 126: 16 bits of it   | MASK: 32 bits  |
+    /// |I|S|S|S|  (4)  |A|    (7)      | 127: 64 bits of it   | of masking key |
+    /// |N|V|V|V|       |S|             |                      |                |
+    /// | |1|2|3|       |K|             |                      |                |
+    /// +-+-+-+-+-------+-+-------------+----------------------+----------------+
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        let [first, second] = reader.array()?;
+        let payload_len = match second & 0x7f {
+            126 => u64::from(reader.u16_be()?),
+            127 => reader.u64_be()?,
+            short => u64::from(short),
+        };
+        let masking_key = if second & 0x80 == 0 { None } else { Some(reader.array()?) };
+        Some(Self {
+            fin: first & 0x80 != 0,
+            rsv1: first & 0x40 != 0,
+            rsv2: first & 0x20 != 0,
+            rsv3: first & 0x10 != 0,
+            opcode: Opcode::from_bits(first),
+            masking_key,
+            payload_len,
+            header_len: u8::try_from(reader.position()).ok()?,
+        })
+    }
+
+    /// How many bytes the length was written in: 1, 2 or 8 (the 7 bits of the second byte count as one).
+    #[must_use]
+    pub const fn length_width(&self) -> u8 {
+        match self.header_len - if self.masking_key.is_some() { 4 } else { 0 } {
+            2 => 1,
+            4 => 2,
+            _ => 8,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(bytes: &[u8]) -> FrameHeader {
+        for len in 0..bytes.len() {
+            assert_eq!(FrameHeader::parse(&bytes[..len]), None, "cut to {len}");
+        }
+        FrameHeader::parse(bytes).unwrap()
+    }
+
+    #[test]
+    fn the_examples_of_rfc_6455_section_5_7() {
+        let text = parse(&[0x81, 0x05]);
+        assert_eq!((text.fin, text.opcode, text.payload_len, text.masking_key), (true, Opcode::TEXT, 5, None));
+        let masked = parse(&[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d]);
+        assert_eq!((masked.masking_key, masked.header_len), (Some([0x37, 0xfa, 0x21, 0x3d]), 6));
+        let first = parse(&[0x01, 0x03]);
+        assert_eq!((first.fin, first.opcode), (false, Opcode::TEXT));
+        let last = parse(&[0x80, 0x02]);
+        assert_eq!((last.fin, last.opcode), (true, Opcode::CONTINUATION));
+        let ping = parse(&[0x89, 0x05]);
+        assert!(ping.opcode == Opcode::PING && ping.opcode.is_control());
+        let kib_256 = parse(&[0x82, 0x7e, 0x01, 0x00]);
+        assert_eq!((kib_256.payload_len, kib_256.length_width()), (256, 2));
+        let kib_64 = parse(&[0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0]);
+        assert_eq!((kib_64.payload_len, kib_64.header_len, kib_64.length_width()), (65_536, 10, 8));
+    }
+
+    #[test]
+    fn lengths_stay_64_bits_wide() {
+        let masked = parse(&[0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 5, 1, 2, 3, 4]);
+        assert_eq!((masked.payload_len, masked.header_len), (1 << 63 | 5, 14));
+        assert_eq!(parse(&[0x82, 0x7f, 0, 0, 0, 1, 0, 0, 0, 5]).payload_len, (1 << 32) + 5);
+    }
+
+    #[test]
+    fn any_two_bytes_are_some_header() {
+        for first in 0..=255 {
+            for second in 0..=255 {
+                let bytes = [first, second, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+                let header = FrameHeader::parse(&bytes).unwrap();
+                assert!((2..=14).contains(&header.header_len));
+                assert_eq!(header.opcode.bits(), first & 15);
+                assert_eq!(header.opcode.is_reserved(), header.opcode.name().starts_with("reserved"));
+            }
+        }
+    }
 }
