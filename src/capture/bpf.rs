@@ -1,0 +1,113 @@
+//! Which packets: expressions in pcap-filter syntax (`tcp port 80 and not host 10.0.0.1`), for files of any link type.
+//!
+//! In: an expression, then packets. Out: whether each matches. libpcap compiles, once for each link type that occurs; the
+//! program that comes out runs here, so that `len`, `less` and `greater` mean the length on the wire even where a snaplen
+//! cut the packet. Live captures do not come this way: the kernel filters for them.
+//!
+//! An expression can be right for one link type and mean nothing on another (`ether host` without Ethernet). Then no packet
+//! of the other matches, and a [`Warning::FilterLink`] says so. An expression that compiles for no common link type is an
+//! error from the start, in libpcap's words.
+
+use super::error::{CaptureError, Warning};
+use super::{LinkType, Packet};
+
+mod program;
+
+use program::Program;
+
+/// Programs that are kept, each of some kilobytes at most: a capture has one link type, or a few.
+const MOST_PROGRAMS: usize = 16;
+/// Warnings that wait to be taken.
+const MOST_WARNINGS: usize = 16;
+
+/// One of these has to understand an expression.
+const COMMON: [LinkType; 6] =
+    [LinkType::ETHERNET, LinkType::LINUX_SLL, LinkType::LINUX_SLL2, LinkType::RAW, LinkType::NULL, RADIOTAP];
+const RADIOTAP: LinkType = LinkType(127);
+
+/// A packet filter for captures.
+#[derive(Debug)]
+pub struct Filter {
+    expression: String,
+    /// For link types that were met, the last one first; `None` where the expression means nothing.
+    programs: Vec<(LinkType, Option<Program>)>,
+    warnings: Vec<Warning>,
+}
+
+impl Filter {
+    /// A filter for packets that match `expression`.
+    ///
+    /// # Errors
+    /// [`CaptureError::Filter`] if no common link type understands it, or if this build has no libpcap.
+    pub fn new(expression: &str) -> Result<Self, CaptureError> {
+        let mut words = None;
+        for link in COMMON {
+            match compile(link, expression) {
+                Ok(program) => {
+                    let programs = vec![(link, Some(program))];
+                    return Ok(Self { expression: expression.to_owned(), programs, warnings: Vec::new() });
+                }
+                // What Ethernet, the first, has against it is what most people mean.
+                Err(error) => _ = words.get_or_insert(error),
+            }
+        }
+        Err(CaptureError::Filter { expression: expression.to_owned(), words: words.unwrap_or_default() })
+    }
+
+    /// Whether the packet matches.
+    pub fn matches(&mut self, packet: &Packet<'_>) -> bool {
+        self.matches_bytes(packet.link, packet.bytes, packet.original_len)
+    }
+
+    /// What a user should know so far; each is given once.
+    pub fn take_warnings(&mut self) -> Vec<Warning> {
+        core::mem::take(&mut self.warnings)
+    }
+
+    #[inline]
+    pub(super) fn matches_bytes(&mut self, link: LinkType, bytes: &[u8], original_len: u32) -> bool {
+        if self.programs.first().is_none_or(|(known, _)| *known != link) {
+            self.bring_to_front(link);
+        }
+        match self.programs.first() {
+            Some((_, Some(program))) => program.matches(bytes, original_len),
+            _ => false,
+        }
+    }
+
+    #[cold]
+    fn bring_to_front(&mut self, link: LinkType) {
+        if let Some(known) = self.programs.iter().position(|(known, _)| *known == link) {
+            self.programs.swap(0, known);
+            return;
+        }
+        let program = match compile(link, &self.expression) {
+            Ok(program) => Some(program),
+            Err(words) => {
+                if self.warnings.len() < MOST_WARNINGS {
+                    self.warnings.push(Warning::FilterLink { link, words });
+                }
+                None
+            }
+        };
+        self.programs.truncate(MOST_PROGRAMS - 1);
+        self.programs.insert(0, (link, program));
+    }
+}
+
+/// Lets libpcap compile; its words if it will not.
+#[cfg(feature = "live")]
+fn compile(link: LinkType, expression: &str) -> Result<Program, String> {
+    let compiled = pcap::Capture::dead(super::dlt::to_libpcap(link)).and_then(|dead| dead.compile(expression, true));
+    let compiled = compiled.map_err(super::dlt::words)?;
+    Program::decode(compiled.get_instructions().iter().map(ToString::to_string))
+        .ok_or_else(|| "libpcap compiled it to something unknown".to_owned())
+}
+
+#[cfg(not(feature = "live"))]
+fn compile(_: LinkType, _: &str) -> Result<Program, String> {
+    Err("this build has no libpcap (feature `live`), which packet filters need".to_owned())
+}
+
+#[cfg(all(test, feature = "live"))]
+mod tests;

@@ -1,0 +1,171 @@
+//! gzip (RFC 1952) and zstd (RFC 8878) around a capture, recognized by their first bytes.
+//!
+//! In: the compressed bytes. Out: the bytes inside. Several gzip members and several zstd frames in a row are one stream,
+//! as the tools of both have it. It does not look at what is inside, so a capture compressed twice stays compressed once.
+
+use core::fmt;
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::GzDecoder;
+
+/// How an input is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compression {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+}
+
+/// Bytes that the decompressors read at once.
+const INPUT_BYTES: usize = 128 << 10;
+
+impl Compression {
+    /// By the first four bytes: `1f 8b` is gzip (RFC 1952 §2.3.1), `28 b5 2f fd` a zstd frame (RFC 8878 §3.1.1), `5? 2a
+    /// 4d 18` a skippable one (RFC 8878 §3.1.2), which parallel compressors put first.
+    #[must_use]
+    pub const fn detect(first: &[u8]) -> Option<Self> {
+        match first {
+            [0x1f, 0x8b, ..] => Some(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    /// A reader of what is inside `reader`.
+    ///
+    /// # Errors
+    /// When the decompressor cannot be made: there is no memory for it.
+    pub(super) fn decompress(self, reader: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
+        let reader = BufReader::with_capacity(INPUT_BYTES, reader);
+        Ok(match self {
+            Self::Gzip => Box::new(Gunzip(Some(GzDecoder::new(reader)))),
+            // Frames with a window beyond 128 MiB are refused by default: that bounds its memory.
+            Self::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(reader)?),
+        })
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        })
+    }
+}
+
+/// The error that says: the compressed data are over and whole, and behind them stands something else.
+#[derive(Debug, thiserror::Error)]
+#[error("bytes behind the compressed data")]
+pub(super) struct TrailingBytes;
+
+/// Member after member (RFC 1952 §2.2) until the input ends, or holds something else: zeros from a tape, a signature.
+/// `None` once it is over.
+struct Gunzip<R>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Read for Gunzip<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.0 {
+            match member.read(out)? {
+                0 if out.is_empty() => break,
+                0 => self.next_member()?,
+                read => return Ok(read),
+            }
+        }
+        Ok(0)
+    }
+}
+
+impl<R: BufRead> Gunzip<R> {
+    fn next_member(&mut self) -> io::Result<()> {
+        let Some(member) = self.0.take() else { return Ok(()) };
+        let mut reader = member.into_inner();
+        // Only the first byte of a magic number is sure to be in the buffer; a damaged header behind it is an error.
+        match reader.fill_buf()?.first() {
+            Some(0x1f) => self.0 = Some(GzDecoder::new(reader)),
+            Some(_) => return Err(io::Error::other(TrailingBytes)),
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write};
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        zstd::encode_all(bytes, 1).unwrap()
+    }
+
+    /// What comes out, and how it ends.
+    fn inside(bytes: Vec<u8>) -> (Vec<u8>, Option<io::Error>) {
+        let compression = Compression::detect(&bytes).unwrap();
+        let mut reader = compression.decompress(Box::new(Cursor::new(bytes))).unwrap();
+        let mut out = Vec::new();
+        let mut piece = [0; 7];
+        loop {
+            match reader.read(&mut piece) {
+                Ok(0) => return (out, None),
+                Ok(read) => out.extend_from_slice(&piece[..read]),
+                Err(error) => return (out, Some(error)),
+            }
+        }
+    }
+
+    #[test]
+    fn members_and_frames_in_a_row_are_one_stream() {
+        for compress in [gzip, zstd] {
+            let two = [compress(b"one capture, "), compress(b""), compress(b"in pieces")].concat();
+            let (out, error) = inside(two);
+            assert_eq!((out.as_slice(), error.is_none()), (&b"one capture, in pieces"[..], true));
+        }
+    }
+
+    #[test]
+    fn a_skippable_frame_may_come_first() {
+        let skippable = [&[0x5e, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..], &zstd(b"behind it")].concat();
+        assert_eq!(inside(skippable).0, b"behind it");
+    }
+
+    #[test]
+    fn a_cut_anywhere_is_an_unexpected_end() {
+        let text: Vec<u8> = (0..3_000_u16).flat_map(u16::to_be_bytes).collect();
+        for whole in [gzip(&text), zstd(&text)] {
+            for len in 4..whole.len() {
+                let (out, error) = inside(whole[..len].to_vec());
+                assert!(text.starts_with(&out));
+                assert_eq!(error.expect("no end").kind(), io::ErrorKind::UnexpectedEof, "cut at {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_bytes_behind_gzip_are_told_apart_from_damage() {
+        let (out, error) = inside([gzip(b"whole"), vec![0; 512]].concat());
+        assert_eq!(out, b"whole");
+        assert!(error.unwrap().get_ref().unwrap().is::<TrailingBytes>());
+
+        let mut damaged = gzip(b"damaged in its checksum");
+        let at = damaged.len() - 6;
+        damaged[at] ^= 1;
+        assert!(!inside(damaged).1.unwrap().get_ref().is_some_and(|error| error.is::<TrailingBytes>()));
+    }
+
+    #[test]
+    fn plain_captures_are_not_compressed() {
+        for first in [&[0xd4, 0xc3, 0xb2, 0xa1], &[0x0a, 0x0d, 0x0d, 0x0a], &b"text"[..], &[0x1f], &[]] {
+            assert_eq!(Compression::detect(first), None);
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! What can go wrong between a file or an interface and its packets.
+//!
+//! A [`CaptureError`] ends the reading of one input and says where; what was read before it stays read. A [`Warning`]
+//! does not end anything. What the packets themselves hold is not judged here.
+
+use core::fmt;
+use std::io;
+
+use super::{Compression, LinkType};
+
+/// Why an input or an interface cannot be read, or not any further.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CaptureError {
+    /// The file is not there, or may not be read.
+    #[error("{name}: cannot be opened: {source}")]
+    Open {
+        /// The file, as it was named.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Reading stopped half-way: the medium failed, or the compressed data are damaged.
+    #[error("{place}: cannot be read on, after packet {packet}: {source}")]
+    Read {
+        /// How far reading came.
+        place: Place,
+        /// The last packet before; 0 before the first.
+        packet: u64,
+        /// What the system or the decompressor said.
+        source: io::Error,
+    },
+    /// The input has no bytes at all.
+    #[error("{name}: is empty, so no capture")]
+    Empty {
+        /// The input, as it was named.
+        name: String,
+    },
+    /// The input begins with something else than a capture does.
+    #[error("{place}: no capture begins here: found {}, expected the magic number of pcap or pcapng{}",
+        Hex(.found), hint(.found))]
+    NotACapture {
+        /// Where the magic number should be.
+        place: Place,
+        /// The first bytes there, at most eight.
+        found: Vec<u8>,
+    },
+    /// A record cannot be what it says it is, and without it the next cannot be found.
+    #[error("{place}: corrupt, after packet {packet}: {what}")]
+    Corrupt {
+        /// Where the record begins.
+        place: Place,
+        /// The last packet before; 0 before the first.
+        packet: u64,
+        /// What is wrong with it.
+        what: Corruption,
+    },
+    /// The packet filter does not compile, or there is no compiler for it in this build.
+    #[error("filter {expression:?}: {words}")]
+    Filter {
+        /// The expression as given.
+        expression: String,
+        /// What libpcap says.
+        words: String,
+    },
+    /// There is no such interface.
+    #[error("no interface {interface:?}; there {}", AreThese(.known))]
+    NoSuchInterface {
+        /// As it was named.
+        interface: String,
+        /// Those that exist.
+        known: Vec<String>,
+    },
+    /// This user may not sniff.
+    #[error(
+        "{interface}: no permission to capture ({words}). Run as root (sudo), or give the program the right once: \
+        sudo setcap cap_net_raw,cap_net_admin=eip $(command -v wslens)"
+    )]
+    NotPermitted {
+        /// The interface.
+        interface: String,
+        /// What libpcap says.
+        words: String,
+    },
+    /// The interface cannot be sniffed, or no longer.
+    #[error("{interface}: {words}")]
+    Device {
+        /// The interface; empty when the list of interfaces itself failed.
+        interface: String,
+        /// What libpcap says.
+        words: String,
+    },
+}
+
+/// A position in an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The input, as it was named.
+    pub name: String,
+    /// Bytes before it; in a compressed input, bytes after decompression.
+    pub offset: u64,
+    /// How the input is compressed, if it is.
+    pub compression: Option<Compression>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: byte {}", self.name, self.offset)?;
+        self.compression.map_or(Ok(()), |compression| write!(f, " of the data inside {compression}"))
+    }
+}
+
+/// What is wrong with a record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Corruption {
+    /// No tool writes packets as long as this one claims to be.
+    #[error("a packet of {captured} bytes, {most} are the most")]
+    PacketTooLong {
+        /// The captured length in the record.
+        captured: u32,
+        /// The most that is believed for its link type.
+        most: u32,
+    },
+    /// A pcapng block too short for its kind, or longer than any that is believed.
+    #[error("a block of type {kind:#x} with a length of {len} bytes")]
+    BlockLen {
+        /// The block type.
+        kind: u32,
+        /// Its total length.
+        len: u32,
+    },
+    /// The two copies of a pcapng block's length differ.
+    #[error("a block begins with length {first} and ends with {second}")]
+    BlockLensDiffer {
+        /// The copy in front.
+        first: u32,
+        /// The copy behind.
+        second: u32,
+    },
+    /// A packet that is longer than the block around it.
+    #[error("a packet of {captured} bytes in a block with room for {room}")]
+    PacketBeyondBlock {
+        /// The captured length in the block.
+        captured: u32,
+        /// The bytes that are there.
+        room: u32,
+    },
+    /// A pcapng section that begins in no known byte order.
+    #[error("a section with byte-order magic {found:#010x}")]
+    ByteOrder {
+        /// What stands in the place of 0x1a2b3c4d.
+        found: u32,
+    },
+    /// A pcapng section of a later major version.
+    #[error("a section of pcapng version {major}, only 1 is known")]
+    Version {
+        /// The major version.
+        major: u16,
+    },
+    /// A packet of an interface that its section did not describe.
+    #[error("a packet of interface {interface}, the section has described {known}")]
+    NoInterface {
+        /// The interface's number.
+        interface: u32,
+        /// Interfaces described so far.
+        known: usize,
+    },
+    /// More interfaces in one section than are believed.
+    #[error("more than {most} interfaces in one section")]
+    TooManyInterfaces {
+        /// The most that are believed.
+        most: usize,
+    },
+}
+
+/// Something a user should know that does not stop the reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The input ends in the middle of a record (or of its compressed data): what came before was read.
+    CutShort {
+        /// Where the unfinished record begins.
+        place: Place,
+        /// Bytes of it that are there.
+        left: u64,
+        /// The last whole packet before; 0 when there was none.
+        packet: u64,
+    },
+    /// One of several inputs has no bytes.
+    Empty {
+        /// The input, as it was named.
+        name: String,
+    },
+    /// Behind the compressed data stands something else; it was left alone.
+    TrailingBytes {
+        /// How far the decompressed data went.
+        place: Place,
+    },
+    /// More TLS secrets wait in the capture than are held at once; some were left out.
+    SecretsDropped {
+        /// The input, as it was named.
+        name: String,
+    },
+    /// The filter means nothing on this link type; none of its packets pass.
+    FilterLink {
+        /// The link type.
+        link: LinkType,
+        /// What libpcap says.
+        words: String,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CutShort { place, left: 0, packet } => {
+                write!(f, "{place}: cut short: the data break off after packet {packet}; read up to here")
+            }
+            Self::CutShort { place, left, packet } => write!(
+                f,
+                "{place}: cut short: only {left} bytes of a record are there, after packet {packet}; read up to here"
+            ),
+            Self::Empty { name } => write!(f, "{name}: is empty"),
+            Self::TrailingBytes { place } => {
+                write!(f, "{place}: the compressed data end here; what follows them was left out")
+            }
+            Self::SecretsDropped { name } => write!(f, "{name}: too many TLS secrets at once; some were left out"),
+            Self::FilterLink { link, words } => {
+                write!(f, "no packet of link type {} passes the filter: {words}", link.0)
+            }
+        }
+    }
+}
+
+/// Bytes as `0a 0d 0d 0a`, and as text where they are text.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_text = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+        for (index, byte) in self.0.iter().enumerate() {
+            write!(f, "{}{byte:02x}", if index == 0 { "" } else { " " })?;
+        }
+        match core::str::from_utf8(self.0) {
+            Ok(text) if self.0.iter().all(is_text) => write!(f, " ({text:?})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Formats that are met where a capture is expected, by their first bytes.
+const STRANGERS: &[(&[u8], &str)] = &[
+    (b"\xfd7zXZ\0", "; it is xz-compressed: xz -dc FILE | wslens -"),
+    (b"BZh", "; it is bzip2-compressed: bzip2 -dc FILE | wslens -"),
+    (b"\x04\x22\x4d\x18", "; it is lz4-compressed: lz4 -dc FILE | wslens -"),
+    (b"PK\x03\x04", "; it is a zip archive: unzip -p FILE | wslens -"),
+    (b"\x1f\x8b", "; it is gzip-compressed twice: zcat FILE | wslens -"),
+    (b"snoop\0\0\0", "; it is a snoop capture: editcap FILE NEW.pcapng converts it"),
+    (b"GMBU", "; it is a Network Monitor capture: editcap FILE NEW.pcapng converts it"),
+];
+
+/// What to do about bytes of a known other kind.
+fn hint(found: &[u8]) -> &'static str {
+    STRANGERS.iter().find(|(magic, _)| found.starts_with(magic)).map_or("", |(_, hint)| hint)
+}
+
+/// A list of interfaces as the end of a sentence.
+struct AreThese<'a>(&'a [String]);
+
+impl fmt::Display for AreThese<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str("are none that this user may see (try as root)"),
+            names => write!(f, "are: {}", names.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(compression: Option<Compression>) -> Place {
+        Place { name: "a.pcap".to_owned(), offset: 24, compression }
+    }
+
+    #[test]
+    fn what_is_no_capture_is_shown_and_explained() {
+        let say = |found: &[u8]| CaptureError::NotACapture { place: place(None), found: found.to_vec() }.to_string();
+        assert_eq!(
+            say(b"Hello, w"),
+            "a.pcap: byte 24: no capture begins here: found 48 65 6c 6c 6f 2c 20 77 (\"Hello, w\"), expected the magic \
+             number of pcap or pcapng"
+        );
+        assert!(say(b"\xfd7zXZ\0\0\x04").ends_with("xz -dc FILE | wslens -"));
+        assert!(!say(b"\x1b[31mred").contains('\x1b'));
+    }
+
+    #[test]
+    fn places_in_compressed_inputs_say_so() {
+        assert_eq!(place(None).to_string(), "a.pcap: byte 24");
+        assert_eq!(place(Some(Compression::Gzip)).to_string(), "a.pcap: byte 24 of the data inside gzip");
+    }
+
+    #[test]
+    fn an_unknown_interface_is_told_which_exist() {
+        let say = |known: &[&str]| {
+            let known = known.iter().map(|&name| name.to_owned()).collect();
+            CaptureError::NoSuchInterface { interface: "eth9".to_owned(), known }.to_string()
+        };
+        assert_eq!(say(&["eth0", "lo"]), "no interface \"eth9\"; there are: eth0, lo");
+        assert_eq!(say(&[]), "no interface \"eth9\"; there are none that this user may see (try as root)");
+    }
+}

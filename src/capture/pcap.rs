@@ -1,0 +1,84 @@
+//! The classic capture file: a header of 24 bytes, then packets, each behind a header of 16 (draft-ietf-opsawg-pcap).
+//!
+//! ```text
+//!  file    magic  version  zone  accuracy  snaplen  link type      each field of 4 bytes, version of two times 2
+//!  packet  seconds  fraction  captured  original  [24-byte headers: interface  protocol  kind]   bytes...
+//! ```
+//!
+//! In: the bytes of one file. Out: its records. Both byte orders, fractions in micro- and nanoseconds, and the "modified"
+//! format of some old Linux systems. Zone and accuracy are always 0 and not looked at, nor is the version: files before
+//! 2.3, which have the two lengths the other way round, have not been written for decades.
+
+use super::LinkType;
+use super::block::Blocks;
+use super::error::Corruption;
+use super::record::{ByteOrder, Fault, Record, Step, most_captured, size};
+use crate::ground::Timestamp;
+
+/// Bytes of the file header.
+pub(super) const FILE_HEADER_LEN: usize = 24;
+
+const MAGIC_MICROS: u32 = 0xa1b2_c3d4;
+const MAGIC_NANOS: u32 = 0xa1b2_3c4d;
+const MAGIC_MODIFIED: u32 = 0xa1b2_cd34;
+
+/// What the file header says about the packets behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pcap {
+    order: ByteOrder,
+    nanos_per_tick: u32,
+    record_header_len: usize,
+    link: LinkType,
+}
+
+/// Whether a file that begins with `first` is one of these.
+pub(super) fn is_pcap(first: &[u8]) -> bool {
+    magic(first).is_some()
+}
+
+/// Byte order, nanoseconds in a unit of a fraction, length of a packet's header.
+fn magic(first: &[u8]) -> Option<(ByteOrder, u32, usize)> {
+    [ByteOrder::Little, ByteOrder::Big].into_iter().find_map(|order| match order.words(first)? {
+        [MAGIC_MICROS] => Some((order, 1_000, 16)),
+        [MAGIC_NANOS] => Some((order, 1, 16)),
+        [MAGIC_MODIFIED] => Some((order, 1_000, 24)),
+        _ => None,
+    })
+}
+
+impl Pcap {
+    /// Reads the file header; `None` if it is none, or too short.
+    pub(super) fn parse(header: &[u8]) -> Option<Self> {
+        let (order, nanos_per_tick, record_header_len) = magic(header)?;
+        let [_magic, _version, _zone, _accuracy, _snaplen, link] = order.words(header)?;
+        // The upper half tells of checksums behind each packet, which the IP length leaves out anyway.
+        let link = LinkType(u16::try_from(link & 0xffff).unwrap_or_default());
+        Some(Self { order, nanos_per_tick, record_header_len, link })
+    }
+
+    /// The next packet.
+    #[inline]
+    pub(super) fn next(&self, blocks: &mut Blocks) -> Result<Step, Fault> {
+        let header_len = self.record_header_len;
+        if !blocks.fill(header_len) {
+            return Ok(Step::End { since: blocks.offset() });
+        }
+        let Some([seconds, fraction, captured, original]) = self.order.words(blocks.window()) else {
+            return Ok(Step::End { since: blocks.offset() });
+        };
+        let most = most_captured(self.link);
+        if captured > most {
+            let what = Corruption::PacketTooLong { captured, most };
+            return Err(Fault { offset: blocks.offset(), what });
+        }
+        let len = size(captured);
+        if !blocks.fill(header_len + len) {
+            return Ok(Step::End { since: blocks.offset() });
+        }
+        let start = blocks.take(header_len + len) + header_len;
+        // At most 4.3e18 + 4.3e12: no overflow.
+        let nanos = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * i64::from(self.nanos_per_tick);
+        let at = Timestamp::from_nanos(nanos);
+        Ok(Step::Record(Record { at, link: self.link, start, len, original_len: original.max(captured) }))
+    }
+}
