@@ -1,0 +1,308 @@
+//! IP headers: addresses, what follows, how long it is, and which part of which datagram.
+//!
+//! IPv4 (RFC 791 §3.1), IPv6 and its extension headers (RFC 8200 §3, §4), the Authentication Header of both (RFC 4302 §2).
+//! The length in the header decides over padding and snaplen. Checksums and options are not looked at. Not here: putting
+//! fragments together ([`fragments`](super::fragments)), jumbograms.
+
+use std::net::IpAddr;
+
+use etherparse::{IpAuthHeaderSlice, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice};
+
+use super::piece::{Piece, Skip};
+
+/// How many extension headers a packet may have. RFC 8200 §4.1 recommends an order in which there are at most seven.
+const MAX_EXTENSIONS: usize = 8;
+
+/// Protocol numbers, which are the next header values of IPv6 as well.
+pub mod protocol {
+    /// Hop-by-Hop Options (RFC 8200 §4.3).
+    pub const HOP_BY_HOP: u8 = 0;
+    /// IPv4 in IP (RFC 2003).
+    pub const IPV4: u8 = 4;
+    /// TCP.
+    pub const TCP: u8 = 6;
+    /// UDP.
+    pub const UDP: u8 = 17;
+    /// IPv6 in IP (RFC 2473, RFC 4213).
+    pub const IPV6: u8 = 41;
+    /// Routing header (RFC 8200 §4.4).
+    pub const ROUTING: u8 = 43;
+    /// Fragment header (RFC 8200 §4.5).
+    pub const FRAGMENT: u8 = 44;
+    /// GRE (RFC 2784).
+    pub const GRE: u8 = 47;
+    /// Authentication Header (RFC 4302).
+    pub const AUTHENTICATION: u8 = 51;
+    /// Destination Options (RFC 8200 §4.6).
+    pub const DESTINATION_OPTIONS: u8 = 60;
+    /// Mobility (RFC 6275 §6.1).
+    pub const MOBILITY: u8 = 135;
+    /// Host Identity Protocol (RFC 7401).
+    pub const HOST_IDENTITY: u8 = 139;
+    /// Shim6 (RFC 5533).
+    pub const SHIM6: u8 = 140;
+}
+
+/// An IP datagram, or a fragment of one, behind its headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Datagram<'a> {
+    /// The source address.
+    pub src: IpAddr,
+    /// The destination address.
+    pub dst: IpAddr,
+    /// What `payload` is, of a fragment: what it is when it is put together.
+    pub protocol: u8,
+    /// What the headers carry.
+    pub payload: Piece<'a>,
+    /// Which part of a datagram `payload` is, where it is not a whole one.
+    pub fragment: Option<Fragment>,
+}
+
+/// A fragment's place in its datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fragment {
+    /// What the fragments of one datagram have in common: 16 bits in IPv4, 32 in IPv6.
+    pub identification: u32,
+    /// Where its payload begins, in bytes; a multiple of 8.
+    pub offset: u16,
+    /// Whether others come behind it.
+    pub more: bool,
+}
+
+impl<'a> Datagram<'a> {
+    /// Reads the headers of an IP packet up to the first that is none of IP's own.
+    ///
+    /// # Errors
+    /// A header is cut off, or says what cannot be.
+    pub fn parse(packet: Piece<'a>) -> Result<Self, Skip> {
+        match packet.bytes().first().map(|byte| byte >> 4) {
+            Some(4) => {
+                let datagram = Self::parse_v4(packet)?;
+                if datagram.fragment.is_some() { Ok(datagram) } else { datagram.behind_extensions() }
+            }
+            Some(6) => Self::parse_v6(packet)?.behind_extensions(),
+            Some(_) => Err(Skip::Malformed),
+            None => Err(packet.lacks(1)),
+        }
+    }
+
+    fn parse_v4(packet: Piece<'a>) -> Result<Self, Skip> {
+        let Ok(header) = Ipv4HeaderSlice::from_slice(packet.bytes()) else {
+            return Err(v4_header_fault(packet));
+        };
+        let header_len = header.slice().len();
+        let payload = match usize::from(header.total_len()) {
+            // Not filled in yet where the interface segments for the host: the rest of the packet.
+            0 => packet.skip(header_len)?,
+            total if total < header_len => return Err(Skip::Malformed),
+            total => packet.with_len(total).skip(header_len)?,
+        };
+        let (more, offset) = (header.more_fragments(), header.fragments_offset().value());
+        let identification = u32::from(header.identification());
+        Ok(Self {
+            src: IpAddr::V4(header.source_addr()),
+            dst: IpAddr::V4(header.destination_addr()),
+            protocol: header.protocol().0,
+            payload,
+            fragment: (more || offset != 0).then_some(Fragment { identification, offset: offset << 3, more }),
+        })
+    }
+
+    fn parse_v6(packet: Piece<'a>) -> Result<Self, Skip> {
+        let Ok(header) = Ipv6HeaderSlice::from_slice(packet.bytes()) else {
+            return Err(packet.lacks(40));
+        };
+        let rest = packet.skip(header.slice().len())?;
+        let payload = match usize::from(header.payload_length()) {
+            // As in IPv4, and in what Linux hands to its interfaces beyond 64 KiB.
+            0 => rest,
+            len => rest.with_len(len),
+        };
+        Ok(Self {
+            src: IpAddr::V6(header.source_addr()),
+            dst: IpAddr::V6(header.destination_addr()),
+            protocol: header.next_header().0,
+            payload,
+            fragment: None,
+        })
+    }
+
+    /// Steps over extension headers, as far as the first fragment header.
+    ///
+    /// # Errors
+    /// A header is cut off, or there are too many.
+    pub fn behind_extensions(mut self) -> Result<Self, Skip> {
+        for _ in 0..=MAX_EXTENSIONS {
+            let bytes = self.payload.bytes();
+            let (next, len) = match self.protocol {
+                protocol::AUTHENTICATION => {
+                    let header = IpAuthHeaderSlice::from_slice(bytes).map_err(|_| self.extension_fault())?;
+                    (header.next_header(), header.slice().len())
+                }
+                _ if self.src.is_ipv4() => return Ok(self),
+                protocol::FRAGMENT => {
+                    let header = Ipv6FragmentHeaderSlice::from_slice(bytes).map_err(|_| self.extension_fault())?;
+                    // One that is first and last at once is whole (RFC 6946).
+                    if header.is_fragmenting_payload() {
+                        self.fragment = Some(Fragment {
+                            identification: header.identification(),
+                            offset: header.fragment_offset().value() << 3,
+                            more: header.more_fragments(),
+                        });
+                    }
+                    (header.next_header(), header.slice().len())
+                }
+                protocol::HOP_BY_HOP
+                | protocol::ROUTING
+                | protocol::DESTINATION_OPTIONS
+                | protocol::MOBILITY
+                | protocol::HOST_IDENTITY
+                | protocol::SHIM6 => {
+                    let header = Ipv6RawExtHeaderSlice::from_slice(bytes).map_err(|_| self.extension_fault())?;
+                    (header.next_header(), header.slice().len())
+                }
+                _ => return Ok(self),
+            };
+            self.protocol = next.0;
+            self.payload = self.payload.skip(len)?;
+            if self.fragment.is_some() {
+                return Ok(self);
+            }
+        }
+        Err(Skip::Malformed)
+    }
+
+    /// An extension header does not fit into what was captured: did it into what was sent? Its second byte is its length,
+    /// at most 2,048 bytes.
+    #[cold]
+    const fn extension_fault(&self) -> Skip {
+        if self.payload.cut() > 0 { Skip::HeaderCut } else { Skip::Malformed }
+    }
+}
+
+/// Why an IPv4 header cannot be read: wrong in itself, or not all there.
+#[cold]
+fn v4_header_fault(packet: Piece<'_>) -> Skip {
+    match packet.bytes().first().map(|byte| usize::from(byte & 0xF) * 4) {
+        Some(0..20) => Skip::Malformed,
+        Some(header_len) => packet.lacks(header_len),
+        None => packet.lacks(20),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::build;
+
+    fn parse(bytes: &[u8]) -> Result<Datagram<'_>, Skip> {
+        Datagram::parse(Piece::new(bytes, bytes.len()))
+    }
+
+    #[test]
+    fn padding_is_cut_off() {
+        for v6 in [false, true] {
+            let mut packet = build::ip(v6, 17, b"payload");
+            packet.extend([0; 20]);
+            let datagram = parse(&packet).unwrap();
+            assert_eq!((datagram.payload.bytes(), datagram.payload.len()), (&b"payload"[..], 7));
+            assert_eq!((datagram.protocol, datagram.fragment), (17, None));
+            assert_eq!((datagram.src, datagram.dst), (build::client(v6).ip, build::server(v6).ip));
+        }
+    }
+
+    #[test]
+    fn the_snaplen_takes_from_the_end() {
+        for v6 in [false, true] {
+            let mut packet = build::ip(v6, 17, b"payload");
+            packet.extend([0; 20]);
+            let payload_at = packet.len() - 27;
+            for captured in 0..packet.len() {
+                let datagram = Datagram::parse(Piece::new(&packet[..captured], packet.len()));
+                if captured < payload_at {
+                    assert_eq!(datagram, Err(Skip::HeaderCut), "at {captured}");
+                } else {
+                    let payload = datagram.unwrap().payload;
+                    assert_eq!(payload.len(), 7);
+                    assert_eq!(payload.bytes(), &b"payload"[..7.min(captured - payload_at)]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_headers_length_counts_more_than_the_records() {
+        let packet = build::ip(false, 17, b"payload");
+        let datagram = parse(&packet[..24]).unwrap();
+        assert_eq!((datagram.payload.bytes(), datagram.payload.cut()), (&b"payl"[..], 3));
+    }
+
+    #[test]
+    fn a_length_of_zero_means_the_rest() {
+        for (v6, length_at) in [(false, 2), (true, 4)] {
+            let mut packet = build::ip(v6, 6, b"segments to come");
+            packet[length_at..length_at + 2].fill(0);
+            assert_eq!(parse(&packet).unwrap().payload.bytes(), b"segments to come");
+        }
+    }
+
+    #[test]
+    fn impossible_headers() {
+        let packet = build::ip(false, 17, b"payload");
+        for (at, value) in [(0, 0x44), (0, 0x55), (3, 19)] {
+            let mut packet = packet.clone();
+            packet[at] = value;
+            assert_eq!(parse(&packet), Err(Skip::Malformed), "{value:#x} at {at}");
+        }
+        assert_eq!(parse(&packet[..19]), Err(Skip::Malformed));
+        assert_eq!(parse(&build::ip(true, 17, b"")[..39]), Err(Skip::Malformed));
+        assert_eq!(parse(&[]), Err(Skip::Malformed));
+    }
+
+    #[test]
+    fn extension_headers_are_stepped_over() {
+        let mut packet = build::tcp_segment(false, b"data");
+        let tcp = packet.clone();
+        let kinds = [0, 43, 60, 51, 44, 135, 139, 140];
+        let mut next = 6;
+        for kind in kinds.into_iter().rev() {
+            packet = build::extension(kind, next, &packet);
+            next = kind;
+        }
+        let packet = build::ip(true, next, &packet);
+        let datagram = parse(&packet).unwrap();
+        assert_eq!((datagram.protocol, datagram.payload.bytes()), (6, &tcp[..]));
+        let headers_end = packet.len() - tcp.len();
+        for captured in 40..headers_end {
+            let cut = Datagram::parse(Piece::new(&packet[..captured], packet.len()));
+            assert_eq!(cut, Err(Skip::HeaderCut), "at {captured}");
+        }
+        let nine = build::extension(60, 0, &packet[40..]);
+        assert_eq!(parse(&build::ip(true, 60, &nine)), Err(Skip::Malformed), "one more than may be");
+    }
+
+    #[test]
+    fn ipv4_has_only_the_authentication_header() {
+        let tcp = build::tcp_segment(false, b"data");
+        let packet = build::ip(false, 51, &build::extension(51, 6, &tcp));
+        assert_eq!(parse(&packet).unwrap().payload.bytes(), &tcp[..]);
+        let packet = build::ip(false, 60, &build::extension(60, 6, &tcp));
+        assert_eq!(parse(&packet).unwrap().protocol, 60);
+    }
+
+    #[test]
+    fn fragments_of_both_versions() {
+        for v6 in [false, true] {
+            let packet = build::fragment(v6, 7, 6, 1480, true, b"12345678");
+            let datagram = parse(&packet).unwrap();
+            let expected = Fragment { identification: 7, offset: 1480, more: true };
+            assert_eq!((datagram.fragment, datagram.protocol), (Some(expected), 6));
+            assert_eq!(datagram.payload.bytes(), b"12345678");
+            let last = build::fragment(v6, 7, 51, 65528, false, b"1");
+            let expected = Fragment { identification: 7, offset: 65528, more: false };
+            assert_eq!(parse(&last).unwrap().fragment, Some(expected));
+            let whole = build::fragment(v6, 7, 6, 0, false, b"1");
+            assert_eq!(parse(&whole).unwrap().fragment, None);
+        }
+    }
+}

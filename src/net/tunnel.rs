@@ -1,0 +1,132 @@
+//! Tunnels: the IP packet inside an IP packet.
+//!
+//! IP in IP (RFC 2003, 2473, 4213), GRE (RFC 2784, 2890) with IP, Ethernet or ERSPAN in it, VXLAN (RFC 7348), Geneve
+//! (RFC 8926). Not here: PPTP's GRE, anything encrypted, tunnels on other ports than those assigned.
+//!
+//! ```text
+//! GRE         | C R K S, version 2 | type 2 | checksum 4 if C or R | key 4 if K | sequence 4 if S |
+//! VXLAN       | flags 1 (I = 08) | reserved 3 | network 3 | reserved 1 |
+//! Geneve      | version 2 bits, options 6 (words) | flags 1 | type 2 | network 3 | reserved 1 | options |
+//! ```
+
+use etherparse::UdpHeaderSlice;
+
+use super::ip::protocol;
+use super::link;
+use super::piece::{Piece, Skip};
+
+/// The port assigned to VXLAN, and Linux's own from before.
+const VXLAN_PORTS: [u16; 2] = [4789, 8472];
+const GENEVE_PORT: u16 = 6081;
+
+/// EtherTypes that ERSPAN has in GRE: types I and II, and III.
+const ERSPAN: u16 = 0x88BE;
+const ERSPAN_III: u16 = 0x22EB;
+
+/// The IP packet inside `payload` of an IP packet with that protocol.
+///
+/// # Errors
+/// It is no tunnel, it has no IP packet in it, or one of its headers is cut off.
+pub fn inside(protocol: u8, payload: Piece<'_>) -> Result<Piece<'_>, Skip> {
+    match protocol {
+        protocol::IPV4 | protocol::IPV6 => Ok(payload),
+        protocol::GRE => gre(payload),
+        protocol::UDP => udp(payload),
+        _ => Err(Skip::NotTcp),
+    }
+}
+
+fn udp(datagram: Piece<'_>) -> Result<Piece<'_>, Skip> {
+    let header = UdpHeaderSlice::from_slice(datagram.bytes()).map_err(|_| datagram.lacks(8))?;
+    let port = header.destination_port();
+    if port != GENEVE_PORT && !VXLAN_PORTS.contains(&port) {
+        return Err(Skip::NotTcp);
+    }
+    let rest = datagram.skip(header.slice().len())?;
+    if port == GENEVE_PORT { geneve(rest) } else { vxlan(rest) }
+}
+
+fn vxlan(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
+    let (header, frame) = packet.header::<8>()?;
+    let valid_network = header.first().is_some_and(|flags| flags & 0x08 != 0);
+    if valid_network { link::ethernet(frame) } else { Err(Skip::NotTcp) }
+}
+
+fn geneve(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
+    let ([first, _, high, low, ..], rest) = packet.header::<8>()?;
+    if first >> 6 != 0 {
+        return Err(Skip::NotTcp);
+    }
+    let options = usize::from(first & 0x3F) * 4;
+    link::of_type(u16::from_be_bytes([*high, *low]), rest.skip(options)?)
+}
+
+fn gre(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
+    let ([flags, version, high, low], rest) = packet.header()?;
+    if version & 0x07 != 0 {
+        return Err(Skip::NotTcp);
+    }
+    // Checksum or Routing, Key, Sequence: each adds a word. Routes of RFC 1701 are not followed.
+    let has = |bits: u8| flags & bits != 0;
+    if has(0x40) {
+        return Err(Skip::NotTcp);
+    }
+    let words = usize::from(has(0x80)) + usize::from(has(0x20)) + usize::from(has(0x10));
+    let rest = rest.skip(words * 4)?;
+    match u16::from_be_bytes([*high, *low]) {
+        // Type II, and only that, is numbered; its header is 8 bytes.
+        ERSPAN => link::ethernet(if has(0x10) { rest.skip(8)? } else { rest }),
+        ERSPAN_III => erspan_iii(rest),
+        ethertype => link::of_type(ethertype, rest),
+    }
+}
+
+/// Twelve bytes; the lowest bit of the last says that eight more follow, bits 6 to 2 of the one before what is mirrored: 0
+/// is an Ethernet frame.
+fn erspan_iii(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
+    let ([.., frame_type, options], frame) = packet.header::<12>()?;
+    if frame_type >> 2 & 0x1F != 0 {
+        return Err(Skip::NotTcp);
+    }
+    link::ethernet(if options & 1 != 0 { frame.skip(8)? } else { frame })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::build;
+
+    const IP: [u8; 3] = [0x45, 1, 2];
+
+    fn inside_of(protocol: u8, bytes: &[u8]) -> Result<Vec<u8>, Skip> {
+        inside(protocol, Piece::new(bytes, bytes.len())).map(|piece| piece.bytes().to_vec())
+    }
+
+    #[test]
+    fn every_tunnel_leads_to_ip() {
+        for (name, protocol, packet) in build::tunnels(&IP, false).into_iter().chain(build::tunnels(&IP, true)) {
+            assert_eq!(inside_of(protocol, &packet), Ok(IP.to_vec()), "{name}");
+            for captured in 0..packet.len() - IP.len() {
+                let piece = Piece::new(&packet[..captured], packet.len());
+                assert_eq!(inside(protocol, piece), Err(Skip::HeaderCut), "{name} at {captured}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_tunnels() {
+        let frame = build::ethernet(0x0800, &IP);
+        assert_eq!(inside_of(17, &build::udp(53, &frame)), Err(Skip::NotTcp));
+        let vxlan_without_network = [&[0; 8][..], &frame].concat();
+        assert_eq!(inside_of(17, &build::udp(4789, &vxlan_without_network)), Err(Skip::NotTcp));
+        let later_geneve = [&[0x40, 0, 0x65, 0x58, 0, 0, 1, 0][..], &frame].concat();
+        assert_eq!(inside_of(17, &build::udp(6081, &later_geneve)), Err(Skip::NotTcp));
+        let pptp = [&[0x30, 1, 0x88, 0x0B, 0, 0, 0, 0][..], &IP].concat();
+        assert_eq!(inside_of(47, &pptp), Err(Skip::NotTcp));
+        let routed = [&[0x40, 0, 8, 0, 0, 0, 0, 0][..], &IP].concat();
+        assert_eq!(inside_of(47, &routed), Err(Skip::NotTcp));
+        for other in [1, 50, 58, 132] {
+            assert_eq!(inside_of(other, &IP), Err(Skip::NotTcp));
+        }
+    }
+}
