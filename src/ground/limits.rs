@@ -35,6 +35,12 @@ pub struct Limits {
     pub idle_secs: u64,
     /// Seconds of silence, by the capture's clock, after which a WebSocket connection is given up. Default 86,400.
     pub websocket_idle_secs: u64,
+    /// Milliseconds, by the capture's clock, that bytes may come behind their own acknowledgment (packets of two
+    /// interfaces in one file) before they count as missing; 16 packets of the connection are enough too. Default 50.
+    pub ack_tolerance_ms: u64,
+    /// Milliseconds, by the capture's clock, that a hole waits for its bytes where the other side is not captured and no
+    /// acknowledgment can tell. Default 1000.
+    pub hole_silence_ms: u64,
     /// Bytes of one HTTP/1 head. Default 64 KiB; real servers refuse beyond 8 to 32.
     pub max_head_bytes: usize,
     /// Requests of one connection that wait for their response. Default 256.
@@ -68,6 +74,8 @@ impl Default for Limits {
             max_connections: 1 << 20,
             idle_secs: 300,
             websocket_idle_secs: 86_400,
+            ack_tolerance_ms: 50,
+            hole_silence_ms: 1_000,
             max_head_bytes: 64 << 10,
             max_pipelined: 256,
             max_waiting_bytes: 1 << 20,

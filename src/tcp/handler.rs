@@ -53,6 +53,10 @@ impl Flow {
 pub enum Interest {
     /// Go on.
     Keep,
+    /// Go on, and from now on keep it through long silence: it may be silent for
+    /// [`crate::ground::Limits::websocket_idle_secs`], and is the last to go when the table is full. Said once, it holds
+    /// for the connection.
+    Cherish,
     /// Nothing more of it, and no end: from now on it costs a look-up a packet.
     Drop,
 }

@@ -1,0 +1,490 @@
+//! One direction's sequence space (RFC 9293 §3.4, §3.10.7.4): segments in any order → bytes and gaps in order.
+//!
+//! In: segments placed by sequence number, the other side's acknowledgments, and time. Out: pieces at `u64` offsets,
+//! each following the one before: bytes, or a gap of bytes that the capture lacks. It does not know connections,
+//! flags other than FIN's place, or who listens.
+//!
+//! ```text
+//!            acked                next                      fin
+//!   ...........|====================|     [held]   [held]     |
+//!              unacknowledged        hole       hole          end
+//! ```
+//!
+//! What is believed. A receiver acknowledges only what it has, so an acknowledgment past `next` says that bytes were
+//! there and the capture lacks them, or has them later (two interfaces merged into one file). Nothing is given up on
+//! that word alone: bytes from beyond the hole must have come too, and [`PATIENCE`] packets or some milliseconds must
+//! have passed, and the latest acknowledgment must still say so. Where the other side is not heard at all, silence in the hole
+//! for [`crate::ground::Limits::hole_silence_ms`] is enough. Holding too much ends every patience.
+
+use super::budget::{Budget, index, low_32};
+use super::chunk::{Chunk, Run};
+use super::held::{Added, Held, HeldContent};
+use super::history::History;
+use crate::ground::{Seen, Timestamp};
+use crate::net::{Segment, SeqNumber};
+
+/// Packets of the connection that may pass between an acknowledgment and the bytes it acknowledges.
+const PATIENCE: u32 = 16;
+
+/// Numbers further away than this belong to no segment or acknowledgment of now: a window is at most 2^30 bytes
+/// (RFC 7323 §2.3).
+const WINDOW: i32 = 1 << 30;
+
+/// How far a RST may lie behind `next` (it answers an older segment), and beyond all that is known of the direction
+/// (the capture lacks the latest bytes).
+const RST_BEHIND: i32 = 1 << 16;
+const RST_AHEAD: u64 = 1 << 20;
+
+/// So many segments in a row, each following the one before, move a direction that is not acknowledged in the capture
+/// to where they are.
+const STRAY_RUN: u32 = 8;
+
+/// How far an acknowledgment may lag behind the stray segments it confirms.
+const STRAY_LAG: i32 = 1 << 20;
+
+/// One direction of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Assembler {
+    /// All before this offset was handed up, as bytes or as a gap.
+    next: u64,
+    /// The latest acknowledgment, as an offset.
+    acked: u64,
+    /// Where the sender's FIN is.
+    fin: Option<u64>,
+    /// The sequence number of `next`.
+    next_seq: u32,
+    /// Whether `next_seq` counts yet.
+    begun: bool,
+    /// Whether the end was handed up: nothing more comes.
+    ended: bool,
+    /// Whether the other side was ever heard to acknowledge.
+    two_sided: bool,
+    history: History,
+    /// Only while something is out of order.
+    waiting: Option<Box<Waiting>>,
+}
+
+/// What is out of order in one direction.
+#[derive(Debug, Default)]
+struct Waiting {
+    held: Held,
+    /// When the hole at `next` was first noticed.
+    since: Timestamp,
+    /// Whether the other side was heard since then.
+    heard: bool,
+    /// An acknowledgment past `next`, not taken back since.
+    evidence: Option<Evidence>,
+    stray: Option<Stray>,
+}
+
+/// An acknowledgment of bytes that have not come.
+#[derive(Debug, Clone, Copy)]
+struct Evidence {
+    /// All before this offset was acknowledged.
+    until: u64,
+    at: Timestamp,
+    /// Packets of the connection since then.
+    packets: u32,
+}
+
+/// A run of segments far from where they should be.
+#[derive(Debug, Clone, Copy)]
+struct Stray {
+    end: SeqNumber,
+    run: u32,
+    acknowledged: bool,
+}
+
+/// A segment's bytes on their way in, and what became of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Input<'i> {
+    offset: u64,
+    bytes: &'i [u8],
+    cut: u64,
+    seen: Seen,
+    /// Some of its bytes had come before.
+    pub(super) again: bool,
+    /// Some of its bytes came too early.
+    pub(super) early: bool,
+    /// The first byte that differs from its first copy.
+    pub(super) conflict: Option<u64>,
+}
+
+/// The next piece of the direction.
+#[derive(Debug)]
+pub(super) enum Piece<'i> {
+    /// Bytes of the segment at hand, in place.
+    Data(u64, &'i [u8], Seen),
+    /// Bytes that had come too early.
+    Held(u64, Box<[u8]>, Seen),
+    /// So many bytes are missing.
+    Gap(u64, u64, Seen),
+}
+
+impl Assembler {
+    /// Offset 0 is at `seq`.
+    pub(super) const fn begin(&mut self, seq: SeqNumber) {
+        self.next_seq = seq.0;
+        self.begun = true;
+    }
+
+    /// Whether it is known where offset 0 is.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Whether its end was handed up.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether something is out of order.
+    pub(super) const fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// The offset behind what was handed up.
+    pub(super) const fn next_offset(&self) -> u64 {
+        self.next
+    }
+
+    /// Bytes it keeps, to hold the budget against.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.history.held() + self.waiting.as_ref().map_or(0, |waiting| waiting.held.held())
+    }
+
+    /// How far `seq` lies beyond the next byte; `None` where it is out of any window.
+    pub(super) fn distance(&self, seq: SeqNumber) -> Option<i32> {
+        let distance = seq.distance_from(SeqNumber(self.next_seq));
+        (-WINDOW..=WINDOW).contains(&distance).then_some(distance)
+    }
+
+    /// The payload of `segment`, whose first byte lies `distance` beyond the next one; and where it ends.
+    pub(super) fn input<'i>(&self, distance: i32, segment: &Segment<'i>) -> (Input<'i>, Option<u64>) {
+        let mut input = Input::nothing(segment.seen);
+        let len = (segment.payload.len() as u64).saturating_add(u64::from(segment.cut));
+        let offset = self.next.checked_add_signed(i64::from(distance));
+        let end = (i128::from(self.next) + i128::from(distance) + i128::from(len)).try_into().ok();
+        if distance == -1 && len <= 1 {
+            // A keep-alive may carry "one garbage octet" (RFC 9293 §3.8.4).
+            return (input, end);
+        }
+        input.offset = offset.unwrap_or(0);
+        input.bytes = segment.payload;
+        input.cut = u64::from(segment.cut).min(WINDOW.unsigned_abs().into());
+        if offset.is_none() {
+            // Before the first byte seen of a connection that was joined half-way.
+            input.again = len > 0;
+            input.skip(u64::from(distance.unsigned_abs()).saturating_sub(self.next));
+            input.offset = 0;
+        }
+        (input, end)
+    }
+
+    /// The sender's FIN stands at `offset`. The first one counts.
+    pub(super) fn finish_at(&mut self, offset: u64, seen: Seen) {
+        if self.fin.is_some() || offset < self.next {
+            return;
+        }
+        self.fin = Some(offset);
+        self.acked = self.acked.min(offset);
+        if offset > self.next {
+            self.wait(seen);
+        }
+    }
+
+    /// The other side acknowledges all before `ack`.
+    pub(super) fn acknowledge(&mut self, ack: SeqNumber, seen: Seen) {
+        if !self.begun || self.ended {
+            return;
+        }
+        self.two_sided = true;
+        let Some(distance) = self.distance(ack) else {
+            return self.confirm_stray(ack);
+        };
+        let acked = self.next.saturating_add_signed(i64::from(distance));
+        self.acked = acked.min(self.fin.unwrap_or(u64::MAX));
+        if self.acked > self.next {
+            let until = self.acked;
+            let waiting = self.wait(seen);
+            waiting.heard = true;
+            waiting.evidence.get_or_insert(Evidence { until, at: seen.at, packets: 0 });
+        } else if let Some(waiting) = &mut self.waiting {
+            waiting.heard = true;
+            waiting.evidence = None;
+        }
+    }
+
+    /// Another packet of the connection.
+    pub(super) fn count_packet(&mut self) {
+        if let Some(evidence) = self.waiting.as_mut().and_then(|waiting| waiting.evidence.as_mut()) {
+            evidence.packets = evidence.packets.saturating_add(1);
+        }
+    }
+
+    /// The next piece, given what is left of `input`; `None` when it wants more.
+    pub(super) fn next<'i>(&mut self, input: &mut Input<'i>, budget: &mut Budget) -> Option<Piece<'i>> {
+        self.skip_known(input);
+        let room = self.room();
+        if room == 0 {
+            return self.release(input.seen, budget);
+        }
+        if input.offset == self.next && !input.is_empty() {
+            return Some(self.take(input, room, budget));
+        }
+        if !input.is_empty() {
+            self.hold(input, budget);
+        }
+        let end = self.hole_end(input.seen.at, budget)?;
+        Some(self.gap(end - self.next, input.seen))
+    }
+
+    /// The next piece when nothing more will come: what is held, and the gaps between.
+    pub(super) fn flush(&mut self, seen: Seen, budget: &mut Budget) -> Option<Piece<'static>> {
+        let fin = self.fin.unwrap_or(u64::MAX);
+        let first = self.first_held().filter(|&first| first < fin);
+        if first == Some(self.next) {
+            return self.release(seen, budget);
+        }
+        // One acknowledged byte that never came is a FIN that was not captured.
+        let unseen = Some(self.acked).filter(|&acked| acked > self.next.saturating_add(1));
+        let end = first.or(self.fin).or(unseen).filter(|&end| end > self.next)?;
+        Some(self.gap(end - self.next, seen))
+    }
+
+    /// Whether all before the FIN was handed up.
+    pub(super) fn is_at_fin(&self) -> bool {
+        !self.ended && self.has_fin() && self.fin.is_some_and(|fin| fin <= self.next)
+    }
+
+    /// Whether the FIN was seen.
+    pub(super) const fn has_fin(&self) -> bool {
+        self.fin.is_some()
+    }
+
+    /// The end is handed up: keeps nothing any more.
+    pub(super) fn end(&mut self, budget: &mut Budget) {
+        self.forget(budget);
+        self.ended = true;
+    }
+
+    /// Gives back all it keeps.
+    pub(super) fn forget(&mut self, budget: &mut Budget) {
+        budget.give_back_history(core::mem::take(&mut self.history).held());
+        if let Some(waiting) = self.waiting.take() {
+            budget.give_back(waiting.held.held());
+        }
+    }
+
+    /// Whether a RST at `seq` can be the sender's own: near the next byte, in the spirit of RFC 5961 §3.2.
+    pub(super) fn accepts_rst(&self, seq: SeqNumber) -> bool {
+        let frontier = self.acked.max(self.held_end().unwrap_or(0)).max(self.fin.unwrap_or(0)).max(self.next);
+        let ahead = (frontier - self.next).saturating_add(RST_AHEAD);
+        self.distance(seq).is_some_and(|distance| distance >= -RST_BEHIND && i64::from(distance) <= clamp(ahead))
+    }
+
+    /// Whether an acknowledgment of `ack` is not far from what was sent.
+    pub(super) fn accepts_ack(&self, ack: SeqNumber) -> bool {
+        self.begun && self.accepts_rst(ack)
+    }
+
+    /// A segment of `len` bytes at `seq`, out of any window. True when there is reason to believe that the stream went
+    /// on there: the other side acknowledges it or, where the other side is not captured, others have followed it.
+    ///
+    /// That happens when more than 2^30 bytes are missing (a file of a ring is lost). Less than 2^32 but more than
+    /// 3 * 2^30 missing bytes look like retransmissions, and are taken for such.
+    pub(super) fn strays_to(&mut self, seq: SeqNumber, len: u32, seen: Seen) -> bool {
+        if len == 0 {
+            return false;
+        }
+        let two_sided = self.two_sided;
+        let stray = &mut self.wait(seen).stray;
+        let before = stray.filter(|stray| stray.end == seq);
+        let run = before.map_or(1, |stray| stray.run.saturating_add(1));
+        let acknowledged = before.is_some_and(|stray| stray.acknowledged);
+        *stray = Some(Stray { end: seq.plus(len), run, acknowledged });
+        acknowledged || !two_sided && run >= STRAY_RUN
+    }
+
+    /// Goes on at `seq`, an unknown number of bytes later. What was held was handed up before.
+    pub(super) fn jump(&mut self, seq: SeqNumber, budget: &mut Budget) {
+        self.forget(budget);
+        self.history.restart(self.next);
+        self.next_seq = seq.0;
+        self.acked = self.next;
+        self.fin = None;
+    }
+
+    /// The other side acknowledges `ack`, perhaps of segments out of any window.
+    pub(super) fn confirm_stray(&mut self, ack: SeqNumber) {
+        if let Some(stray) = self.waiting.as_mut().and_then(|waiting| waiting.stray.as_mut()) {
+            stray.acknowledged |= (-STRAY_LAG..=0).contains(&ack.distance_from(stray.end));
+        }
+    }
+
+    fn wait(&mut self, seen: Seen) -> &mut Waiting {
+        self.waiting.get_or_insert_with(|| Box::new(Waiting { since: seen.at, ..Waiting::default() }))
+    }
+
+    fn first_held(&self) -> Option<u64> {
+        self.waiting.as_ref()?.held.first()
+    }
+
+    fn held_end(&self) -> Option<u64> {
+        self.waiting.as_ref()?.held.end()
+    }
+
+    /// How many bytes fit between `next` and the first that is held.
+    fn room(&self) -> u64 {
+        self.first_held().map_or(u64::MAX, |first| first.saturating_sub(self.next))
+    }
+
+    /// Takes from `input` what was handed up before, and compares it. Bytes of a gap that come late are not known here.
+    fn skip_known(&mut self, input: &mut Input<'_>) {
+        let Some(known) = self.next.checked_sub(input.offset).filter(|&known| known > 0 && !input.is_empty()) else {
+            return;
+        };
+        input.again = true;
+        let conflict = self.history.conflict(input.offset, input.bytes, self.next);
+        input.conflict = input.conflict.or(conflict);
+        input.skip(known);
+    }
+
+    /// The first of `input`, which is in place: all its bytes, or all it lacks, up to `room`.
+    fn take<'i>(&mut self, input: &mut Input<'i>, room: u64, budget: &mut Budget) -> Piece<'i> {
+        if input.bytes.is_empty() {
+            let len = input.cut.min(room);
+            input.skip(len);
+            return self.gap(len, input.seen);
+        }
+        let bytes = input.bytes.get(..index(room)).unwrap_or(input.bytes);
+        input.skip(bytes.len() as u64);
+        let offset = self.next;
+        self.remember(bytes, budget);
+        self.advance(bytes.len() as u64, input.seen);
+        Piece::Data(offset, bytes, input.seen)
+    }
+
+    /// The first that is held; its place has come.
+    fn release(&mut self, now: Seen, budget: &mut Budget) -> Option<Piece<'static>> {
+        let (offset, piece) = self.waiting.as_mut()?.held.pop(budget)?;
+        if let HeldContent::Bytes(bytes) = &piece.content {
+            self.remember(bytes, budget);
+        }
+        self.advance(piece.content.len(), now);
+        Some(match piece.content {
+            HeldContent::Bytes(bytes) => Piece::Held(offset, bytes, piece.seen),
+            HeldContent::Cut(len) => {
+                self.history.restart(self.next);
+                Piece::Gap(offset, len, piece.seen)
+            }
+        })
+    }
+
+    fn gap(&mut self, len: u64, seen: Seen) -> Piece<'static> {
+        let offset = self.next;
+        self.advance(len, seen);
+        self.history.restart(self.next);
+        Piece::Gap(offset, len, seen)
+    }
+
+    fn remember(&mut self, bytes: &[u8], budget: &mut Budget) {
+        let unacked = self.next.saturating_add(bytes.len() as u64).saturating_sub(self.acked);
+        self.history.push(self.next, bytes, unacked, budget);
+    }
+
+    fn advance(&mut self, len: u64, now: Seen) {
+        self.next = self.next.saturating_add(len);
+        self.next_seq = self.next_seq.wrapping_add(low_32(len));
+        if self.waiting.is_some() {
+            self.settle(now);
+        }
+    }
+
+    /// A hole was filled or given up: what is out of order now begins to wait anew, if anything is.
+    fn settle(&mut self, now: Seen) {
+        let Some(waiting) = &mut self.waiting else { return };
+        waiting.since = now.at;
+        waiting.heard = false;
+        waiting.stray = None;
+        if waiting.evidence.is_some_and(|evidence| evidence.until <= self.next) {
+            // Bytes from behind that were acknowledged later, and have a right to be late too.
+            let later = Evidence { until: self.acked, at: now.at, packets: 0 };
+            waiting.evidence = (self.acked > self.next).then_some(later);
+        }
+        let fin_is_ahead = self.fin.is_some_and(|fin| fin > self.next);
+        if waiting.held.is_empty() && waiting.evidence.is_none() && !fin_is_ahead {
+            self.waiting = None;
+        }
+    }
+
+    fn hold(&mut self, input: &mut Input<'_>, budget: &mut Budget) {
+        let Input { offset, bytes, cut, seen, .. } = *input;
+        let waiting = self.wait(seen);
+        if waiting.held.is_empty() {
+            waiting.since = seen.at;
+            waiting.heard = waiting.evidence.is_some();
+        }
+        let added = waiting.held.add(offset, bytes, seen, budget);
+        let behind = offset.saturating_add(bytes.len() as u64);
+        let Added { news, again, .. } = waiting.held.add_cut(behind, cut, seen, budget);
+        input.early |= added.news || news;
+        input.again |= added.again || again;
+        input.conflict = input.conflict.or(added.conflict);
+        input.skip(u64::MAX);
+    }
+
+    /// Where the hole at `next` ends, if it is time to give it up.
+    fn hole_end(&self, now: Timestamp, budget: &Budget) -> Option<u64> {
+        let waiting = self.waiting.as_ref()?;
+        let fin = self.fin.filter(|&fin| fin > self.next);
+        let beyond = waiting.held.first().into_iter().chain(fin).min()?;
+        let too_much = waiting.held.bytes() > budget.max_held_bytes
+            || waiting.held.len() > budget.max_held_segments
+            || (budget.is_over() && !waiting.held.is_empty());
+        let unheard = !waiting.heard && now.since(waiting.since) >= budget.hole_silence;
+        if too_much || unheard {
+            return Some(beyond);
+        }
+        let evidence = waiting.evidence.filter(|_| self.acked > self.next)?;
+        let waited = evidence.packets >= PATIENCE || now.since(evidence.at) >= budget.ack_tolerance;
+        waited.then(|| beyond.min(self.acked).min(evidence.until))
+    }
+}
+
+impl<'i> Input<'i> {
+    /// No bytes: only time passes.
+    pub(super) const fn nothing(seen: Seen) -> Self {
+        Self { offset: 0, bytes: &[], cut: 0, seen, again: false, early: false, conflict: None }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.cut == 0
+    }
+
+    fn skip(&mut self, len: u64) {
+        let bytes = len.min(self.bytes.len() as u64);
+        self.bytes = self.bytes.get(index(bytes)..).unwrap_or_default();
+        self.cut = self.cut.saturating_sub(len - bytes);
+        self.offset = self.offset.saturating_add(len);
+    }
+}
+
+impl Piece<'_> {
+    /// As the listener sees it.
+    pub(super) fn chunk(&self) -> Chunk<'_> {
+        match self {
+            Self::Data(offset, bytes, seen) => Chunk { offset: *offset, run: Run::Data(bytes), seen: *seen },
+            Self::Held(offset, bytes, seen) => Chunk { offset: *offset, run: Run::Data(bytes), seen: *seen },
+            Self::Gap(offset, len, seen) => Chunk { offset: *offset, run: Run::Gap(Some(*len)), seen: *seen },
+        }
+    }
+}
+
+fn clamp(distance: u64) -> i64 {
+    i64::try_from(distance).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

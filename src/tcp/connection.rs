@@ -1,0 +1,355 @@
+//! One connection that has a listener: both directions put together, from the first byte to both ends (RFC 9293 §3.3,
+//! §3.6, §3.10).
+//!
+//! In: its segments. Out, to the [`Handler`]: chunks of each direction in order, oddities, and, for the table, whether
+//! it goes on. It does not look anything up, age, or tell that it is over: the table does.
+
+use super::assembler::{Assembler, Input};
+use super::budget::{Budget, low_32};
+use super::chunk::{Chunk, EndReason, Run};
+use super::flow::{PerSide, Side};
+use super::handler::{Counters, Flow, Handler, Interest, Oddity};
+use super::opening::{Beginning, Opening, Start, first_byte};
+use crate::ground::{Endpoint, PerDirection, Seen};
+use crate::net::Segment;
+
+/// A connection, and what its listener keeps for it.
+#[derive(Debug)]
+pub(super) struct Connection<S> {
+    flow: Flow,
+    lanes: PerSide<Assembler>,
+    beginning: Beginning,
+    wants_time: bool,
+    cherished: bool,
+    state: S,
+}
+
+/// What becomes of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It goes on.
+    Lives,
+    /// Nobody listens any more.
+    Dropped,
+    /// Both directions have ended.
+    Over(EndReason),
+}
+
+/// What is at hand while one packet is handled: the packet, what may be kept, and who listens.
+pub(super) struct Turn<'a, H> {
+    pub(super) seen: Seen,
+    pub(super) budget: &'a mut Budget,
+    pub(super) handler: &'a mut H,
+}
+
+/// Why the listener is given no more of this packet.
+enum Stop<E> {
+    /// It wants no more of the connection.
+    Dropped,
+    /// It failed.
+    Failed(E),
+}
+
+impl<E> From<E> for Stop<E> {
+    fn from(error: E) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl<S> Connection<S> {
+    /// What `opening` has become with the segment at hand, which `side` sent.
+    pub(super) fn new<H>(opening: &Opening, side: Side, segment: &Segment<'_>, handler: &mut H) -> Self
+    where
+        H: Handler<State = S>,
+    {
+        let (client, server) = endpoints(opening.beginning.client, side, segment);
+        let flow = Flow {
+            number: opening.number,
+            client,
+            server,
+            oriented: opening.beginning.oriented,
+            first: opening.first,
+            first_seq: opening.first_seq,
+            last: segment.seen,
+            handshake_us: opening.handshake.map(u64::from),
+            counters: PerDirection::<Counters>::default(),
+            reversed: false,
+        };
+        let state = handler.opened(&flow);
+        let (lanes, beginning) = (PerSide::default(), opening.beginning);
+        Self { flow, lanes, beginning, wants_time: false, cherished: false, state }
+    }
+
+    /// Whether it is kept through long silence.
+    pub(super) const fn is_cherished(&self) -> bool {
+        self.cherished
+    }
+
+    /// Whether the listener wants it kept through long silence, and that was not granted yet.
+    pub(super) const fn wants_time(&self) -> bool {
+        self.wants_time && !self.cherished
+    }
+
+    /// Grants it.
+    pub(super) const fn cherish(&mut self) {
+        self.cherished = true;
+    }
+
+    /// Its number.
+    pub(super) const fn number(&self) -> u64 {
+        self.flow.number
+    }
+
+    /// Where its directions begin.
+    pub(super) const fn starts(&self) -> &PerSide<Start> {
+        &self.beginning.starts
+    }
+
+    /// Bytes it keeps, to hold the budget against.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.lanes.get(Side::Low).held() + self.lanes.get(Side::High).held()
+    }
+
+    /// Gives back all it keeps.
+    pub(super) fn forget(&mut self, budget: &mut Budget) {
+        self.lanes.get_mut(Side::Low).forget(budget);
+        self.lanes.get_mut(Side::High).forget(budget);
+    }
+
+    /// Takes a segment from `side`.
+    pub(super) fn segment<H: Handler<State = S>>(
+        &mut self,
+        side: Side,
+        segment: &Segment<'_>,
+        turn: &mut Turn<'_, H>,
+    ) -> Result<Fate, H::Error> {
+        self.flow.last = segment.seen;
+        let fate = if segment.flags.rst { self.reset(side, segment, turn) } else { self.arrive(side, segment, turn) };
+        settle(fate)
+    }
+
+    /// Ends the directions that have not ended: what is held is handed up with its gaps, then the end.
+    pub(super) fn close<H: Handler<State = S>>(
+        &mut self,
+        reason: EndReason,
+        turn: &mut Turn<'_, H>,
+    ) -> Result<Fate, H::Error> {
+        settle(self.end_both(reason, turn))
+    }
+
+    /// Tells the listener that it is over.
+    pub(super) fn tell_ended<H>(self, reason: EndReason, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    where
+        H: Handler<State = S>,
+    {
+        handler.ended(&self.flow, self.state, reason, seen)
+    }
+
+    fn arrive<H: Handler<State = S>>(
+        &mut self,
+        side: Side,
+        segment: &Segment<'_>,
+        turn: &mut Turn<'_, H>,
+    ) -> Result<Fate, Stop<H::Error>> {
+        if segment.flags.syn || self.beginning.awaits_ack || !self.lanes.get(side).has_begun() {
+            self.greet(side, segment);
+        }
+        let Some(distance) = self.place(side, segment, turn)? else {
+            return Ok(Fate::Lives);
+        };
+        let (mine, theirs) = self.lanes.both_mut(side);
+        mine.count_packet();
+        theirs.count_packet();
+        if segment.flags.ack {
+            theirs.acknowledge(segment.ack, segment.seen);
+        }
+        if theirs.is_waiting() {
+            // What was acknowledged came before what is sent now.
+            let fate = self.drain(side.other(), Input::nothing(segment.seen), turn)?;
+            if fate != Fate::Lives {
+                return Ok(fate);
+            }
+        }
+        let mine = self.lanes.get_mut(side);
+        if mine.has_ended() {
+            return Ok(Fate::Lives);
+        }
+        let (input, end) = mine.input(distance, segment);
+        if let Some(end) = end.filter(|_| segment.flags.fin) {
+            mine.finish_at(end, segment.seen);
+        }
+        self.drain(side, input, turn)
+    }
+
+    /// A RST ends both directions if it can be genuine. Its payload is a text about why, not bytes of the stream
+    /// (RFC 1122 §4.2.2.12).
+    fn reset<H: Handler<State = S>>(
+        &mut self,
+        side: Side,
+        segment: &Segment<'_>,
+        turn: &mut Turn<'_, H>,
+    ) -> Result<Fate, Stop<H::Error>> {
+        let (mine, theirs) = self.lanes.both_mut(side);
+        let genuine = if mine.has_begun() {
+            mine.accepts_rst(segment.seq)
+        } else {
+            segment.flags.ack && theirs.accepts_ack(segment.ack)
+        };
+        if !genuine {
+            return Ok(Fate::Lives);
+        }
+        self.end_both(EndReason::Rst(side.direction(self.beginning.client)), turn)
+    }
+
+    /// Learns who began and where; a direction of which nothing else is known begins with its first byte.
+    fn greet(&mut self, side: Side, segment: &Segment<'_>) {
+        if self.beginning.observe(side, segment) && self.flow.handshake_us.is_none() {
+            self.flow.handshake_us = Some(segment.seen.at.micros_since(self.flow.first.at));
+        }
+        let start = self.beginning.starts.get_mut(side);
+        if start.first_byte().is_none() && (!segment.payload.is_empty() || segment.cut > 0 || segment.flags.fin) {
+            *start = Start::at(first_byte(segment), false);
+        }
+        for side in [Side::Low, Side::High] {
+            let lane = self.lanes.get_mut(side);
+            if let Some(first) = self.beginning.starts.get(side).first_byte().filter(|_| !lane.has_begun()) {
+                lane.begin(first);
+            }
+        }
+    }
+
+    /// How far the segment lies beyond the next byte of its direction, or `None` if it belongs to no window. A
+    /// direction that has not begun has no bytes: any distance is right.
+    fn place<H: Handler<State = S>>(
+        &mut self,
+        side: Side,
+        segment: &Segment<'_>,
+        turn: &mut Turn<'_, H>,
+    ) -> Result<Option<i32>, Stop<H::Error>> {
+        let seq = first_byte(segment);
+        let (mine, theirs) = self.lanes.both_mut(side);
+        if !mine.has_begun() {
+            return Ok(Some(0));
+        }
+        if let Some(distance) = mine.distance(seq) {
+            return Ok(Some(distance));
+        }
+        if segment.flags.ack {
+            theirs.confirm_stray(segment.ack);
+        }
+        let len = low_32((segment.payload.len() as u64).saturating_add(u64::from(segment.cut)));
+        if mine.has_ended() || !mine.strays_to(seq, len, segment.seen) {
+            return Ok(None);
+        }
+        self.flush(side, turn)?;
+        let lane = self.lanes.get_mut(side);
+        lane.jump(seq, turn.budget);
+        let chunk = Chunk { offset: lane.next_offset(), run: Run::Gap(None), seen: turn.seen };
+        self.hand_up(side, chunk, turn)?;
+        Ok(Some(0))
+    }
+
+    /// Hands up all that `input` and the time bring in the direction of `side`, and its end if it has come.
+    fn drain<H: Handler<State = S>>(
+        &mut self,
+        side: Side,
+        mut input: Input<'_>,
+        turn: &mut Turn<'_, H>,
+    ) -> Result<Fate, Stop<H::Error>> {
+        while let Some(piece) = self.lanes.get_mut(side).next(&mut input, turn.budget) {
+            self.hand_up(side, piece.chunk(), turn)?;
+        }
+        if input.again || input.early {
+            self.note(side, &input, turn)?;
+        }
+        if self.lanes.get(side).is_at_fin() {
+            return self.end(side, EndReason::Fin, turn);
+        }
+        Ok(Fate::Lives)
+    }
+
+    /// Counts a segment that did not come in order, and tells if it differs from what came before.
+    fn note<H>(&mut self, side: Side, input: &Input<'_>, turn: &mut Turn<'_, H>) -> Result<(), Stop<H::Error>>
+    where
+        H: Handler<State = S>,
+    {
+        let direction = side.direction(self.beginning.client);
+        let counters = self.flow.counters.get_mut(direction);
+        counters.retransmissions = counters.retransmissions.saturating_add(u32::from(input.again));
+        counters.out_of_order = counters.out_of_order.saturating_add(u32::from(input.early));
+        if let Some(offset) = input.conflict {
+            let oddity = Oddity::OverlapConflict { offset };
+            turn.handler.oddity(&self.flow, &mut self.state, direction, oddity, turn.seen)?;
+        }
+        Ok(())
+    }
+
+    fn end_both<H>(&mut self, reason: EndReason, turn: &mut Turn<'_, H>) -> Result<Fate, Stop<H::Error>>
+    where
+        H: Handler<State = S>,
+    {
+        let client = self.beginning.client;
+        for side in [client, client.other()] {
+            if self.lanes.get(side).has_ended() {
+                continue;
+            }
+            self.flush(side, turn)?;
+            let why = if self.lanes.get(side).has_fin() { EndReason::Fin } else { reason };
+            self.end(side, why, turn)?;
+        }
+        Ok(Fate::Over(reason))
+    }
+
+    fn flush<H>(&mut self, side: Side, turn: &mut Turn<'_, H>) -> Result<(), Stop<H::Error>>
+    where
+        H: Handler<State = S>,
+    {
+        while let Some(piece) = self.lanes.get_mut(side).flush(turn.seen, turn.budget) {
+            self.hand_up(side, piece.chunk(), turn)?;
+        }
+        Ok(())
+    }
+
+    fn end<H>(&mut self, side: Side, reason: EndReason, turn: &mut Turn<'_, H>) -> Result<Fate, Stop<H::Error>>
+    where
+        H: Handler<State = S>,
+    {
+        let lane = self.lanes.get_mut(side);
+        lane.end(turn.budget);
+        let chunk = Chunk { offset: lane.next_offset(), run: Run::End(reason), seen: turn.seen };
+        self.hand_up(side, chunk, turn)?;
+        let both = self.lanes.get(side.other()).has_ended();
+        Ok(if both { Fate::Over(reason) } else { Fate::Lives })
+    }
+
+    fn hand_up<H>(&mut self, side: Side, chunk: Chunk<'_>, turn: &mut Turn<'_, H>) -> Result<(), Stop<H::Error>>
+    where
+        H: Handler<State = S>,
+    {
+        let direction = side.direction(self.beginning.client);
+        let interest = turn.handler.chunk(&mut self.flow, &mut self.state, direction, chunk)?;
+        if core::mem::take(&mut self.flow.reversed) {
+            self.beginning.client = self.beginning.client.other();
+        }
+        match interest {
+            Interest::Keep => {}
+            Interest::Cherish => self.wants_time = true,
+            Interest::Drop => return Err(Stop::Dropped),
+        }
+        Ok(())
+    }
+}
+
+fn settle<E>(fate: Result<Fate, Stop<E>>) -> Result<Fate, E> {
+    match fate {
+        Ok(fate) => Ok(fate),
+        Err(Stop::Dropped) => Ok(Fate::Dropped),
+        Err(Stop::Failed(error)) => Err(error),
+    }
+}
+
+/// Client and server of the connection whose `side` sent `segment`.
+fn endpoints(client: Side, side: Side, segment: &Segment<'_>) -> (Endpoint, Endpoint) {
+    if side == client { (segment.src, segment.dst) } else { (segment.dst, segment.src) }
+}

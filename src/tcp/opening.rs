@@ -1,0 +1,161 @@
+//! A connection before its first byte: who began, and where each direction's bytes will begin (RFC 9293 §3.5).
+//!
+//! In: segments without payload. Out: whether it goes on, is refused, or has come to its first byte. Small, since a
+//! scan or a flood leaves a million of these; a connection of which nothing but this is seen is never told to a
+//! listener.
+
+use super::flow::{PerSide, Side};
+use crate::ground::Seen;
+use crate::net::{Segment, SeqNumber};
+
+/// An acknowledgment may be ahead of the first byte by less than a window; a RST by much less.
+const WINDOW: i32 = 1 << 30;
+const RST_BEHIND: i32 = 1 << 16;
+const RST_AHEAD: i32 = 1 << 20;
+
+/// Where the bytes of one direction begin, as far as that is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Start {
+    /// The sequence number of the first byte, or of the first packet heard.
+    seq: u32,
+    /// `seq` says something: the endpoint was heard, or the other one acknowledged it.
+    heard: bool,
+    /// `seq` is that of the first byte.
+    known: bool,
+    /// The SYN was seen.
+    syn: bool,
+}
+
+/// Who began, and where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beginning {
+    pub(super) starts: PerSide<Start>,
+    /// Who is the client.
+    pub(super) client: Side,
+    /// Whether a SYN told so.
+    pub(super) oriented: bool,
+    /// The first packet was the client's SYN, and its ACK of the answer has not come.
+    pub(super) awaits_ack: bool,
+}
+
+/// A connection without bytes.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) number: u64,
+    pub(super) first: Seen,
+    pub(super) first_seq: u32,
+    /// In microseconds.
+    pub(super) handshake: Option<u32>,
+    pub(super) beginning: Beginning,
+}
+
+/// What a segment makes of an opening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opened {
+    /// Still no byte.
+    NotYet,
+    /// A byte, the end of the bytes, or word of bytes that the capture lacks.
+    Yes,
+    /// A RST.
+    Refused,
+}
+
+impl Start {
+    /// The first byte is at `seq`.
+    pub(super) const fn at(seq: SeqNumber, syn: bool) -> Self {
+        Self { seq: seq.0, heard: true, known: true, syn }
+    }
+
+    /// The sequence number of the first byte, where known.
+    pub(super) fn first_byte(&self) -> Option<SeqNumber> {
+        self.known.then_some(SeqNumber(self.seq))
+    }
+
+    /// The sequence number of the first byte or the first packet, where anything was heard.
+    pub(super) fn heard(&self) -> Option<u32> {
+        self.heard.then_some(self.seq)
+    }
+
+    /// Whether the SYN `segment` begins another connection than this. As Wireshark has it: the initial sequence number
+    /// is another one than was seen or acknowledged.
+    pub(super) fn is_refuted_by(&self, segment: &Segment<'_>) -> bool {
+        self.heard && self.seq != segment.seq.plus(1).0
+    }
+}
+
+impl Beginning {
+    /// As the first segment tells, or lets guess: the lower port is the server's; of two equal ones the one that
+    /// speaks second.
+    pub(super) fn new(side: Side, segment: &Segment<'_>) -> Self {
+        let client = if segment.src.port < segment.dst.port { side.other() } else { side };
+        let awaits_ack = segment.flags.syn && !segment.flags.ack;
+        Self { starts: PerSide::default(), client, oriented: false, awaits_ack }
+    }
+
+    /// Learns from a segment sent by `side`. True when it is the client's first ACK after its SYN.
+    pub(super) fn observe(&mut self, side: Side, segment: &Segment<'_>) -> bool {
+        let (mine, theirs) = self.starts.both_mut(side);
+        let seq = first_byte(segment);
+        if segment.flags.syn && !mine.syn {
+            *mine = Start::at(seq, true);
+        } else if !mine.heard {
+            *mine = Start { seq: seq.0, heard: true, ..*mine };
+        }
+        if segment.flags.ack && !theirs.known && (mine.syn || !theirs.heard) {
+            *theirs = Start { seq: segment.ack.0, heard: true, known: mine.syn, syn: false };
+        }
+        let acknowledged = !theirs.syn || segment.ack.distance_from(SeqNumber(theirs.seq)) >= 0;
+        if segment.flags.syn && !self.oriented {
+            self.oriented = true;
+            self.client = if segment.flags.ack { side.other() } else { side };
+        }
+        let first_ack = self.awaits_ack && segment.flags.ack && !segment.flags.syn && acknowledged && side == self.client;
+        self.awaits_ack &= !first_ack;
+        first_ack
+    }
+}
+
+impl Opening {
+    pub(super) fn new(number: u64, side: Side, segment: &Segment<'_>) -> Self {
+        let beginning = Beginning::new(side, segment);
+        Self { number, first: segment.seen, first_seq: segment.seq.0, handshake: None, beginning }
+    }
+
+    /// Takes a segment from `side`. Of [`Opened::Yes`] it has learnt nothing: the connection will.
+    pub(super) fn segment(&mut self, side: Side, segment: &Segment<'_>) -> Opened {
+        if segment.flags.rst {
+            return if self.accepts_rst(side, segment) { Opened::Refused } else { Opened::NotYet };
+        }
+        if !segment.payload.is_empty() || segment.cut > 0 || segment.flags.fin || self.lacks_bytes(side, segment) {
+            return Opened::Yes;
+        }
+        if self.beginning.observe(side, segment) {
+            let micros = segment.seen.at.micros_since(self.first.at);
+            self.handshake = Some(u32::try_from(micros).unwrap_or(u32::MAX));
+        }
+        Opened::NotYet
+    }
+
+    /// Whether it acknowledges bytes, and none has come.
+    fn lacks_bytes(&self, side: Side, segment: &Segment<'_>) -> bool {
+        let theirs = self.beginning.starts.get(side.other());
+        let ahead = |first: SeqNumber| (1..=WINDOW).contains(&segment.ack.distance_from(first));
+        segment.flags.ack && theirs.first_byte().is_some_and(ahead)
+    }
+
+    /// Whether a RST fits what is known: its sequence number is near or, from an endpoint not heard before, "the ACK
+    /// field acknowledges the SYN" (RFC 9293 §3.5.3). The first packet of a connection fits.
+    fn accepts_rst(&self, side: Side, segment: &Segment<'_>) -> bool {
+        let starts = &self.beginning.starts;
+        match (starts.get(side).first_byte(), starts.get(side.other()).first_byte()) {
+            (Some(mine), _) => (-RST_BEHIND..=RST_AHEAD).contains(&segment.seq.distance_from(mine)),
+            (None, Some(theirs)) => segment.flags.ack && segment.ack == theirs,
+            (None, None) => true,
+        }
+    }
+}
+
+/// The sequence number of a segment's first byte of payload: the SYN takes one before it.
+pub(super) fn first_byte(segment: &Segment<'_>) -> SeqNumber {
+    segment.seq.plus(u32::from(segment.flags.syn))
+}

@@ -1,0 +1,199 @@
+//! The entries of the table: one slot of 64 bytes for each connection, in lists by what it is worth and how long it
+//! has been silent.
+//!
+//! In: what the table puts. Out: entries by number of slot, and the one that was silent longest among those of a rank.
+//! A list is ordered by the tick of the last packet; an entry moves at most once a tick, so a busy connection costs
+//! nothing here. Nothing here knows segments or listeners.
+
+use super::body::{Body, Rank};
+use super::flow::FlowKey;
+
+/// No slot.
+const NONE: u32 = u32::MAX;
+
+/// One entry.
+#[derive(Debug)]
+pub(super) struct Slot<S> {
+    pub(super) key: FlowKey,
+    /// The tick of its last packet.
+    last: u32,
+    older: u32,
+    newer: u32,
+    pub(super) body: Body<S>,
+}
+
+/// The slots, and their lists.
+#[derive(Debug)]
+pub(super) struct Slots<S> {
+    slots: Vec<Slot<S>>,
+    /// The first free slot; the others follow as `newer`.
+    free: u32,
+    lists: Lists,
+    len: usize,
+}
+
+/// The slots of one rank: the one that was silent longest first.
+#[derive(Debug, Clone, Copy)]
+struct List {
+    oldest: u32,
+    newest: u32,
+    len: usize,
+}
+
+#[derive(Debug)]
+struct Lists {
+    over: List,
+    dropped: List,
+    opening: List,
+    live: List,
+    cherished: List,
+}
+
+impl<S> Slots<S> {
+    pub(super) const fn new() -> Self {
+        const EMPTY: List = List { oldest: NONE, newest: NONE, len: 0 };
+        let lists = Lists { over: EMPTY, dropped: EMPTY, opening: EMPTY, live: EMPTY, cherished: EMPTY };
+        Self { slots: Vec::new(), free: NONE, lists, len: 0 }
+    }
+
+    /// How many are in use.
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many of a rank.
+    pub(super) const fn len_of(&self, rank: Rank) -> usize {
+        self.lists.get(rank).len
+    }
+
+    pub(super) fn get(&self, at: u32) -> Option<&Slot<S>> {
+        self.slots.get(at as usize)
+    }
+
+    /// The body of a slot, to change; its rank must stay, or [`Self::put`] change it.
+    pub(super) fn body_mut(&mut self, at: u32) -> Option<&mut Body<S>> {
+        self.slots.get_mut(at as usize).map(|slot| &mut slot.body)
+    }
+
+    /// What was in all slots, free ones included, in no order that means anything.
+    pub(super) fn into_bodies(self) -> impl Iterator<Item = Body<S>> {
+        self.slots.into_iter().map(|slot| slot.body)
+    }
+
+    /// A slot for a new entry; `None` if there are 2^32 already.
+    pub(super) fn insert(&mut self, key: FlowKey, tick: u32, body: Body<S>) -> Option<u32> {
+        let slot = Slot { key, last: tick, older: NONE, newer: NONE, body };
+        let at = if let Some(place) = self.slots.get_mut(self.free as usize) {
+            let at = self.free;
+            self.free = place.newer;
+            *place = slot;
+            at
+        } else {
+            let at = u32::try_from(self.slots.len()).ok().filter(|&at| at != NONE)?;
+            self.slots.push(slot);
+            at
+        };
+        self.len += 1;
+        self.link(at);
+        Some(at)
+    }
+
+    /// Puts another body into a slot; the answer is the one it had.
+    pub(super) fn put(&mut self, at: u32, body: Body<S>) -> Body<S> {
+        self.unlink(at);
+        let old = self.slots.get_mut(at as usize).map(|slot| core::mem::replace(&mut slot.body, body));
+        self.link(at);
+        old.unwrap_or(Body::Free)
+    }
+
+    /// Frees a slot; the answer is what it had.
+    pub(super) fn remove(&mut self, at: u32) -> Body<S> {
+        self.unlink(at);
+        let Some(slot) = self.slots.get_mut(at as usize) else { return Body::Free };
+        slot.newer = self.free;
+        self.free = at;
+        self.len = self.len.saturating_sub(1);
+        core::mem::replace(&mut slot.body, Body::Free)
+    }
+
+    /// A packet of this entry came at `tick`.
+    pub(super) fn touch(&mut self, at: u32, tick: u32) {
+        if self.slots.get(at as usize).is_some_and(|slot| slot.last != tick) {
+            self.move_to_newest(at, tick);
+        }
+    }
+
+    /// The one of `rank` that was silent longest, and the tick of its last packet.
+    pub(super) fn oldest(&self, rank: Rank) -> Option<(u32, u32)> {
+        let at = self.lists.get(rank).oldest;
+        self.slots.get(at as usize).map(|slot| (at, slot.last))
+    }
+
+    /// Changes a body in a way that may change its rank.
+    pub(super) fn change(&mut self, at: u32, change: impl FnOnce(&mut Body<S>)) {
+        self.unlink(at);
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            change(&mut slot.body);
+        }
+        self.link(at);
+    }
+
+    fn move_to_newest(&mut self, at: u32, tick: u32) {
+        self.unlink(at);
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            slot.last = tick;
+        }
+        self.link(at);
+    }
+
+    fn unlink(&mut self, at: u32) {
+        let Some(slot) = self.slots.get(at as usize) else { return };
+        let (older, newer) = (slot.older, slot.newer);
+        let Some(rank) = slot.body.rank() else { return };
+        let list = self.lists.get_mut(rank);
+        list.len = list.len.saturating_sub(1);
+        match self.slots.get_mut(older as usize) {
+            Some(slot) => slot.newer = newer,
+            None => list.oldest = newer,
+        }
+        match self.slots.get_mut(newer as usize) {
+            Some(slot) => slot.older = older,
+            None => list.newest = older,
+        }
+    }
+
+    fn link(&mut self, at: u32) {
+        let Some(slot) = self.slots.get_mut(at as usize) else { return };
+        let Some(rank) = slot.body.rank() else { return };
+        let list = self.lists.get_mut(rank);
+        let newest = core::mem::replace(&mut list.newest, at);
+        list.len += 1;
+        (slot.older, slot.newer) = (newest, NONE);
+        match self.slots.get_mut(newest as usize) {
+            Some(slot) => slot.newer = at,
+            None => list.oldest = at,
+        }
+    }
+}
+
+impl Lists {
+    const fn get(&self, rank: Rank) -> &List {
+        match rank {
+            Rank::Over => &self.over,
+            Rank::Dropped => &self.dropped,
+            Rank::Opening => &self.opening,
+            Rank::Live => &self.live,
+            Rank::Cherished => &self.cherished,
+        }
+    }
+
+    const fn get_mut(&mut self, rank: Rank) -> &mut List {
+        match rank {
+            Rank::Over => &mut self.over,
+            Rank::Dropped => &mut self.dropped,
+            Rank::Opening => &mut self.opening,
+            Rank::Live => &mut self.live,
+            Rank::Cherished => &mut self.cherished,
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Who is talking: from segments to connections, by address and port.
+//!
+//! In: segments of all connections, as they were captured. Out, to the [`Handler`]: openings, chunks, ends. A
+//! connection is found by one key for both ways; one that nobody listens to costs a look-up a packet and 64 bytes. Time
+//! comes from packets: what is silent for too long leaves, and where the table is full, what is worth least. Nothing
+//! depends on the order of the hash table, whose hasher is seeded at random so that nobody can aim at one bucket.
+
+use core::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::body::{Body, Greeting, Rank};
+use super::budget::Budget;
+use super::chunk::EndReason;
+use super::clock::{Clock, ticks};
+use super::connection::{Connection, Fate, Turn};
+use super::flow::{FlowKey, Side};
+use super::handler::Handler;
+use super::opening::{Opened, Opening};
+use super::slots::Slots;
+use crate::ground::{Limits, Seen};
+use crate::net::Segment;
+
+/// All TCP connections of a capture, each with the `S` that its listener keeps for it.
+#[derive(Debug)]
+pub struct Table<S> {
+    slots: Slots<S>,
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// The slot of the packet before.
+    recent: u32,
+    clock: Clock,
+    budget: Budget,
+    idle_ticks: u32,
+    long_idle_ticks: u32,
+    max_connections: usize,
+    connections: u64,
+    evictions: u64,
+}
+
+impl<S> Table<S> {
+    /// An empty table that keeps no more than `limits` allow.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        let idle_ticks = ticks(limits.idle_secs.max(1));
+        Self {
+            slots: Slots::new(),
+            index: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            recent: u32::MAX,
+            clock: Clock::default(),
+            budget: Budget::new(limits),
+            idle_ticks,
+            long_idle_ticks: ticks(limits.websocket_idle_secs).max(idle_ticks),
+            max_connections: limits.max_connections.max(1),
+            connections: 0,
+            evictions: 0,
+        }
+    }
+
+    /// Takes the next segment of the capture and tells `handler` what it brings.
+    ///
+    /// # Errors
+    /// Whatever `handler` says; nothing of what was captured.
+    pub fn segment<H>(&mut self, segment: &Segment<'_>, handler: &mut H) -> Result<(), H::Error>
+    where
+        H: Handler<State = S>,
+    {
+        let tick = self.pass_time(segment.seen, handler)?;
+        let (key, side) = FlowKey::of(segment.src, segment.dst);
+        let at = match self.find(&key) {
+            Some(at) => {
+                self.slots.touch(at, tick);
+                at
+            }
+            None => match self.open((key, side), tick, segment, handler)? {
+                Some(at) => at,
+                None => return Ok(()),
+            },
+        };
+        self.recent = at;
+        if segment.flags.syn {
+            self.greet(at, side, segment, handler)?;
+        }
+        self.deliver(at, side, segment, handler)
+    }
+
+    /// Lets time pass: for a packet that is not for this table. What is silent for too long is ended.
+    ///
+    /// # Errors
+    /// Whatever `handler` says.
+    pub fn age<H>(&mut self, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    where
+        H: Handler<State = S>,
+    {
+        self.pass_time(seen, handler).map(|_| ())
+    }
+
+    /// The capture is over: every connection that is left is given its ends, in the order of their numbers.
+    ///
+    /// # Errors
+    /// Whatever `handler` says.
+    pub fn finish<H>(&mut self, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    where
+        H: Handler<State = S>,
+    {
+        self.index.clear();
+        self.recent = u32::MAX;
+        let slots = core::mem::replace(&mut self.slots, Slots::new());
+        let mut left: Vec<_> = slots
+            .into_bodies()
+            .filter_map(|body| match body {
+                Body::Live(connection) => Some(connection),
+                _ => None,
+            })
+            .collect();
+        left.sort_by_key(|connection| connection.number());
+        for connection in left {
+            self.end(*connection, EndReason::CaptureOver, seen, handler)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes kept for all connections: early segments, and delivered bytes to compare retransmissions with.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.budget.held()
+    }
+
+    /// Connections in the table, those included that are over or that nobody listens to.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.slots.len() == 0
+    }
+
+    /// Connections seen: the number of the next one.
+    #[must_use]
+    pub const fn connections(&self) -> u64 {
+        self.connections
+    }
+
+    /// Connections that left because the table was full.
+    #[must_use]
+    pub const fn evictions(&self) -> u64 {
+        self.evictions
+    }
+
+    fn find(&self, key: &FlowKey) -> Option<u32> {
+        let is_it = |at: u32| self.slots.get(at).is_some_and(|slot| slot.key == *key);
+        if is_it(self.recent) {
+            return Some(self.recent);
+        }
+        self.index.find(self.hasher.hash_one(key), |&at| is_it(at)).copied()
+    }
+
+    /// An entry for a connection that was not there.
+    fn open<H: Handler<State = S>>(
+        &mut self,
+        (key, side): (FlowKey, Side),
+        tick: u32,
+        segment: &Segment<'_>,
+        handler: &mut H,
+    ) -> Result<Option<u32>, H::Error> {
+        while self.slots.len() >= self.max_connections
+            && let Some(at) = self.least_valuable()
+        {
+            self.evictions += 1;
+            self.give_up(at, segment.seen, handler)?;
+        }
+        let opening = Box::new(Opening::new(self.next_number(), side, segment));
+        let Some(at) = self.slots.insert(key, tick, Body::Opening(opening)) else {
+            return Ok(None);
+        };
+        let Self { index, slots, hasher, .. } = self;
+        let hash_of = |&at: &u32| slots.get(at).map_or(0, |slot| hasher.hash_one(slot.key));
+        index.insert_unique(hasher.hash_one(key), at, hash_of);
+        Ok(Some(at))
+    }
+
+    /// A SYN may begin a new connection where there was one before.
+    fn greet<H>(&mut self, at: u32, side: Side, segment: &Segment<'_>, handler: &mut H) -> Result<(), H::Error>
+    where
+        H: Handler<State = S>,
+    {
+        let number = match self.slots.get(at).map(|slot| slot.body.greeting(side, segment)) {
+            Some(Greeting::Anew) => self.next_number(),
+            Some(Greeting::Again(number)) => number,
+            Some(Greeting::Same) | None => return Ok(()),
+        };
+        let opening = Box::new(Opening::new(number, side, segment));
+        if let Body::Live(connection) = self.slots.put(at, Body::Opening(opening)) {
+            self.end(*connection, EndReason::Reused, segment.seen, handler)?;
+        }
+        Ok(())
+    }
+
+    fn deliver<H>(&mut self, at: u32, side: Side, segment: &Segment<'_>, handler: &mut H) -> Result<(), H::Error>
+    where
+        H: Handler<State = S>,
+    {
+        match self.slots.body_mut(at) {
+            Some(Body::Live(connection)) => {
+                let mut turn = Turn { seen: segment.seen, budget: &mut self.budget, handler };
+                match connection.segment(side, segment, &mut turn)? {
+                    Fate::Lives if connection.wants_time() => self.slots.change(at, Body::cherish),
+                    Fate::Lives => {}
+                    Fate::Dropped => drop(self.hush(at, false)),
+                    Fate::Over(reason) => return self.tell_over(at, reason, segment.seen, handler),
+                }
+            }
+            Some(Body::Quiet(quiet)) => {
+                if quiet.observe(side, segment.flags) {
+                    self.slots.change(at, Body::mark_over);
+                }
+            }
+            Some(Body::Opening(opening)) => match opening.segment(side, segment) {
+                Opened::NotYet => {}
+                Opened::Refused => drop(self.hush(at, true)),
+                Opened::Yes => {
+                    let connection = Box::new(Connection::new(opening, side, segment, handler));
+                    self.slots.put(at, Body::Live(connection));
+                    // It is live now: this goes no deeper.
+                    return self.deliver(at, side, segment, handler);
+                }
+            },
+            Some(Body::Free) | None => {}
+        }
+        Ok(())
+    }
+
+    /// Both directions have ended.
+    fn tell_over<H>(&mut self, at: u32, reason: EndReason, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    where
+        H: Handler<State = S>,
+    {
+        match self.hush(at, true) {
+            Some(connection) => connection.tell_ended(reason, seen, handler),
+            None => Ok(()),
+        }
+    }
+
+    /// Nobody listens any more: all but a small entry is freed. The answer is the connection, if there was one.
+    fn hush(&mut self, at: u32, over: bool) -> Option<Box<Connection<S>>> {
+        let quiet = self.slots.get(at)?.body.quiet(over)?;
+        let Body::Live(mut connection) = self.slots.put(at, Body::Quiet(quiet)) else { return None };
+        connection.forget(&mut self.budget);
+        Some(connection)
+    }
+
+    /// Ends a connection that is in the table no more.
+    fn end<H: Handler<State = S>>(
+        &mut self,
+        mut connection: Connection<S>,
+        reason: EndReason,
+        seen: Seen,
+        handler: &mut H,
+    ) -> Result<(), H::Error> {
+        let fate = connection.close(reason, &mut Turn { seen, budget: &mut self.budget, handler });
+        connection.forget(&mut self.budget);
+        match fate? {
+            Fate::Over(_) => connection.tell_ended(reason, seen, handler),
+            Fate::Lives | Fate::Dropped => Ok(()),
+        }
+    }
+
+    /// Ends what was silent for too long. Looks at the longest silent of each rank when a tick has passed; what goes
+    /// was put in once, so the cost a packet is constant.
+    fn pass_time<H>(&mut self, seen: Seen, handler: &mut H) -> Result<u32, H::Error>
+    where
+        H: Handler<State = S>,
+    {
+        let (tick, went_on) = self.clock.tick(seen.at);
+        if went_on {
+            let (short, long) = (self.idle_ticks, self.long_idle_ticks);
+            let patience = [Rank::Over, Rank::Opening, Rank::Live].map(|rank| (rank, short));
+            for (rank, idle) in patience.into_iter().chain([(Rank::Dropped, long), (Rank::Cherished, long)]) {
+                self.age_rank(rank, idle, seen, handler)?;
+            }
+        }
+        Ok(tick)
+    }
+
+    fn age_rank<H>(&mut self, rank: Rank, idle: u32, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    where
+        H: Handler<State = S>,
+    {
+        let now = self.clock.now();
+        while let Some((at, last)) = self.slots.oldest(rank) {
+            if last.saturating_sub(now) > idle {
+                // A packet whose time nobody agreed with: it came now.
+                self.slots.touch(at, now);
+            } else if now.saturating_sub(last) > idle {
+                self.give_up(at, seen, handler)?;
+            } else {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a full table gives up first. A flood of SYNs gives up its own: it may fill half of the table.
+    fn least_valuable(&self) -> Option<u32> {
+        let flooded = self.slots.len_of(Rank::Opening) > self.max_connections / 2;
+        let second = if flooded { Rank::Opening } else { Rank::Dropped };
+        [Rank::Over, second, Rank::Dropped, Rank::Opening, Rank::Live, Rank::Cherished]
+            .into_iter()
+            .find_map(|rank| self.slots.oldest(rank))
+            .map(|(at, _)| at)
+    }
+
+    /// Forgets an entry, and ends what it was.
+    fn give_up<H>(&mut self, at: u32, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    where
+        H: Handler<State = S>,
+    {
+        let Some(key) = self.slots.get(at).map(|slot| slot.key) else { return Ok(()) };
+        if let Ok(entry) = self.index.find_entry(self.hasher.hash_one(key), |&other| other == at) {
+            entry.remove();
+        }
+        if self.recent == at {
+            self.recent = u32::MAX;
+        }
+        match self.slots.remove(at) {
+            Body::Live(connection) => self.end(*connection, EndReason::Idle, seen, handler),
+            _ => Ok(()),
+        }
+    }
+
+    const fn next_number(&mut self) -> u64 {
+        let number = self.connections;
+        self.connections += 1;
+        number
+    }
+}
+
+#[cfg(test)]
+mod tests;
