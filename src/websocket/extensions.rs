@@ -1,6 +1,14 @@
-//! Sec-WebSocket-Extensions (RFC 6455 §9.1) and permessage-deflate's parameters (RFC 7692 §7.1).
+//! Sec-WebSocket-Extensions (RFC 6455 §9.1) and permessage-deflate's parameters (RFC 7692 §7.1): texts of offers and
+//! answers come in, what was agreed and what is wrong with it go out (format).
+//!
+//! Findings are strict, use is lenient: whatever can be made of an answer holds for the frames that follow, even if the
+//! RFC forbids it. Extensions other than permessage-deflate are known by name only.
 
-use crate::ground::Direction;
+use std::borrow::Cow;
+
+use super::handshake::shorten;
+use crate::ground::{Detail, Direction, FindingCode};
+use crate::http::is_token;
 
 /// What the handshake settled for the frames that follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,3 +60,281 @@ impl Deflate {
         }
     }
 }
+
+/// The only extension whose meaning is known here.
+const PERMESSAGE_DEFLATE: &str = "permessage-deflate";
+
+/// One extension, as offered or as chosen (RFC 6455 §9.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtensionOffer<'a> {
+    /// Its name; may be empty if the peer made it so.
+    pub name: &'a str,
+    /// Its parameters in order, each with its value, if that was given. Quoted values are unquoted.
+    pub parameters: Vec<(&'a str, Option<Cow<'a, str>>)>,
+}
+
+impl<'a> ExtensionOffer<'a> {
+    /// Reads one element of the list. There is no error: whatever it is, it has some name and some parameters.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Self {
+        let mut parts = split(text, ';').map(str::trim_ascii);
+        let name = parts.next().unwrap_or_default();
+        let parameter = |part: &'a str| match part.split_once('=') {
+            Some((name, value)) => (name.trim_ascii_end(), Some(unquote(value.trim_ascii_start()))),
+            None => (part, None),
+        };
+        Self { name, parameters: parts.map(parameter).collect() }
+    }
+
+    /// Whether names and values are tokens, as the grammar wants even inside quotes.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        let parameter = |(name, value): &(&str, Option<Cow<'_, str>>)| {
+            is_token(name.as_bytes()) && value.as_ref().is_none_or(|value| is_token(value.as_bytes()))
+        };
+        is_token(self.name.as_bytes()) && self.parameters.iter().all(parameter)
+    }
+
+    fn is_deflate(&self) -> bool {
+        self.name.eq_ignore_ascii_case(PERMESSAGE_DEFLATE)
+    }
+}
+
+/// The elements of a Sec-WebSocket-Extensions field, as they stand there; commas in quoted strings do not separate.
+pub fn elements(value: &str) -> impl Iterator<Item = &str> {
+    split(value, ',').map(str::trim_ascii).filter(|element| !element.is_empty())
+}
+
+/// Splits at a separator that is not inside a quoted string (RFC 9110 §5.6.4). A quote that is never closed quotes all
+/// the rest.
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(move |c| {
+        let inside = quoted;
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        c == separator && !inside
+    })
+}
+
+/// The content of a quoted string; anything else as it is.
+fn unquote(value: &str) -> Cow<'_, str> {
+    let Some(inside) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return value.into() };
+    if !inside.contains('\\') {
+        return inside.into();
+    }
+    let mut escaped = false;
+    let kept = inside.chars().filter(|c| {
+        escaped = *c == '\\' && !escaped;
+        !escaped
+    });
+    kept.collect::<String>().into()
+}
+
+/// What is wrong: which finding, and its particulars.
+pub(super) type Wrong = (FindingCode, Detail);
+
+fn invalid(sentence: String) -> Wrong {
+    (FindingCode::ExtensionParamsInvalid, Detail::text(sentence))
+}
+
+/// What is wrong with the offers themselves, whatever the answer: a server must decline them (RFC 7692 §7.1).
+pub(super) fn check_offers(offers: &[String]) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    for text in offers {
+        let offer = ExtensionOffer::parse(text);
+        if !offer.is_well_formed() {
+            wrong.push(invalid(format!("offer {} is not in the form of RFC 6455 §9.1", shorten(text))));
+        } else if offer.is_deflate() {
+            let (_, sentences) = Parameters::read(&offer, Place::Offer);
+            wrong.extend(sentences.into_iter().map(|sentence| invalid(format!("offer: {sentence}"))));
+        }
+    }
+    wrong
+}
+
+/// What holds after a server chose `chosen`, and what is wrong with that. `offers` are the client's, where they were
+/// captured.
+pub(super) fn negotiate(offers: Option<&[String]>, chosen: &[String]) -> (Negotiated, Vec<Wrong>) {
+    let offers: Option<Vec<_>> = offers.map(|texts| texts.iter().map(|text| ExtensionOffer::parse(text)).collect());
+    let mut negotiated = Negotiated::default();
+    let mut wrong = Vec::new();
+    for text in chosen {
+        let answer = ExtensionOffer::parse(text);
+        let offered = |offers: &Vec<ExtensionOffer<'_>>| offers.iter().any(|offer| offer.name == answer.name);
+        if !offers.as_ref().is_none_or(offered) {
+            wrong.push((FindingCode::ExtensionNotOffered, Detail::text(shorten(text))));
+        }
+        if !answer.is_well_formed() {
+            wrong.push(invalid(format!("{} is not in the form of RFC 6455 §9.1", shorten(text))));
+        }
+        if !answer.is_deflate() {
+            continue;
+        }
+        if negotiated.deflate.is_some() {
+            wrong.push(invalid(format!("{PERMESSAGE_DEFLATE} is chosen twice")));
+            continue;
+        }
+        let (deflate, sentences) = agree(offers.as_deref(), &answer);
+        negotiated.deflate = Some(deflate);
+        wrong.extend(sentences.into_iter().map(invalid));
+    }
+    (negotiated, wrong)
+}
+
+/// Which side's parameters: some rules differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Offer,
+    Answer,
+}
+
+/// The parameters of permessage-deflate as they stand in one offer or answer (RFC 7692 §7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Parameters {
+    server_no_context_takeover: bool,
+    client_no_context_takeover: bool,
+    server_max_window_bits: Option<WindowBits>,
+    client_max_window_bits: Option<WindowBits>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WindowBits {
+    /// 8 to 15.
+    Bits(u8),
+    /// No value, or one that is not allowed: no limit can be taken from it.
+    Any,
+}
+
+impl WindowBits {
+    const fn or_15(bits: Option<Self>) -> u8 {
+        match bits {
+            Some(Self::Bits(bits)) => bits,
+            _ => 15,
+        }
+    }
+}
+
+impl Parameters {
+    /// What is there, and what RFC 7692 §7.1 forbids in it. Of a repeated parameter, the first counts.
+    fn read(extension: &ExtensionOffer<'_>, place: Place) -> (Self, Vec<String>) {
+        let mut parameters = Self::default();
+        let mut wrong = Vec::new();
+        for (name, value) in &extension.parameters {
+            let value = value.as_deref();
+            let repeated = match *name {
+                "server_no_context_takeover" => core::mem::replace(&mut parameters.server_no_context_takeover, true),
+                "client_no_context_takeover" => core::mem::replace(&mut parameters.client_no_context_takeover, true),
+                "server_max_window_bits" => set_once(&mut parameters.server_max_window_bits, value),
+                "client_max_window_bits" => set_once(&mut parameters.client_max_window_bits, value),
+                _ => {
+                    // What is no token was said to be none.
+                    if is_token(name.as_bytes()) {
+                        wrong.push(format!("unknown parameter {}", shorten(name)));
+                    }
+                    continue;
+                }
+            };
+            if repeated {
+                wrong.push(format!("{name} is repeated"));
+            } else if let Some(sentence) = wrong_value(name, value, place) {
+                wrong.push(sentence);
+            }
+        }
+        (parameters, wrong)
+    }
+}
+
+/// Sets what was not set before; true if it was.
+fn set_once(bits: &mut Option<WindowBits>, value: Option<&str>) -> bool {
+    let repeated = bits.is_some();
+    bits.get_or_insert(value.and_then(window_bits).map_or(WindowBits::Any, WindowBits::Bits));
+    repeated
+}
+
+/// "a decimal integer value without leading zeroes between 8 to 15, inclusive" (RFC 7692 §7.1.2.1, §7.1.2.2)
+fn window_bits(value: &str) -> Option<u8> {
+    match value {
+        "8" => Some(8),
+        "9" => Some(9),
+        "10" => Some(10),
+        "11" => Some(11),
+        "12" => Some(12),
+        "13" => Some(13),
+        "14" => Some(14),
+        "15" => Some(15),
+        _ => None,
+    }
+}
+
+fn wrong_value(name: &str, value: Option<&str>, place: Place) -> Option<String> {
+    let window = name.ends_with("_max_window_bits");
+    match value {
+        // RFC 7692 §7.1.2.2: a client may say that it supports the parameter without a value.
+        None if window && !(place == Place::Offer && name.starts_with("client")) => {
+            Some(format!("{name} has no value"))
+        }
+        Some(value) if window && window_bits(value).is_none() => {
+            Some(format!("{name}={}, not 8 to 15", shorten(value)))
+        }
+        // RFC 7692 §7.1.1: "This parameter has no value."
+        Some(value) if !window => Some(format!("{name} has a value, {}", shorten(value))),
+        _ => None,
+    }
+}
+
+/// What holds after an answer, as good as can be made of it, and what is wrong with it: in itself, and against the offer
+/// that it fits best.
+fn agree(offers: Option<&[ExtensionOffer<'_>]>, answer: &ExtensionOffer<'_>) -> (Deflate, Vec<String>) {
+    let (chosen, mut wrong) = Parameters::read(answer, Place::Answer);
+    let offered = offers.unwrap_or_default().iter().filter(|offer| offer.is_deflate()).map(|offer| {
+        let (offer, declined) = Parameters::read(offer, Place::Offer);
+        let mut conflicts = conflicts(&offer, &chosen);
+        if !declined.is_empty() {
+            // RFC 7692 §7.1: a server must decline an offer with parameters that are unknown, repeated or wrong.
+            conflicts.push("it accepts an offer that has to be declined".to_owned());
+        }
+        (offer, conflicts)
+    });
+    let best = offered.min_by_key(|(_, conflicts)| conflicts.len());
+    let (offer, conflicts) = best.unwrap_or_default();
+    wrong.extend(conflicts);
+    let deflate = Deflate {
+        server_no_context_takeover: chosen.server_no_context_takeover,
+        client_no_context_takeover: chosen.client_no_context_takeover,
+        server_max_window_bits: WindowBits::or_15(chosen.server_max_window_bits),
+        // RFC 7692 §7.1.2.2: a client that offered a value uses no larger window, whatever the answer allows.
+        client_max_window_bits: WindowBits::or_15(chosen.client_max_window_bits)
+            .min(WindowBits::or_15(offer.client_max_window_bits)),
+    };
+    (deflate, wrong)
+}
+
+/// How an answer contradicts an offer.
+fn conflicts(offer: &Parameters, answer: &Parameters) -> Vec<String> {
+    let mut wrong = Vec::new();
+    // RFC 7692 §7.1.1.1: accepted "by including the "server_no_context_takeover" extension parameter".
+    if offer.server_no_context_takeover && !answer.server_no_context_takeover {
+        wrong.push("server_no_context_takeover was asked for and is not in the answer".to_owned());
+    }
+    // RFC 7692 §7.1.2.1: accepted by including it "with the same or smaller value as the offer".
+    match (offer.server_max_window_bits, answer.server_max_window_bits) {
+        (Some(WindowBits::Bits(asked)), Some(WindowBits::Bits(bits))) if bits > asked => {
+            wrong.push(format!("server_max_window_bits={bits}, more than the {asked} asked for"));
+        }
+        (Some(_), None) => wrong.push("server_max_window_bits was asked for and is not in the answer".to_owned()),
+        _ => {}
+    }
+    // RFC 7692 §7.1.2.2: without it in the offer, the answer "MUST NOT include" it.
+    if offer.client_max_window_bits.is_none() && answer.client_max_window_bits.is_some() {
+        wrong.push("client_max_window_bits is in the answer and not in the offer".to_owned());
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,20 @@
 //! The opening handshake: what was asked, what was answered, what was settled (RFC 6455 §4).
+//!
+//! Heads of HTTP/1.1 come in ([`Asked::from_head`], [`Answered::from_head`]); [`judge`] makes the [`Handshake`] of them,
+//! and what is wrong with it. An observer refuses nothing: what a request is worth is told by what the server answered.
+//! What became of the connection, and the WebSockets of HTTP/2 (RFC 8441), are not decided here.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use sha1::{Digest, Sha1};
 
 use crate::ground::Seen;
-use crate::websocket::extensions::Negotiated;
+use crate::http::{Fields, RequestHead, ResponseHead, Wants};
+use crate::websocket::extensions::{self, Negotiated};
+
+mod judge;
+
+pub use judge::{Answered, Asked, Fault, Judged, judge};
 
 /// A request for a WebSocket and what became of it. Text is as on the wire and hostile: outputs escape and redact it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -85,3 +98,112 @@ pub enum AcceptCheck {
     /// The 101 has none.
     Missing,
 }
+
+/// Whether a request asks for a WebSocket, be it in a way that no server would accept: its Upgrade names `websocket`, or
+/// it has the key or the version that only such a request has (also the key of the drafts before RFC 6455).
+#[must_use]
+pub fn is_websocket_attempt(head: &RequestHead<'_>) -> bool {
+    const FIELDS: [&str; 3] = ["Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Key1"];
+    let named = |element: &[u8]| element.split(|byte| *byte == b'/').next().is_some_and(is_websocket);
+    // `Wants::Response` says that none of these fields is there: the answer for nearly every request.
+    head.wants != Wants::Response
+        && (head.fields.elements("Upgrade").any(named)
+            || head.fields.iter().any(|field| FIELDS.iter().any(|name| field.is(name))))
+}
+
+/// The Sec-WebSocket-Accept that belongs to a key: "base64-encoded SHA-1 of the concatenation of the
+/// |Sec-WebSocket-Key| (as a string, not base64-decoded) with the string "258EAFA5-E914-47DA-95CA-C5AB0DC85B11""
+/// (RFC 6455 §4.1).
+#[must_use]
+pub fn accept_for(key: &[u8]) -> String {
+    const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    BASE64_STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
+}
+
+impl Request {
+    /// What the head of a request says, in the packet that ended it.
+    #[must_use]
+    pub fn from_head(head: &RequestHead<'_>, seen: Seen) -> Self {
+        let fields = &head.fields;
+        Self {
+            seen,
+            method: text(head.method),
+            target: text(head.target),
+            http_minor: head.minor,
+            host: first(fields, "Host"),
+            origin: first(fields, "Origin"),
+            user_agent: first(fields, "User-Agent"),
+            version: first(fields, "Sec-WebSocket-Version"),
+            key: first(fields, "Sec-WebSocket-Key"),
+            subprotocols: fields.elements("Sec-WebSocket-Protocol").map(text).collect(),
+            extensions: extension_list(fields),
+            cookie: fields.first("Cookie").is_some(),
+            authorization: fields.first("Authorization").map(scheme),
+            via: first(fields, "Via").or_else(|| first(fields, "X-Forwarded-For")),
+        }
+    }
+}
+
+impl Response {
+    /// What the head of a response says, in the packet that ended it.
+    #[must_use]
+    pub fn from_head(head: &ResponseHead<'_>, seen: Seen) -> Self {
+        let fields = &head.fields;
+        let versions: Vec<_> = fields.all("Sec-WebSocket-Version").map(text).collect();
+        Self {
+            seen,
+            status: head.status,
+            reason: text(head.reason),
+            accept: first(fields, "Sec-WebSocket-Accept"),
+            subprotocol: first(fields, "Sec-WebSocket-Protocol").filter(|name| !name.is_empty()),
+            extensions: extension_list(fields),
+            version: (!versions.is_empty()).then(|| versions.join(", ")),
+            server: first(fields, "Server"),
+            location: first(fields, "Location"),
+        }
+    }
+}
+
+fn is_websocket(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"websocket")
+}
+
+fn first(fields: &Fields<'_>, name: &str) -> Option<String> {
+    fields.first(name).map(text)
+}
+
+/// All extensions of all fields, as one list (RFC 6455 §9.1).
+fn extension_list(fields: &Fields<'_>) -> Vec<String> {
+    let values: Vec<_> = fields.all("Sec-WebSocket-Extensions").map(text).collect();
+    values.iter().flat_map(|value| extensions::elements(value)).map(str::to_owned).collect()
+}
+
+/// The scheme in front of credentials; empty where there is nothing in front, since then it may be the secret itself.
+fn scheme(credentials: &[u8]) -> String {
+    let end = credentials.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(0);
+    credentials.get(..end).map(text).unwrap_or_default()
+}
+
+/// A value as text: UTF-8 where it is that, otherwise each byte as the character of Latin-1, so that nothing is lost.
+/// A folded value becomes one line (RFC 9112 §5.2).
+fn text(value: &[u8]) -> String {
+    let text = match core::str::from_utf8(value) {
+        Ok(text) => text.to_owned(),
+        Err(_) => value.iter().copied().map(char::from).collect(),
+    };
+    if !text.contains('\n') {
+        return text;
+    }
+    text.lines().map(str::trim_ascii).collect::<Vec<_>>().join(" ")
+}
+
+/// A piece of text for the particulars of a finding: the first 100 characters.
+pub(super) fn shorten(text: &str) -> String {
+    match text.char_indices().nth(100) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,469 @@
+//! Where a body ends: the rules of RFC 9112 §6.3 (format), and a machine that steps over it without looking at it.
+
+use super::head::{Field, Wants};
+
+/// What the fields of a head say of its body, and whether they ask for another protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Traits {
+    /// Content-Length (RFC 9110 §8.6).
+    pub(super) length: Length,
+    /// Transfer-Encoding (RFC 9112 §6.1).
+    pub(super) transfer: Transfer,
+    /// There is an Upgrade field, or a Sec-WebSocket field.
+    pub(super) upgrade: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    Absent,
+    Bytes(u64),
+    /// No number, too large a number, or several that differ.
+    Invalid,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transfer {
+    /// No field, or nothing but the obsolete `identity`.
+    Absent,
+    /// `chunked` is the final coding.
+    Chunked,
+    /// Another is.
+    Other,
+}
+
+impl Traits {
+    pub(super) fn of<'a>(fields: impl Iterator<Item = Field<'a>>) -> Self {
+        let mut traits = Self { length: Length::Absent, transfer: Transfer::Absent, upgrade: false };
+        for field in fields {
+            // By length first: nearly all fields are none of these.
+            match field.name.len() {
+                7 if field.is("Upgrade") => traits.upgrade = true,
+                14 if field.is("Content-Length") => traits.length = traits.length.and(&field),
+                17 if field.is("Transfer-Encoding") => traits.transfer = traits.transfer.then(&field),
+                17.. if is_sec_websocket(field.name) => traits.upgrade = true,
+                _ => {}
+            }
+        }
+        traits
+    }
+}
+
+fn is_sec_websocket(name: &[u8]) -> bool {
+    name.get(..14).is_some_and(|start| start.eq_ignore_ascii_case(b"Sec-WebSocket-"))
+}
+
+impl Length {
+    /// Together with one more field. The same number may be said often, in one field or several (RFC 9112 §6.3).
+    fn and(self, field: &Field<'_>) -> Self {
+        let mut sum = self;
+        for element in field.elements() {
+            sum = match (sum, decimal(element)) {
+                (Self::Absent, Some(bytes)) => Self::Bytes(bytes),
+                (Self::Bytes(before), Some(bytes)) if before == bytes => sum,
+                _ => Self::Invalid,
+            };
+        }
+        if sum == Self::Absent { Self::Invalid } else { sum }
+    }
+}
+
+impl Transfer {
+    /// Followed by the codings of one more field.
+    fn then(self, field: &Field<'_>) -> Self {
+        field.elements().fold(self, |before, coding| {
+            let name = coding.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+            if name.eq_ignore_ascii_case(b"chunked") {
+                Self::Chunked
+            } else if name.eq_ignore_ascii_case(b"identity") {
+                before
+            } else {
+                Self::Other
+            }
+        })
+    }
+}
+
+fn decimal(text: &[u8]) -> Option<u64> {
+    text.iter().try_fold(0_u64, |sum, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// How a body is delimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// By its length; 0 where there is none.
+    Length(u64),
+    /// In chunks (RFC 9112 §7.1).
+    Chunked,
+    /// By the connection's end.
+    UntilEnd,
+    /// In no way that both sides must agree on.
+    Faulty,
+}
+
+impl Framing {
+    /// RFC 9112 §6.3, for requests.
+    pub(super) const fn of_request(traits: &Traits, wants: Wants) -> Self {
+        match (wants, traits.transfer, traits.length) {
+            // RFC 9110 §9.3.6: a CONNECT request has no content, whatever its fields say.
+            (Wants::Tunnel, ..) => Self::Length(0),
+            (_, Transfer::Chunked, _) => Self::Chunked,
+            (_, Transfer::Other, _) | (_, _, Length::Invalid) => Self::Faulty,
+            (_, _, Length::Bytes(bytes)) => Self::Length(bytes),
+            _ => Self::Length(0),
+        }
+    }
+
+    /// RFC 9112 §6.3, for final responses that may have a body: what HEAD, 1xx, 204, 304 and a tunnel take away is known
+    /// to the machine, which knows the request.
+    pub(super) const fn of_response(traits: &Traits) -> Self {
+        match (traits.transfer, traits.length) {
+            (Transfer::Chunked, _) => Self::Chunked,
+            (Transfer::Other, _) => Self::UntilEnd,
+            (_, Length::Invalid) => Self::Faulty,
+            (_, Length::Bytes(bytes)) => Self::Length(bytes),
+            _ => Self::UntilEnd,
+        }
+    }
+}
+
+/// A body that is being stepped over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Body {
+    /// So many bytes more.
+    Length(u64),
+    /// Chunks, from here in one of them.
+    Chunked(Chunked),
+    /// All there is.
+    UntilEnd,
+}
+
+/// Where in a chunked body (RFC 9112 §7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Chunked {
+    /// In the digits of a chunk's size; `any` once there was one.
+    Size { size: u64, any: bool },
+    /// Behind them, in extensions or whitespace, up to the line's end.
+    Extensions { size: u64 },
+    /// In a chunk's data.
+    Data { left: u64 },
+    /// Behind it, at its line end; `cr` once that began.
+    DataEnd { cr: bool },
+    /// In the trailer section; `empty` while its line has no more than a CR.
+    Trailer { empty: bool },
+    /// Behind the empty line that ends it.
+    End,
+}
+
+/// How far a body got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It ends here; what follows lies in the input.
+    Done,
+    /// It wants more, and took all there was.
+    More,
+    /// It is none; the byte that shows it lies in the input.
+    Broken,
+}
+
+impl Body {
+    /// The body of that framing, unless that is faulty.
+    pub(super) const fn new(framing: Framing) -> Option<Self> {
+        match framing {
+            Framing::Length(len) => Some(Self::Length(len)),
+            Framing::Chunked => Some(Self::Chunked(Chunked::Size { size: 0, any: false })),
+            Framing::UntilEnd => Some(Self::UntilEnd),
+            Framing::Faulty => None,
+        }
+    }
+
+    /// Steps over what is there of it.
+    pub(super) fn skip(&mut self, input: &mut &[u8]) -> Progress {
+        match self {
+            Self::Length(left) => take_up_to(left, input),
+            Self::UntilEnd => {
+                *input = &[];
+                Progress::More
+            }
+            Self::Chunked(chunked) => chunked.skip(input),
+        }
+    }
+
+    /// Steps over a hole of that length; false where the hole may hide the body's end.
+    pub(super) fn gap(&mut self, len: Option<u64>) -> bool {
+        let left = match self {
+            Self::UntilEnd => return true,
+            Self::Length(left) | Self::Chunked(Chunked::Data { left }) => left,
+            Self::Chunked(_) => return false,
+        };
+        match len.and_then(|len| left.checked_sub(len)) {
+            Some(rest) => {
+                *left = rest;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+impl Chunked {
+    fn skip(&mut self, input: &mut &[u8]) -> Progress {
+        loop {
+            *self = match self {
+                Self::Data { left } => match take_up_to(left, input) {
+                    Progress::Done => Self::DataEnd { cr: false },
+                    progress => return progress,
+                },
+                Self::Extensions { size } if skip_line(input) => Self::after_size(*size),
+                Self::Trailer { empty: false } if skip_line(input) => Self::Trailer { empty: true },
+                Self::Extensions { .. } | Self::Trailer { empty: false } => return Progress::More,
+                Self::End => return Progress::Done,
+                Self::Size { .. } | Self::DataEnd { .. } | Self::Trailer { empty: true } => {
+                    let Some((byte, rest)) = input.split_first() else { return Progress::More };
+                    let Some(next) = self.after(*byte) else { return Progress::Broken };
+                    *input = rest;
+                    next
+                }
+            }
+        }
+    }
+
+    /// The state behind a byte, where states change byte by byte; `None` where that byte cannot stand there. Lenient: a
+    /// bare LF ends a line, and whitespace may follow a size.
+    fn after(self, byte: u8) -> Option<Self> {
+        match (self, byte) {
+            (Self::Size { size, any: true }, b'\n') => Some(Self::after_size(size)),
+            (Self::Size { size, any: true }, b'\r' | b';' | b' ' | b'\t') => Some(Self::Extensions { size }),
+            (Self::Size { size, .. }, _) => {
+                let digit = char::from(byte).to_digit(16)?;
+                Some(Self::Size { size: size.checked_mul(16)?.checked_add(u64::from(digit))?, any: true })
+            }
+            (Self::DataEnd { cr: false }, b'\r') => Some(Self::DataEnd { cr: true }),
+            (Self::DataEnd { .. }, b'\n') => Some(Self::Size { size: 0, any: false }),
+            (Self::DataEnd { .. }, _) => None,
+            (Self::Trailer { .. }, b'\n') => Some(Self::End),
+            (Self::Trailer { .. }, b'\r') => Some(self),
+            _ => Some(Self::Trailer { empty: false }),
+        }
+    }
+
+    /// What follows the line with a chunk's size: the last chunk has size 0 and no data.
+    const fn after_size(size: u64) -> Self {
+        match size {
+            0 => Self::Trailer { empty: true },
+            left => Self::Data { left },
+        }
+    }
+}
+
+fn take_up_to(left: &mut u64, input: &mut &[u8]) -> Progress {
+    let take = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
+    *input = input.get(take..).unwrap_or_default();
+    *left -= take as u64;
+    if *left == 0 { Progress::Done } else { Progress::More }
+}
+
+/// Steps behind the next LF; false, and to the end, where there is none.
+fn skip_line(input: &mut &[u8]) -> bool {
+    let end = memchr::memchr(b'\n', input);
+    *input = end.and_then(|at| input.get(at + 1..)).unwrap_or_default();
+    end.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::http::Fields;
+
+    fn traits(lines: &str) -> Traits {
+        Traits::of(Fields::new(lines.as_bytes()).iter())
+    }
+
+    fn of_request(lines: &str) -> Framing {
+        Framing::of_request(&traits(lines), Wants::Response)
+    }
+
+    fn of_response(lines: &str) -> Framing {
+        Framing::of_response(&traits(lines))
+    }
+
+    #[test]
+    fn content_length() {
+        assert_eq!(of_request("A: b\n"), Framing::Length(0));
+        assert_eq!(of_response("A: b\n"), Framing::UntilEnd);
+        for (lines, len) in [
+            ("Content-Length: 7\n", 7),
+            ("content-length:007\n", 7),
+            ("Content-Length: 7\nContent-Length: 7\n", 7),
+            ("Content-Length: 7, 7\n", 7),
+            ("Content-Length: 18446744073709551615\n", u64::MAX),
+        ] {
+            assert_eq!(of_request(lines), Framing::Length(len), "{lines}");
+            assert_eq!(of_response(lines), Framing::Length(len), "{lines}");
+        }
+        for value in ["", "x", "-1", "+1", "1 2", "0x10", "7, 8", "18446744073709551616", "1\nContent-Length: 2"] {
+            let lines = format!("Content-Length: {value}\n");
+            assert_eq!(of_request(&lines), Framing::Faulty, "{lines}");
+            assert_eq!(of_response(&lines), Framing::Faulty, "{lines}");
+        }
+    }
+
+    #[test]
+    fn transfer_encoding_wins_over_content_length() {
+        for lines in [
+            "Transfer-Encoding: chunked\nContent-Length: 5\n",
+            "Content-Length: x\nTransfer-Encoding: Chunked\n",
+            "Transfer-Encoding : chunked\nContent-Length: 5\n",
+            "Transfer-Encoding:\n chunked\nContent-Length: 5\n",
+            "Transfer-Encoding: gzip;q=1, chunked\n",
+            "Transfer-Encoding: gzip\nTransfer-Encoding: chunked\n",
+            "Transfer-Encoding: chunked, identity\n",
+        ] {
+            assert_eq!(of_request(lines), Framing::Chunked, "{lines}");
+            assert_eq!(of_response(lines), Framing::Chunked, "{lines}");
+        }
+        for lines in [
+            "Transfer-Encoding: gzip\nContent-Length: 5\n",
+            "Transfer-Encoding: chunked, gzip\n",
+            "Transfer-Encoding: xchunked\n",
+        ] {
+            assert_eq!(of_request(lines), Framing::Faulty, "{lines}");
+            assert_eq!(of_response(lines), Framing::UntilEnd, "{lines}");
+        }
+        assert_eq!(of_request("Transfer-Encoding: identity\nContent-Length: 5\n"), Framing::Length(5));
+    }
+
+    #[test]
+    fn a_connect_request_has_no_body() {
+        let traits = traits("Content-Length: 5\nTransfer-Encoding: gzip\n");
+        assert_eq!(Framing::of_request(&traits, Wants::Tunnel), Framing::Length(0));
+    }
+
+    #[test]
+    fn upgrade_is_noticed() {
+        for (lines, upgrade) in [
+            ("Upgrade: h2c\n", true),
+            ("sec-websocket-key: x\n", true),
+            ("Sec-WebSocket-Version: 13\n", true),
+            ("Sec-WebSocket-Key1: x\n", true),
+            ("Upgrade-Insecure-Requests: 1\nConnection: Upgrade\nSec-Fetch-Mode: websocket\n", false),
+        ] {
+            assert_eq!(traits(lines).upgrade, upgrade, "{lines}");
+        }
+    }
+
+    /// Where the body ends, however it is cut in two; `None` where it is broken.
+    fn end(framing: Framing, bytes: &[u8]) -> Option<usize> {
+        let ends: Vec<_> = (0..=bytes.len())
+            .map(|cut| {
+                let (mut body, mut at) = (Body::new(framing).unwrap(), 0);
+                for part in [&bytes[..cut], &bytes[cut..]] {
+                    let mut input = part;
+                    let progress = body.skip(&mut input);
+                    at += part.len() - input.len();
+                    match progress {
+                        Progress::Done => return Some(at),
+                        Progress::Broken => return None,
+                        Progress::More => assert!(input.is_empty()),
+                    }
+                }
+                Some(usize::MAX)
+            })
+            .collect();
+        assert!(ends.iter().all(|end| *end == ends[0]), "{ends:?}");
+        ends[0]
+    }
+
+    const MORE: Option<usize> = Some(usize::MAX);
+
+    #[test]
+    fn chunked_bodies_end_behind_their_trailers() {
+        for body in [
+            &b"0\r\n\r\n"[..],
+            b"4\r\nWiki\r\n5\r\npedia\r\n0\r\n\r\n",
+            b"4\nWiki\n0\n\n",
+            b"0004  \r\nWiki\r\n0\r\n\r\n",
+            b"4;a=b;c=\"d\"\r\nWiki\r\n0;last\r\n\r\n",
+            b"a\r\n0\r\n\r\n01234\r\n0\r\nTrailer: x\r\nB: y\r\n\r\n",
+            b"00000000000000000000000000000000000001\r\nx\r\n0\r\n\r\n",
+        ] {
+            for rest in [&b""[..], b"GET", b"\r\n\r\n", b"0\r\n\r\n"] {
+                let bytes = [body, rest].concat();
+                assert_eq!(end(Framing::Chunked, &bytes), Some(body.len()), "{}", bytes.escape_ascii());
+            }
+            for len in 0..body.len() {
+                assert_eq!(end(Framing::Chunked, &body[..len]), MORE, "{}", body[..len].escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_chunk_is_broken() {
+        assert_eq!(end(Framing::Chunked, b"fffffffffffffffe\r\nx"), MORE);
+        for bytes in [
+            &b"10000000000000000\r\nx"[..],
+            b"ffffffffffffffffffffffffffffffff\r\n",
+            b"\r\n",
+            b";x\r\n",
+            b"-1\r\n",
+            b"4\r\nWiki0\r\n\r\n",
+            b"4\r\nWiki\rX",
+            b"4x\r\nWiki\r\n",
+            b"\x81\x85abcd",
+        ] {
+            assert_eq!(end(Framing::Chunked, bytes), None, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn bodies_of_known_length_and_to_the_end() {
+        assert_eq!(end(Framing::Length(0), b"GET"), Some(0));
+        assert_eq!(end(Framing::Length(3), b"GETX"), Some(3));
+        assert_eq!(end(Framing::Length(u64::MAX), b"GETX"), MORE);
+        assert_eq!(end(Framing::UntilEnd, b"GETX"), MORE);
+        assert_eq!(Body::new(Framing::Faulty), None);
+    }
+
+    #[test]
+    fn holes() {
+        let mut body = Body::Length(10);
+        assert!(body.gap(Some(4)) && body == Body::Length(6));
+        assert!(body.gap(Some(6)) && body == Body::Length(0));
+        assert!(!body.gap(Some(1)) && !body.gap(None));
+        assert!(Body::UntilEnd.gap(None));
+        let mut body = Body::Chunked(Chunked::Data { left: 5 });
+        assert!(body.gap(Some(5)));
+        let mut input = &b"\r\n0\r\n\r\nX"[..];
+        assert_eq!((body.skip(&mut input), input), (Progress::Done, &b"X"[..]));
+        assert!(!Body::Chunked(Chunked::Data { left: 5 }).gap(Some(6)));
+        assert!(!Body::Chunked(Chunked::Size { size: 0, any: false }).gap(Some(1)));
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_end_where_they_were_made_to(
+            chunks in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 1..40), "(;[a-z]{0,5})?"), 0..5),
+            trailers in proptest::collection::vec("[A-Z]{1,3}: [a-z]{0,5}", 0..3),
+            rest in proptest::collection::vec(any::<u8>(), 0..5),
+        ) {
+            let mut bytes = Vec::new();
+            for (data, extension) in &chunks {
+                bytes.extend_from_slice(format!("{:X}{extension}\r\n", data.len()).as_bytes());
+                bytes.extend_from_slice(data);
+                bytes.extend_from_slice(b"\r\n");
+            }
+            bytes.extend_from_slice(b"0\r\n");
+            for trailer in &trailers {
+                bytes.extend_from_slice(format!("{trailer}\r\n").as_bytes());
+            }
+            bytes.extend_from_slice(b"\r\n");
+            let len = bytes.len();
+            bytes.extend_from_slice(&rest);
+            prop_assert_eq!(end(Framing::Chunked, &bytes), Some(len));
+        }
+    }
+}

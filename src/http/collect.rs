@@ -1,0 +1,204 @@
+//! Finds a head's end over any number of chunks (machine). A head that lies in one chunk is lent from it; one that is
+//! split is copied together. Every byte is searched once (RFC 9112 §2.1: an empty line ends the head).
+
+use super::sniff::SNIFF_BYTES;
+
+/// Collects one head after the other.
+#[derive(Debug)]
+pub(super) struct Collector {
+    /// The bytes so far of a head that is split, or all of one that was lent in this call.
+    bytes: Vec<u8>,
+    /// `bytes` was lent and is no longer needed.
+    spent: bool,
+    line: Line,
+    max: usize,
+}
+
+/// Where in a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    /// Behind an LF.
+    Start,
+    /// Behind an LF and a CR.
+    Cr,
+    /// In a line that is not empty.
+    Text,
+}
+
+/// What a search found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found<'i> {
+    /// A head, all of it in the input.
+    Lent(&'i [u8]),
+    /// A head, now in [`Collector::bytes`].
+    Collected,
+    /// No end yet.
+    More,
+    /// No end within the limit.
+    TooLong,
+}
+
+impl Collector {
+    pub(super) const fn new(max: usize) -> Self {
+        Self { bytes: Vec::new(), spent: false, line: Line::Text, max }
+    }
+
+    /// The bytes collected so far, or all of the head that was just found.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many bytes are kept.
+    pub(super) const fn held(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether a head has begun and not ended.
+    pub(super) const fn is_open(&self) -> bool {
+        !self.spent && !self.bytes.is_empty()
+    }
+
+    /// Lets go of a head that was lent. Called before anything else is asked.
+    pub(super) fn release(&mut self) {
+        if self.spent {
+            self.clear();
+        }
+    }
+
+    /// Forgets what was collected.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.max);
+    }
+
+    /// Marks what was collected as lent for the last time.
+    pub(super) const fn spend(&mut self) {
+        self.spent = true;
+    }
+
+    /// Skips line ends where a head would begin (RFC 9112 §2.2).
+    pub(super) fn skip_empty_lines(&self, input: &mut &[u8]) {
+        while self.bytes.is_empty()
+            && let Some((b'\r' | b'\n', rest)) = input.split_first()
+        {
+            *input = rest;
+        }
+    }
+
+    /// The head's first bytes, as many as are there and needed to say whether it is one.
+    pub(super) fn start<'a>(&'a self, input: &'a [u8], joined: &'a mut [u8; SNIFF_BYTES]) -> &'a [u8] {
+        match self.bytes.len() {
+            0 => input,
+            SNIFF_BYTES.. => &self.bytes,
+            _ => {
+                let bytes = self.bytes.iter().chain(input);
+                let len = joined.iter_mut().zip(bytes).map(|(to, from)| *to = *from).count();
+                joined.get(..len).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Searches for the head's end.
+    pub(super) fn find<'i>(&mut self, input: &mut &'i [u8]) -> Found<'i> {
+        let room = self.max.saturating_sub(self.bytes.len());
+        let Some(len) = self.search(input) else {
+            if input.len() > room {
+                return Found::TooLong;
+            }
+            self.bytes.extend_from_slice(input);
+            *input = &[];
+            return Found::More;
+        };
+        if len > room {
+            return Found::TooLong;
+        }
+        let (head, rest) = input.split_at_checked(len).unwrap_or((input, &[]));
+        *input = rest;
+        self.line = Line::Text;
+        if self.bytes.is_empty() {
+            return Found::Lent(head);
+        }
+        self.bytes.extend_from_slice(head);
+        self.spend();
+        Found::Collected
+    }
+
+    /// How many bytes of `input` belong to the head, once it ends there.
+    fn search(&mut self, input: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        loop {
+            let rest = input.get(at..)?;
+            match self.line {
+                Line::Text => {
+                    at += memchr::memchr(b'\n', rest)? + 1;
+                    self.line = Line::Start;
+                }
+                Line::Start | Line::Cr => {
+                    let byte = rest.first()?;
+                    at += 1;
+                    self.line = match (self.line, byte) {
+                        (_, b'\n') => return Some(at),
+                        (Line::Start, b'\r') => Line::Cr,
+                        _ => Line::Text,
+                    };
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The heads in `bytes` when it comes in pieces of `piece` bytes.
+    fn heads(bytes: &[u8], piece: usize, max: usize) -> Vec<Vec<u8>> {
+        let mut collector = Collector::new(max);
+        let mut heads = Vec::new();
+        for mut input in bytes.chunks(piece) {
+            loop {
+                collector.release();
+                collector.skip_empty_lines(&mut input);
+                if input.is_empty() {
+                    break;
+                }
+                match collector.find(&mut input) {
+                    Found::Lent(head) => heads.push(head.to_vec()),
+                    Found::Collected => heads.push(collector.bytes().to_vec()),
+                    Found::More => {}
+                    Found::TooLong => return heads,
+                }
+                assert!(collector.held() <= max);
+            }
+        }
+        heads
+    }
+
+    #[test]
+    fn heads_are_found_however_they_are_cut() {
+        let bytes = b"\r\n\r\nA\r\nB\r\n\r\n\nC\n\nD\n\r\nE\r\r\n\rF\r\n \r\n\r\nG\r\n";
+        let expected = [&b"A\r\nB\r\n\r\n"[..], b"C\n\n", b"D\n\r\n", b"E\r\r\n\rF\r\n \r\n\r\n"];
+        for piece in 1..=bytes.len() {
+            assert_eq!(heads(bytes, piece, 100), expected, "{piece}");
+        }
+    }
+
+    #[test]
+    fn the_limit_holds_however_it_is_cut() {
+        let bytes = b"ABCD\r\n\r\nEFGHI\r\n\r\nJ\r\n\r\n";
+        for piece in 1..=bytes.len() {
+            assert_eq!(heads(bytes, piece, 8), [b"ABCD\r\n\r\n"], "{piece}");
+            assert_eq!(heads(bytes, piece, 9).len(), 3, "{piece}");
+        }
+        assert_eq!(heads(&[b'x'; 1000], 7, 64).len(), 0);
+    }
+
+    #[test]
+    fn a_start_is_joined_only_as_far_as_needed() {
+        let mut collector = Collector::new(100);
+        let mut joined = [0; SNIFF_BYTES];
+        assert_eq!(collector.start(b"GET", &mut joined), b"GET");
+        assert_eq!(collector.find(&mut &b"GE"[..]), Found::More);
+        assert_eq!(collector.start(b"T /", &mut joined), b"GET /");
+        assert_eq!(collector.start(&[b'x'; 50], &mut joined).len(), SNIFF_BYTES);
+    }
+}

@@ -1,0 +1,175 @@
+//! Which request a response answers (machine): the requests of one connection that wait, in order (RFC 9112 §9.3.2).
+//!
+//! After bytes were lost, pipelining is taken to be absent, as it nearly always is: a new request means that all before
+//! it were answered, and the next response answers the latest.
+
+use std::collections::VecDeque;
+
+/// What must be known of a request to find the end of its response (RFC 9112 §6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nothing.
+    Ordinary,
+    /// Its method is HEAD: the response has no body.
+    Head,
+    /// Its method is CONNECT: a 2xx response begins a tunnel.
+    Connect,
+}
+
+impl Kind {
+    pub(super) const fn of(method: &[u8]) -> Self {
+        match method {
+            b"HEAD" => Self::Head,
+            b"CONNECT" => Self::Connect,
+            _ => Self::Ordinary,
+        }
+    }
+}
+
+/// What became of a request that was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pushed {
+    /// It waits.
+    Waits,
+    /// Its response came before it, since the capture has packets out of order.
+    Answered,
+    /// Too many wait: all of them are forgotten.
+    Full,
+}
+
+/// The requests that wait.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    waiting: VecDeque<Kind>,
+    /// Requests so far.
+    asked: u64,
+    /// Responses that came before their requests.
+    early: u64,
+    requests_lost: bool,
+    responses_lost: bool,
+    max: usize,
+}
+
+impl Exchange {
+    pub(super) const fn new(max: usize) -> Self {
+        Self { waiting: VecDeque::new(), asked: 0, early: 0, requests_lost: false, responses_lost: false, max }
+    }
+
+    /// The number of the next request.
+    pub(super) const fn next_number(&self) -> u64 {
+        self.asked
+    }
+
+    /// How many requests wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// A request was asked.
+    pub(super) fn push(&mut self, kind: Kind) -> Pushed {
+        if self.requests_lost || self.responses_lost {
+            self.waiting.clear();
+            self.requests_lost = false;
+        }
+        self.asked += 1;
+        if self.early > 0 {
+            self.early -= 1;
+            return Pushed::Answered;
+        }
+        if self.waiting.len() >= self.max {
+            self.waiting.clear();
+            self.lose_requests();
+            return Pushed::Full;
+        }
+        self.waiting.push_back(kind);
+        Pushed::Waits
+    }
+
+    /// The request that the response at hand answers, and its number.
+    pub(super) fn front(&mut self) -> Option<(u64, Kind)> {
+        if self.responses_lost {
+            self.responses_lost = false;
+            self.waiting.drain(..self.waiting.len().saturating_sub(1));
+        }
+        let number = self.asked.saturating_sub(self.waiting.len() as u64);
+        self.waiting.front().map(|kind| (number, *kind))
+    }
+
+    /// The response at hand was the final one.
+    pub(super) fn pop(&mut self) {
+        if self.waiting.pop_front().is_none() && !self.requests_lost {
+            self.early += 1;
+        }
+    }
+
+    /// Requests may be missing from here.
+    pub(super) const fn lose_requests(&mut self) {
+        self.requests_lost = true;
+        self.early = 0;
+    }
+
+    /// Responses may be missing from here.
+    pub(super) const fn lose_responses(&mut self) {
+        self.responses_lost = true;
+        self.early = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(exchange: &mut Exchange) -> Option<u64> {
+        let front = exchange.front().map(|(number, _)| number);
+        exchange.pop();
+        front
+    }
+
+    #[test]
+    fn pipelined_requests_are_answered_in_order() {
+        let mut exchange = Exchange::new(3);
+        for kind in [Kind::Head, Kind::Connect, Kind::Ordinary] {
+            assert_eq!(exchange.push(kind), Pushed::Waits);
+        }
+        assert_eq!(exchange.push(Kind::Ordinary), Pushed::Full);
+        assert_eq!((exchange.len(), answer(&mut exchange)), (0, None));
+        assert_eq!(exchange.push(Kind::Ordinary), Pushed::Waits);
+        assert_eq!(answer(&mut exchange), Some(4));
+        let mut exchange = Exchange::new(3);
+        exchange.push(Kind::Head);
+        exchange.push(Kind::Connect);
+        assert_eq!(exchange.front(), Some((0, Kind::Head)));
+        assert_eq!(exchange.front(), Some((0, Kind::Head)));
+        assert_eq!((answer(&mut exchange), answer(&mut exchange)), (Some(0), Some(1)));
+        assert_eq!(exchange.front(), None);
+    }
+
+    #[test]
+    fn responses_may_come_before_their_requests() {
+        let mut exchange = Exchange::new(3);
+        assert_eq!((answer(&mut exchange), answer(&mut exchange)), (None, None));
+        assert_eq!(exchange.push(Kind::Ordinary), Pushed::Answered);
+        assert_eq!(exchange.push(Kind::Ordinary), Pushed::Answered);
+        assert_eq!(exchange.push(Kind::Ordinary), Pushed::Waits);
+        assert_eq!(answer(&mut exchange), Some(2));
+    }
+
+    #[test]
+    fn after_a_loss_the_latest_request_is_the_one() {
+        let mut exchange = Exchange::new(9);
+        exchange.push(Kind::Ordinary);
+        exchange.lose_responses();
+        exchange.push(Kind::Ordinary);
+        assert_eq!(answer(&mut exchange), Some(1));
+
+        exchange.push(Kind::Ordinary);
+        exchange.push(Kind::Head);
+        exchange.lose_responses();
+        assert_eq!(exchange.front(), Some((3, Kind::Head)));
+
+        exchange.lose_requests();
+        assert_eq!((answer(&mut exchange), answer(&mut exchange)), (Some(3), None));
+        assert_eq!(exchange.push(Kind::Connect), Pushed::Waits);
+        assert_eq!(exchange.front(), Some((4, Kind::Connect)));
+    }
+}

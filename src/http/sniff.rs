@@ -1,0 +1,294 @@
+//! What is spoken, from the first bytes of one direction (format).
+//!
+//! At most [`SNIFF_BYTES`] bytes are looked at, and the answer never changes with more of them: it does not depend on how
+//! TCP cut the stream.
+//!
+//! - **TLS**: a handshake record (RFC 8446 §5.1): content type 22, version 3.0 to 3.4, a length that is possible.
+//! - **HTTP/2**: the client's connection preface (RFC 9113 §3.4).
+//! - **HTTP/1 response**: `HTTP/1.`, a digit, a space (RFC 9112 §4).
+//! - **HTTP/1 request** (RFC 9112 §3): a token of at most 20 characters, a space, a target. A method of the registry that
+//!   is in wide use may have any target; an unknown one, only a target that begins with `/`, `*` or `http`, so that SMTP,
+//!   FTP, IRC and random bytes are not taken for HTTP. A line that ends within the 24 bytes must end with a version.
+//!
+//! Empty lines before a request or response are skipped (RFC 9112 §2.2), as long as they fit.
+
+use super::parse::{is_tchar, request_line, trim_line_end};
+use crate::ground::Role;
+
+/// How many bytes are enough, always.
+pub const SNIFF_BYTES: usize = 24;
+
+/// The longest method that is looked for. The registry's longest is `UPDATEREDIRECTREF`, with 17.
+const MAX_METHOD: usize = 20;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// TLSCiphertext may be 2^14 + 2048 bytes (RFC 5246 §6.2.3), the most of all versions.
+const MAX_TLS_RECORD: u16 = (1 << 14) + 2048;
+
+/// What one direction of a connection begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sniffed {
+    /// HTTP/1: a request, which only a client sends, or a response, which only a server sends.
+    Http1(Role),
+    /// The preface of an HTTP/2 client.
+    Http2,
+    /// A TLS handshake, of either side.
+    Tls,
+    /// None of these.
+    Neither,
+    /// Too few bytes to say; never with [`SNIFF_BYTES`] or more.
+    NeedMore,
+}
+
+/// Says what a direction that begins with `bytes` speaks.
+#[must_use]
+pub fn sniff(bytes: &[u8]) -> Sniffed {
+    let guesses = [
+        (Sniffed::Tls, tls(bytes)),
+        (Sniffed::Http2, prefix_of(PREFACE, bytes)),
+        (Sniffed::Http1(Role::Server), response(bytes)),
+        (Sniffed::Http1(Role::Client), request(bytes)),
+    ];
+    if let Some((what, _)) = guesses.iter().find(|(_, guess)| *guess == Guess::Yes) {
+        return *what;
+    }
+    if guesses.iter().any(|(_, guess)| *guess == Guess::More) { Sniffed::NeedMore } else { Sniffed::Neither }
+}
+
+/// Three answers, never two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Guess {
+    /// It is.
+    Yes,
+    /// It cannot be.
+    No,
+    /// It may be.
+    More,
+}
+
+/// Whether a request begins here.
+pub(super) fn request(bytes: &[u8]) -> Guess {
+    let window = bytes.get(..SNIFF_BYTES).unwrap_or(bytes);
+    let undecided = if bytes.len() < SNIFF_BYTES { Guess::More } else { Guess::No };
+    let line = skip_empty_lines(window);
+    let len = line.iter().take(MAX_METHOD + 1).take_while(|byte| is_tchar(**byte)).count();
+    let (method, rest) = line.split_at_checked(len).unwrap_or((line, &[]));
+    match rest.split_first() {
+        None if len <= MAX_METHOD => undecided,
+        Some((b' ', target)) if (1..=MAX_METHOD).contains(&len) => match target_start(method, target) {
+            Guess::Yes => request_rest(line, target, is_common(method), bytes.len() >= SNIFF_BYTES),
+            Guess::More => undecided,
+            Guess::No => Guess::No,
+        },
+        _ => Guess::No,
+    }
+}
+
+/// Whether a response begins here.
+pub(super) fn response(bytes: &[u8]) -> Guess {
+    let window = bytes.get(..SNIFF_BYTES).unwrap_or(bytes);
+    let undecided = if bytes.len() < SNIFF_BYTES { Guess::More } else { Guess::No };
+    let line = skip_empty_lines(window);
+    match line.get(..9).map(|start| start.split_at(7)) {
+        Some((name, [digit, b' '])) if name.eq_ignore_ascii_case(b"HTTP/1.") && digit.is_ascii_digit() => Guess::Yes,
+        Some(_) => Guess::No,
+        None if line.iter().zip(b"HTTP/1.").all(|(a, b)| a.eq_ignore_ascii_case(b)) => undecided,
+        None => Guess::No,
+    }
+}
+
+/// Whether what stands behind `method` and a space can be the start of a target.
+fn target_start(method: &[u8], target: &[u8]) -> Guess {
+    match target {
+        [] => Guess::More,
+        [b'/' | b'*', ..] => Guess::Yes,
+        [first, ..] if is_common(method) => {
+            if *first > b' ' && *first != 0x7f {
+                Guess::Yes
+            } else {
+                Guess::No
+            }
+        }
+        _ => match target.get(..4) {
+            Some(scheme) if scheme.eq_ignore_ascii_case(b"http") => Guess::Yes,
+            None if target.iter().zip(b"http").all(|(a, b)| a.eq_ignore_ascii_case(b)) => Guess::More,
+            _ => Guess::No,
+        },
+    }
+}
+
+/// Judges what is in the window behind the method: no control characters, and a version where the line ends.
+fn request_rest(line: &[u8], target: &[u8], common: bool, full: bool) -> Guess {
+    let end = target.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+    let text = target.get(..end.unwrap_or(target.len())).unwrap_or_default();
+    // An unknown method's target has no spaces: behind the first one stands the version.
+    let version = text.iter().position(|byte| *byte == b' ').and_then(|at| text.get(at + 1..)).unwrap_or_default();
+    let wrong = !version.iter().zip(b"HTTP/1.").all(|(a, b)| a.eq_ignore_ascii_case(b));
+    if text.iter().any(|byte| *byte < b' ' || *byte == 0x7f) || (wrong && !common) {
+        return Guess::No;
+    }
+    match end {
+        Some(end) if line.get(..line.len() - target.len() + end).and_then(request_line).is_some() => Guess::Yes,
+        Some(_) => Guess::No,
+        None if full => Guess::Yes,
+        None => Guess::More,
+    }
+}
+
+fn tls(bytes: &[u8]) -> Guess {
+    match bytes {
+        [0x16, 0x03, 0..=4, high, low, ..] => match u16::from_be_bytes([*high, *low]) {
+            1..=MAX_TLS_RECORD => Guess::Yes,
+            _ => Guess::No,
+        },
+        [] | [0x16] | [0x16, 0x03] | [0x16, 0x03, 0..=4] | [0x16, 0x03, 0..=4, _] => Guess::More,
+        _ => Guess::No,
+    }
+}
+
+fn prefix_of(pattern: &[u8], bytes: &[u8]) -> Guess {
+    if bytes.starts_with(pattern) {
+        Guess::Yes
+    } else if pattern.starts_with(bytes) {
+        Guess::More
+    } else {
+        Guess::No
+    }
+}
+
+/// At most two empty lines; more are no request.
+fn skip_empty_lines(bytes: &[u8]) -> &[u8] {
+    let mut rest = bytes;
+    for _ in 0..2 {
+        rest = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n")).unwrap_or(rest);
+    }
+    if rest == b"\r" { trim_line_end(rest) } else { rest }
+}
+
+/// Methods that are so common that any target is believed.
+fn is_common(method: &[u8]) -> bool {
+    matches!(method, b"GET" | b"HEAD" | b"POST" | b"PUT" | b"DELETE" | b"CONNECT" | b"OPTIONS" | b"TRACE" | b"PATCH")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CLIENT: Sniffed = Sniffed::Http1(Role::Client);
+    const SERVER: Sniffed = Sniffed::Http1(Role::Server);
+
+    #[test]
+    fn what_it_is() {
+        for (bytes, what) in [
+            (&b"GET / HTTP/1.0\r\n\r\n"[..], CLIENT),
+            (b"GET /chat HTTP/1.1\r\nHost: a\r\n", CLIENT),
+            (b"get /chat http/1.1\r\nHost: a\r\n", CLIENT),
+            (b"\r\n\r\nGET / HTTP/1.1\r\nHost: example\r\n", CLIENT),
+            (b"GET http://example.com/ HTTP/1.1\r\n", CLIENT),
+            (b"GET /a b c HTTP/1.1\r\nHost: a.example\r\n", CLIENT),
+            (b"CONNECT example.com:443 HTTP/1.1\r\n", CLIENT),
+            (b"OPTIONS * HTTP/1.1\r\nHost: a\r\n", CLIENT),
+            (b"UPDATEREDIRECTREF /abcdef HTTP/1.1\r\n", CLIENT),
+            (b"M-SEARCH * HTTP/1.1\r\nHost: a\r\n", CLIENT),
+            (b"PROPFIND http://a/ HTTP/1.1\r\n", CLIENT),
+            (b"ABCDEFGHIJKLMNOPQRST /ab", CLIENT),
+            (b"HTTP/1.1 101 Switching Protocols\r\n", SERVER),
+            (b"http/1.0 200 OK\r\n", SERVER),
+            (b"\r\nHTTP/1.1 200\r\n\r\n", SERVER),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Sniffed::Http2),
+            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", Sniffed::Tls),
+            (b"\x16\x03\x03\x00\x5a\x02", Sniffed::Tls),
+        ] {
+            assert_eq!(sniff(bytes), what, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_it_is_not() {
+        for bytes in [
+            &b"SSH-2.0-OpenSSH_9.2 Debian-2+deb12u3\r\n"[..],
+            b"EHLO client.example.com\r\n",
+            b"220 mail.example.com ESMTP\r\n",
+            b"CWD /pub/files\r\nRETR /x\r\n",
+            b"USER anonymous\r\nPASS x\r\n",
+            b"NICK a\r\nUSER a 0 * :a\r\n",
+            b"HEAD 12345\r\nHEAD 12346\r\nHEAD 1",
+            b"get some_key another_key\r\n",
+            b"ABCDEFGHIJKLMNOPQRSTU / HTTP/1.1\r\n",
+            b"GET /old-style\r\n",
+            b"GET  HTTP/1.1\r\n",
+            b"FOO / SIP/2.0\r\nVia: SIP/2.0/UDP",
+            b"OPTIONS sip:a SIP/2.0\r\n",
+            b" GET / HTTP/1.1\r\n",
+            b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
+            b"HTTP/2 200\r\n\r\nabcdefghijklmn",
+            b"HTTP/1.1200 OK\r\n",
+            b"ICY 200 OK\r\n",
+            b"\x16\x03\x01\x00\x00\x01",
+            b"\x16\x03\x01\xff\xff\x01",
+            b"\x17\x03\x03\x00\x20",
+            b"\x81\x85\x01\x02\x03\x04abcde",
+            b"\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            b"\x00",
+        ] {
+            assert_eq!(sniff(bytes), Sniffed::Neither, "{}", bytes.escape_ascii());
+        }
+        assert_eq!(sniff(b""), Sniffed::NeedMore);
+    }
+
+    /// However the first bytes are cut, the first answer is the last one.
+    fn steady(bytes: &[u8]) {
+        let mut said = Sniffed::NeedMore;
+        for len in 0..=bytes.len() {
+            let now = sniff(&bytes[..len]);
+            assert!(said == Sniffed::NeedMore || now == said, "{said:?} then {now:?}: {}", bytes[..len].escape_ascii());
+            assert!(len < SNIFF_BYTES || now != Sniffed::NeedMore);
+            said = now;
+        }
+    }
+
+    #[test]
+    fn an_answer_is_final() {
+        for bytes in [
+            &b"GET /x HTTP/1.1\r\nHost: example\r\n\r\n"[..],
+            b"\r\n\r\nM-SEARCH httpx HTTP/1.1\r\n",
+            b"NOTIFY * HTTP/1.1\r\nHost: example\r\n",
+            b"get /a b HTTP/1.1\r\nHost: example\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            b"\n\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+            b"\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r",
+        ] {
+            steady(bytes);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_is_final_for_any_bytes(bytes in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..40),
+            "(\r\n)?(GET|[A-Z]{1,22}) ?[/*a ]{0,6}[ -~]{0,9}( HTTP/1.1)?(\r?\n)?[ -~\r\n]{0,20}".prop_map(String::into_bytes),
+        ]) {
+            steady(&bytes);
+        }
+    }
+
+    #[test]
+    fn random_bytes_do_not_look_like_http() {
+        // A multiplicative generator (Lehmer, 48271) from a fixed seed: the same bytes on every machine.
+        let mut state = 1_u64;
+        let mut byte = || {
+            state = state * 48_271 % 0x7fff_ffff;
+            u8::try_from(state >> 8 & 0xff).unwrap()
+        };
+        let seen = (0..200_000).filter(|_| {
+            let bytes: [u8; 24] = core::array::from_fn(|_| byte());
+            matches!(sniff(&bytes), Sniffed::Http1(_) | Sniffed::Http2)
+        });
+        assert_eq!(seen.count(), 0);
+    }
+}
