@@ -1,0 +1,56 @@
+//! Why a compressed message could not be inflated.
+
+use core::fmt;
+
+/// What ended the decoding of a message. It is told once for a message; the rest of that message is skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InflateError {
+    /// The data is not DEFLATE (RFC 1951), or does not end as RFC 7692 §7.2.1 has it. What was handed out before is right.
+    #[error("{reason}, at byte {at} of the compressed message")]
+    Corrupt {
+        /// The offset within the compressed payload of the message of the byte that shows it; the payload's length
+        /// where its end does.
+        at: u64,
+        /// In zlib's words, where zlib found it.
+        reason: &'static str,
+    },
+    /// The message refers to bytes that are not known. What was handed out of it before is its right beginning; its
+    /// length is not known.
+    #[error("cannot be inflated: {loss}")]
+    ContextLost {
+        /// What was lost.
+        loss: Loss,
+        /// Whether this is the first message that suffers from it. `inflate_context_lost` is said once for a loss.
+        first: bool,
+    },
+}
+
+/// Why the bytes that a message refers to are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// Compressed bytes are missing, or came before the capture began.
+    Gap,
+    /// A message before this one was corrupt.
+    Corrupt,
+    /// More messages were under way at once than there may be inflaters
+    /// ([`Limits::max_inflaters`](crate::ground::Limits::max_inflaters)), and this one had to make room.
+    Pool,
+}
+
+impl Loss {
+    /// A sentence for the finding's detail.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gap => "compressed bytes before it are missing",
+            Self::Corrupt => "a compressed message before it is corrupt",
+            Self::Pool => "more compressed messages were under way at once than there may be inflaters",
+        }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,412 @@
+//! One direction of one connection: its messages one after another (machine).
+
+use flate2::{Decompress, DecompressError, FlushDecompress, Status};
+
+use super::error::{InflateError, Loss};
+use super::history::{History, WINDOW};
+use super::pool::{InflaterPool, Slot, Ticket};
+use super::window::{Fault, LARGEST, Walker, WindowExcess};
+use crate::ground::Direction;
+use crate::websocket::Deflate;
+
+/// "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end" is what the sender did (RFC 7692 §7.2.1).
+const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+
+/// What is appended to a message (RFC 7692 §7.2.2), and one more empty block, which does nothing at the boundary of a
+/// block and is found out anywhere else.
+const TAIL_AND_BLOCK: [u8; 9] = [0x00, 0x00, 0xff, 0xff, 0x00, 0x00, 0x00, 0xff, 0xff];
+
+/// The same, and the block is the final one: it ends the stream at the boundary of a block only.
+const TAIL_AND_END: [u8; 9] = [0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff];
+
+/// The reason for a message whose end is not where a block ends.
+const NO_EMPTY_BLOCK: &str = "the message does not end with an empty uncompressed block (RFC 7692 §7.2.1)";
+
+/// Where the decoding of a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Between messages.
+    Between,
+    /// A message has begun, and no byte of it has come.
+    Begun,
+    /// In a DEFLATE stream.
+    Open,
+    /// Behind a block with BFINAL: another stream may follow.
+    Ended,
+    /// The message lost bytes, and nobody was told yet.
+    Lost,
+    /// The message cannot be decoded, and that was told.
+    Failed,
+}
+
+/// Inflates the compressed messages of one direction of one connection. Make it when the first compressed message comes.
+#[derive(Debug)]
+pub struct Inflater {
+    /// The unbroken end of what was decoded, with context takeover.
+    history: History,
+    ticket: Option<Ticket>,
+    /// Bytes of this message that zlib has taken.
+    taken: u64,
+    excess: Option<WindowExcess>,
+    /// The last four bytes of this message, the latest least significant.
+    last: u32,
+    /// The negotiated window, in bytes.
+    window: u32,
+    no_context_takeover: bool,
+    /// Whether the walker goes along with this message, and has found an excess.
+    walked: bool,
+    exceeded: bool,
+    /// Whether this message had a block with BFINAL.
+    restarted: bool,
+    phase: Phase,
+    /// Why the history does not go back to the beginning; and whether anybody was told that a message suffers from it.
+    loss: Option<Loss>,
+    told: bool,
+}
+
+impl Inflater {
+    /// For the messages that go in `direction`, as negotiated (RFC 7692 §7.1).
+    #[must_use]
+    pub fn new(deflate: &Deflate, direction: Direction) -> Self {
+        Self {
+            history: History::default(),
+            ticket: None,
+            taken: 0,
+            excess: None,
+            last: 0,
+            window: 1 << deflate.max_window_bits(direction).clamp(8, 15),
+            no_context_takeover: deflate.no_context_takeover(direction),
+            walked: false,
+            exceeded: false,
+            restarted: false,
+            phase: Phase::Between,
+            loss: None,
+            told: false,
+        }
+    }
+
+    /// A compressed message begins. If the one before was not finished it ends here, unseen.
+    pub fn begin_message(&mut self, pool: &mut InflaterPool) {
+        if let Err(InflateError::ContextLost { first: true, .. }) = self.finish_message(pool) {
+            self.told = false; // nobody heard it
+        }
+        if self.no_context_takeover {
+            self.loss = None;
+        }
+        self.taken = 0;
+        self.excess = None;
+        self.exceeded = false;
+        self.walked = false;
+        self.last = 0;
+        self.restarted = false;
+        self.phase = Phase::Begun;
+    }
+
+    /// The next bytes of the message's payload, all fragments alike; gives to `out` all that they make known.
+    ///
+    /// # Errors
+    ///
+    /// Why no more of this message can be decoded: once, at the first piece that shows it. Later pieces are skipped.
+    pub fn push(
+        &mut self,
+        pool: &mut InflaterPool,
+        compressed: &[u8],
+        out: &mut impl FnMut(&[u8]),
+    ) -> Result<(), InflateError> {
+        match self.phase {
+            Phase::Between | Phase::Failed => return Ok(()),
+            Phase::Lost => {
+                self.phase = Phase::Failed;
+                return Err(self.context_lost());
+            }
+            _ if compressed.is_empty() => return Ok(()),
+            Phase::Begun => self.occupy(pool),
+            Phase::Open | Phase::Ended => {}
+        }
+        let Some((slot, scratch)) = self.ticket.and_then(|ticket| pool.lend(ticket)) else {
+            self.phase = Phase::Failed;
+            return Err(self.evicted());
+        };
+        let before = self.taken;
+        let done = self.inflate(slot, scratch, compressed, out);
+        self.last = last_four(self.last, compressed);
+        if let Some(walker) = slot.walker.as_mut().filter(|_| self.walked) {
+            let taken = usize::try_from(self.taken.saturating_sub(before)).unwrap_or(usize::MAX);
+            walker.walk(compressed.get(..taken).unwrap_or(compressed));
+            if let Some(excess) = walker.excess().filter(|_| !self.exceeded) {
+                self.exceeded = true;
+                self.excess = Some(excess);
+            }
+        }
+        let reason = match done {
+            Ok(()) => return Ok(()),
+            Err(reason) => self.refine(slot, reason),
+        };
+        self.phase = Phase::Failed;
+        Err(self.fail(pool, self.taken.saturating_sub(1), reason))
+    }
+
+    /// The message is complete: after its last frame. Nothing more comes out of it then.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not a whole message, if that was not told before.
+    pub fn finish_message(&mut self, pool: &mut InflaterPool) -> Result<(), InflateError> {
+        match core::mem::replace(&mut self.phase, Phase::Between) {
+            // An empty payload should have been one byte (RFC 7692 §7.2.3.6), and means the same.
+            Phase::Between | Phase::Failed | Phase::Begun => Ok(()),
+            Phase::Lost => Err(self.context_lost()),
+            Phase::Ended => {
+                self.give_back(pool);
+                Ok(())
+            }
+            Phase::Open => self.finish_stream(pool),
+        }
+    }
+
+    /// Compressed bytes of this direction are missing here, within a message or between two; or they came before the
+    /// capture began. What was given out of a message under way stays right, but nothing more of it can be known.
+    pub fn lose_context(&mut self, pool: &mut InflaterPool) {
+        if self.is_under_way() {
+            self.phase = Phase::Lost;
+        } else if self.no_context_takeover {
+            return;
+        }
+        self.give_back(pool);
+        self.lose(Loss::Gap);
+    }
+
+    /// The first distance of the message beyond the negotiated window, told once. To be asked after every
+    /// [`Self::push`], whatever that said; such a distance does not stop the decoding.
+    pub const fn take_window_excess(&mut self) -> Option<WindowExcess> {
+        self.excess.take()
+    }
+
+    /// The connection is over: what the pool keeps for it is free, and a message under way is lost.
+    pub fn release(&mut self, pool: &mut InflaterPool) {
+        if self.is_under_way() {
+            self.lose_context(pool);
+        }
+        self.give_back(pool);
+    }
+
+    /// Bytes held besides the struct itself and the pool: up to 32 KiB with context takeover, 0 without.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.history.held()
+    }
+
+    const fn is_under_way(&self) -> bool {
+        !matches!(self.phase, Phase::Between | Phase::Failed)
+    }
+
+    /// Gets a slot, with the context in it.
+    fn occupy(&mut self, pool: &mut InflaterPool) {
+        let (ticket, known) = pool.occupy(self.ticket);
+        self.ticket = Some(ticket);
+        self.phase = Phase::Open;
+        let Some((slot, _)) = pool.lend(ticket) else { return };
+        if !known {
+            slot.history.clear();
+            restart(slot, &mut self.history);
+        }
+        let partly_known = self.loss.is_some() && self.history.len() < WINDOW;
+        self.walked = self.window < LARGEST || partly_known;
+        if self.walked {
+            let walker = slot.walker.get_or_insert_with(|| Box::new(Walker::new()));
+            walker.begin(self.window, self.history.len());
+        }
+    }
+
+    /// All of one piece through zlib; on an error zlib's reason.
+    fn inflate(
+        &mut self,
+        slot: &mut Slot,
+        scratch: &mut [u8],
+        mut input: &[u8],
+        out: &mut impl FnMut(&[u8]),
+    ) -> Result<(), &'static str> {
+        loop {
+            if self.phase == Phase::Ended {
+                self.begin_stream(slot);
+            }
+            let step = call(&mut slot.stream, input, scratch);
+            self.taken = self.taken.saturating_add(step.taken as u64);
+            input = input.get(step.taken..).unwrap_or_default();
+            if let Some(made @ [_, ..]) = scratch.get(..step.made) {
+                let history = if self.no_context_takeover { &mut slot.history } else { &mut self.history };
+                history.append(made);
+                out(made);
+            }
+            if step.status? == Status::StreamEnd {
+                self.phase = Phase::Ended;
+            } else if step.made == scratch.len() {
+                continue; // there may be more of it
+            }
+            if input.is_empty() {
+                return Ok(());
+            }
+            if step.taken == 0 && step.made == 0 {
+                return Err("no progress");
+            }
+        }
+    }
+
+    /// Behind a block with BFINAL, which ends a DEFLATE stream and not the message (RFC 7692 §7.2.3.4, §7.2.3.5).
+    fn begin_stream(&mut self, slot: &mut Slot) {
+        if self.no_context_takeover {
+            let mut history = core::mem::take(&mut slot.history);
+            restart(slot, &mut history);
+            slot.history = history;
+        } else {
+            restart(slot, &mut self.history);
+        }
+        self.restarted = true;
+        self.phase = Phase::Open;
+    }
+
+    /// Appends the tail, and holds the message to it: the boundary of a block must be where the tail ends, or the next
+    /// message would be read from the middle of a block. A tail that was never removed is left alone.
+    fn finish_stream(&mut self, pool: &mut InflaterPool) -> Result<(), InflateError> {
+        let Some((slot, scratch)) = self.ticket.and_then(|ticket| pool.lend(ticket)) else {
+            return Err(self.evicted());
+        };
+        let has_tail = self.taken >= 4 && self.last == u32::from_be_bytes(TAIL);
+        if has_tail && self.restarted && slot.stream.total_in() == 4 {
+            self.give_back(pool); // nothing but a tail behind the end of a stream
+            return Ok(());
+        }
+        // "The 'BTYPE' bits are set to 00" in the last block, and zeros up to its byte's end (RFC 7692 §7.2.1)
+        if !has_tail && self.last & 0xe0 != 0 {
+            return Err(self.fail(pool, self.taken, NO_EMPTY_BLOCK));
+        }
+        let whole = if self.no_context_takeover { &TAIL_AND_END } else { &TAIL_AND_BLOCK };
+        let tail = whole.get(if has_tail { TAIL.len() } else { 0 }..).unwrap_or_default();
+        let step = call(&mut slot.stream, tail, scratch);
+        let all = step.taken == tail.len();
+        match step.status {
+            Ok(Status::StreamEnd) if step.made == 0 && (all || (!has_tail && step.taken == TAIL.len())) => {
+                self.give_back(pool);
+                Ok(())
+            }
+            Ok(Status::Ok) if step.made == 0 && all && !self.no_context_takeover => {
+                if let Some(ticket) = self.ticket {
+                    pool.rest(ticket);
+                }
+                Ok(())
+            }
+            _ => Err(self.fail(pool, self.taken, NO_EMPTY_BLOCK)),
+        }
+    }
+
+    /// What the walker saw, or what is left by knowing everything that a distance can reach.
+    fn refine(&self, slot: &Slot, reason: &'static str) -> &'static str {
+        if reason != EITHER {
+            return reason;
+        }
+        match slot.walker.as_ref().filter(|_| self.walked).and_then(|walker| walker.fault()) {
+            Some(Fault::TooFar) => TOO_FAR,
+            Some(Fault::Code) => INVALID_CODE,
+            _ if self.history.len() == WINDOW => INVALID_CODE,
+            _ => EITHER,
+        }
+    }
+
+    /// The message cannot be decoded. With a history that does not go back far enough, a distance beyond it is our loss
+    /// and not the sender's fault.
+    fn fail(&mut self, pool: &mut InflaterPool, at: u64, reason: &'static str) -> InflateError {
+        self.give_back(pool);
+        if self.loss.is_some() && reason == TOO_FAR {
+            return self.context_lost();
+        }
+        if !self.no_context_takeover {
+            self.lose(Loss::Corrupt);
+        }
+        InflateError::Corrupt { at, reason }
+    }
+
+    /// All slots were busy, and ours the longest.
+    fn evicted(&mut self) -> InflateError {
+        self.ticket = None;
+        self.lose(Loss::Pool);
+        self.context_lost()
+    }
+
+    fn lose(&mut self, loss: Loss) {
+        self.history.clear();
+        self.loss = Some(loss);
+        self.told = false;
+    }
+
+    /// A message that suffers from the loss: it leaves unknown bytes behind, so history begins anew.
+    fn context_lost(&mut self) -> InflateError {
+        self.history.clear();
+        let first = !core::mem::replace(&mut self.told, true);
+        InflateError::ContextLost { loss: self.loss.unwrap_or(Loss::Gap), first }
+    }
+
+    fn give_back(&mut self, pool: &mut InflaterPool) {
+        if let Some(ticket) = self.ticket.take() {
+            pool.give_back(ticket);
+        }
+    }
+}
+
+/// What one call of zlib did.
+struct Step {
+    taken: usize,
+    made: usize,
+    status: Result<Status, &'static str>,
+}
+
+#[inline]
+fn call(stream: &mut Decompress, input: &[u8], scratch: &mut [u8]) -> Step {
+    let (total_in, total_out) = (stream.total_in(), stream.total_out());
+    let status = stream.decompress(input, scratch, FlushDecompress::None);
+    Step {
+        taken: usize::try_from(stream.total_in().saturating_sub(total_in)).unwrap_or(usize::MAX),
+        made: usize::try_from(stream.total_out().saturating_sub(total_out)).unwrap_or(usize::MAX),
+        status: status.map_err(|error| reason(&error)),
+    }
+}
+
+/// A new stream that may refer back to what was decoded before.
+fn restart(slot: &mut Slot, history: &mut History) {
+    slot.stream.reset(false);
+    let history = history.in_order();
+    if !history.is_empty() {
+        let set = slot.stream.set_dictionary(history);
+        debug_assert!(set.is_ok(), "a raw stream takes any dictionary");
+    }
+}
+
+const TOO_FAR: &str = "invalid distance too far back";
+const INVALID_CODE: &str = "invalid literal/length or distance code";
+const EITHER: &str = "invalid distance too far back, or invalid code";
+
+/// zlib's words, as words of ours.
+///
+/// Three reasons, those that zlib's fast loop can find, are one here: zlib-rs 0.6.8 overwrites what that loop says with
+/// "repeated call with bad state", and which loop is used depends on the cuts.
+fn reason(error: &DecompressError) -> &'static str {
+    const REASONS: [&str; 8] = [
+        "invalid block type",
+        "invalid stored block lengths",
+        "too many length or distance symbols",
+        "invalid code lengths set",
+        "invalid bit length repeat",
+        "invalid code -- missing end-of-block",
+        "invalid literal/lengths set",
+        "invalid distances set",
+    ];
+    let said = error.message().unwrap_or_default();
+    REASONS.into_iter().find(|reason| *reason == said).unwrap_or(EITHER)
+}
+
+/// The last four bytes of all that came, the latest least significant.
+fn last_four(before: u32, bytes: &[u8]) -> u32 {
+    match bytes.last_chunk::<4>() {
+        Some(last) => u32::from_be_bytes(*last),
+        None => bytes.iter().fold(before, |last, byte| last << 8 | u32::from(*byte)),
+    }
+}

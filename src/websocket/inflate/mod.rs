@@ -1,0 +1,64 @@
+//! permessage-deflate, decoded (RFC 7692 §7.2.2).
+//!
+//! In come the payload bytes of compressed messages, unmasked, in any pieces; out go the bytes they stand for, as early
+//! as DEFLATE (RFC 1951) lets anybody know them, and what was wrong with them. RFC 7692 §7.2.2: "Append 4 octets of 0x00
+//! 0x00 0xff 0xff to the tail end of the payload of the message" and "Decompress the resulting data using DEFLATE."
+//!
+//! ```text
+//!  Inflater (one direction of one connection)     InflaterPool (one worker)
+//!  ┌──────────────────────────────┐   ticket      ┌────────┬────────┬────────┐
+//!  │ History: the last 32 KiB out │ ────────────► │ slot 0 │ slot 1 │  …     │  each a zlib state of 48 KiB
+//!  │ what is lost, what was told  │               └────────┴────────┴────────┘
+//!  └──────────────────────────────┘               scratch: 64 KiB, shared
+//! ```
+//!
+//! - A zlib state is borrowed from the pool. As long as nobody else needed the slot, the context is still in it; else
+//!   the history is set as a dictionary, which comes to the same. Nothing is allocated per message.
+//! - Whoever lost bytes (a gap, corrupt data) starts with an empty history at the next message. That can show no wrong
+//!   byte: the history is always the unbroken end of what was decoded, so a distance within it reaches the byte that
+//!   the sender meant, and a distance beyond it is an error of zlib's, and becomes [`InflateError::ContextLost`]. What
+//!   was handed out before that error is the right beginning of the message.
+//! - A distance beyond the negotiated window is no error for the decoder, whose window is always the largest. The walker
+//!   in `window` reads the same bits and finds it, where less than the largest window was negotiated.
+//! - Output is unlimited and never kept; who counts, compares with limits and keeps is the caller.
+//!
+//! Not here: which messages are compressed (RSV1), what was negotiated, UTF-8.
+//!
+//! ```
+//! use wslens::ground::{Direction, Limits};
+//! use wslens::websocket::Deflate;
+//! use wslens::websocket::inflate::{Inflater, InflaterPool};
+//!
+//! let mut pool = InflaterPool::new(&Limits::default());
+//! let mut inflater = Inflater::new(&Deflate::default(), Direction::ToServer);
+//! let mut text = Vec::new();
+//! // RFC 7692 §7.2.3.1: "Hello", in two fragments
+//! inflater.begin_message(&mut pool);
+//! inflater.push(&mut pool, &[0xf2, 0x48, 0xcd], &mut |bytes: &[u8]| text.extend_from_slice(bytes))?;
+//! inflater.push(&mut pool, &[0xc9, 0xc9, 0x07, 0x00], &mut |bytes: &[u8]| text.extend_from_slice(bytes))?;
+//! inflater.finish_message(&mut pool)?;
+//! assert_eq!(text, b"Hello");
+//! # Ok::<(), wslens::websocket::inflate::InflateError>(())
+//! ```
+
+// bits of a DEFLATE stream (formats)
+mod bits;
+mod huffman;
+// distances, watched
+mod window;
+// what is kept
+mod history;
+mod pool;
+// one direction
+mod error;
+mod inflater;
+
+pub use error::{InflateError, Loss};
+pub use inflater::Inflater;
+pub use pool::InflaterPool;
+pub use window::WindowExcess;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
