@@ -4,6 +4,7 @@
 //! wants to keep something copies it. [`What::Closed`] carries all that is known of a connection, so a sink that writes
 //! a line for each connection needs no other event.
 
+pub use crate::ground::Uid;
 use crate::ground::{Direction, Endpoint, Finding, FindingCode, FindingSet, PerDirection, Role, Seen, Sketch};
 use crate::tcp::EndReason;
 use crate::websocket::{FrameHeader, Handshake, Opcode};
@@ -71,10 +72,6 @@ pub struct Identity {
     /// The first packet of the TCP connection.
     pub first: Seen,
 }
-
-/// 128 bits that name a connection: see `docs/tables.md` for what is hashed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Uid(pub [u8; 16]);
 
 /// How the WebSocket was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,6 +182,8 @@ pub struct Summary {
     pub opened: Option<Seen>,
     /// Its last packet.
     pub last: Seen,
+    /// The last packet that carried bytes of it, in either direction.
+    pub last_byte: Option<Seen>,
     /// What became of it.
     pub outcome: Outcome,
     /// Who sent the first Close or, without one, ended TCP first.

@@ -1,9 +1,35 @@
-//! wslens: every WebSocket conversation in a packet capture.
+//! wslens shows every WebSocket conversation in a packet capture or on a network interface.
+//!
+//! The modules stand in the order in which data flows, and each imports only from those before it:
+//!
+//! | floor | takes | gives |
+//! | --- | --- | --- |
+//! | [`ground`] | | nouns: bytes, time, direction, limits, findings |
+//! | [`capture`] | files, an interface | packets |
+//! | [`net`] | a packet | a TCP segment |
+//! | [`tcp`] | segments | bytes in order, holes, ends |
+//! | [`http`] | bytes | heads, and where HTTP ends |
+//! | [`websocket`] | heads and bytes | handshakes, frames, messages, what they break |
+//! | [`event`] | | what the library says |
+//! | [`analyzer`] | packets | events: the conductor of all floors above |
+//! | [`output`] | events | reports and tables |
+//!
+//! A program of five lines is an analysis: see [`analyzer`].
+
+pub mod ground;
 
 pub mod capture;
-pub mod event;
-pub mod ground;
-pub mod http;
+
 pub mod net;
+
 pub mod tcp;
+
+pub mod http;
+
 pub mod websocket;
+
+pub mod event;
+
+pub mod analyzer;
+
+pub mod output;

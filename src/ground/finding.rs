@@ -579,8 +579,11 @@ pub struct Finding {
     pub direction: Option<Direction>,
     /// The number of the frame that shows it, from 0 within its connection.
     pub frame: Option<u64>,
-    /// The number of the message that shows it; `None` also where it is not known yet (see [`crate::event::Frame`]).
+    /// The number of the message that shows it. `None` where it is not known yet: then [`Self::in_message`] is true and
+    /// it is that of the next message of this direction that is not a control message (see [`crate::event::Frame`]).
     pub message: Option<u64>,
+    /// Whether a message shows it at all.
+    pub in_message: bool,
     /// The particulars.
     pub detail: Detail,
 }

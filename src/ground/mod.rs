@@ -9,6 +9,7 @@ pub mod finding;
 pub mod limits;
 pub mod sketch;
 pub mod time;
+pub mod uid;
 
 pub use bytes::Reader;
 pub use direction::{Direction, PerDirection, Role};
@@ -17,3 +18,4 @@ pub use finding::{Detail, Finding, FindingCode, FindingSet, Severity};
 pub use limits::Limits;
 pub use sketch::Sketch;
 pub use time::{Seen, Timestamp};
+pub use uid::Uid;

@@ -1,15 +1,30 @@
-//! The heart: handshakes, frames, messages.
+//! The heart: handshakes, frames, messages (RFC 6455, RFC 7692).
+//!
+//! In come heads from the HTTP floor and then the bytes of each direction; out come what was asked and settled, frames,
+//! messages, and what any of them breaks. Formats say what bytes mean, machines what happens over time; nobody here
+//! refuses anything: an endpoint must fail the connection, an observer records.
 
-pub mod close;
-pub mod decoder;
+// The opening handshake.
 pub mod extensions;
-pub mod frame;
 pub mod handshake;
+// Frames.
+pub mod close;
+pub mod frame;
 pub mod mask;
 pub mod rules;
+//
+pub mod decoder;
+// Messages.
+pub mod utf8;
+//
+pub mod inflate;
+//
+pub mod message;
 
 pub use close::{CloseBody, CloseCode};
 pub use decoder::{Decoder, Step};
-pub use extensions::{Deflate, Negotiated};
+pub use extensions::{Deflate, ExtensionOffer, Negotiated};
 pub use frame::{FrameHeader, Opcode};
-pub use handshake::{AcceptCheck, Handshake, Request, Response};
+pub use handshake::{
+    AcceptCheck, Answered, Asked, Fault, Handshake, Judged, Request, Response, accept_for, is_websocket_attempt, judge,
+};

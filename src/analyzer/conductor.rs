@@ -1,0 +1,44 @@
+//! Between the TCP floor and the sessions: every connection has one.
+
+use super::session::Session;
+use super::shared::Out;
+use crate::event::Sink;
+use crate::ground::{Direction, Seen};
+use crate::tcp::{Chunk, EndReason, Flow, Handler, Interest, Oddity};
+
+impl<S: Sink> Handler for Out<'_, S> {
+    type State = Session;
+    type Error = S::Error;
+
+    fn opened(&mut self, _: &Flow) -> Session {
+        self.shared.totals.tcp_connections += 1;
+        Session::default()
+    }
+
+    fn chunk(
+        &mut self,
+        flow: &mut Flow,
+        session: &mut Session,
+        direction: Direction,
+        chunk: Chunk<'_>,
+    ) -> Result<Interest, S::Error> {
+        session.chunk(flow, direction, chunk, self)
+    }
+
+    fn oddity(
+        &mut self,
+        _: &Flow,
+        session: &mut Session,
+        direction: Direction,
+        oddity: Oddity,
+        seen: Seen,
+    ) -> Result<(), S::Error> {
+        match oddity {
+            Oddity::OverlapConflict { offset } => session.overlap_conflict(direction, offset, seen, self),
+        }
+    }
+
+    fn ended(&mut self, flow: &Flow, session: Session, reason: EndReason, seen: Seen) -> Result<(), S::Error> {
+        session.ended(flow, reason, seen, self)
+    }
+}

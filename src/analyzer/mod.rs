@@ -1,0 +1,130 @@
+//! The conductor: packets in, events out.
+//!
+//! ```
+//! use wslens::analyzer::{Analyzer, Options};
+//! use wslens::capture::Input;
+//! use wslens::event::{Event, Sink, What};
+//!
+//! struct Messages(u64);
+//!
+//! impl Sink for Messages {
+//!     type Error = core::convert::Infallible;
+//!
+//!     fn event(&mut self, event: &Event<'_>) -> Result<(), Self::Error> {
+//!         if let What::Message(_) = event.what {
+//!             self.0 += 1;
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut input = Input::open(&["samples/first-look/capture.pcap"])?;
+//! let mut analyzer = Analyzer::new(&Options::default());
+//! let mut messages = Messages(0);
+//! while let Some(packet) = input.next_packet()? {
+//!     analyzer.packet(&packet, &mut messages)?;
+//! }
+//! analyzer.finish(&mut messages)?;
+//! assert!(messages.0 > 0);
+//! # Ok(())
+//! # }
+//! ```
+
+mod conductor;
+mod http;
+mod lane;
+mod ledger;
+mod pings;
+mod session;
+mod shared;
+mod waiting;
+mod websocket;
+
+pub use shared::Demand;
+
+use crate::capture::Packet;
+use crate::event::{Sink, Totals};
+use crate::ground::{Limits, Seen};
+use crate::net::Decoder;
+use crate::tcp::Table;
+use crate::websocket::inflate::InflaterPool;
+use session::Session;
+use shared::{Buffers, Out, Shared};
+
+/// How an analysis is done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Options {
+    /// What may be kept.
+    pub limits: Limits,
+    /// How much payload the sink wants.
+    pub demand: Demand,
+    /// The label of this input; it goes into each connection's uid.
+    pub capture: String,
+}
+
+/// One analysis of one input.
+pub struct Analyzer {
+    net: Decoder,
+    table: Table<Session>,
+    shared: Shared,
+    last: Seen,
+}
+
+impl Analyzer {
+    /// An analysis that has seen nothing yet.
+    #[must_use]
+    pub fn new(options: &Options) -> Self {
+        let limits = options.limits.clone();
+        Self {
+            net: Decoder::new(&limits),
+            table: Table::new(&limits),
+            last: Seen::default(),
+            shared: Shared {
+                demand: options.demand,
+                capture: options.capture.as_str().into(),
+                pool: InflaterPool::new(&limits),
+                buffers: Buffers::default(),
+                scratch: Vec::new(),
+                next_connection: 0,
+                totals: Totals::default(),
+                limits,
+            },
+        }
+    }
+
+    /// Takes the next packet; tells `sink` all that it makes certain.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    pub fn packet<S: Sink>(&mut self, packet: &Packet<'_>, sink: &mut S) -> Result<(), S::Error> {
+        self.count(packet);
+        let Some(segment) = self.net.decode(packet) else {
+            return Ok(());
+        };
+        self.table.segment(&segment, &mut Out { sink, shared: &mut self.shared })
+    }
+
+    /// Ends the analysis: what is still open is told as it stands.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    pub fn finish<S: Sink>(&mut self, sink: &mut S) -> Result<(), S::Error> {
+        self.table.finish(self.last, &mut Out { sink, shared: &mut self.shared })
+    }
+
+    /// What was read so far.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.shared.totals
+    }
+
+    fn count(&mut self, packet: &Packet<'_>) {
+        let at = packet.seen.at;
+        let totals = &mut self.shared.totals;
+        totals.packets += 1;
+        totals.bytes += packet.bytes.len() as u64;
+        totals.time = Some(totals.time.map_or((at, at), |(first, last)| (first, last.max(at))));
+        self.last = packet.seen;
+    }
+}

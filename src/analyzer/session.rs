@@ -1,0 +1,254 @@
+//! One TCP connection: what is spoken on it, from its first bytes to its end.
+//!
+//! Bytes go to the protocol at hand. What that cannot take yet waits, with the packets that carried it; a protocol that
+//! ends (HTTP at a 101, a tunnel's beginning) leaves its bytes to the next.
+
+use super::http::{Http, Next};
+use super::shared::Out;
+use super::waiting::Waiting;
+use super::websocket::WebSocket;
+use crate::event::{Identity, Sink, Transport};
+use crate::ground::uid::Origin;
+use crate::ground::{Direction, PerDirection, Seen, Uid};
+use crate::http::{Sniffed, sniff};
+use crate::tcp::{Chunk, EndReason, Flow, Interest, Run};
+
+/// One TCP connection.
+#[derive(Default)]
+pub(super) struct Session {
+    protocol: Protocol,
+    waiting: PerDirection<Option<Box<Waiting>>>,
+    /// WebSockets asked for so far.
+    attempts: u32,
+}
+
+/// What is spoken.
+#[derive(Default)]
+enum Protocol {
+    /// Too early to say.
+    #[default]
+    Sniffing,
+    Http1(Box<Http>),
+    WebSocket(Box<WebSocket>),
+    /// Nothing that is looked at.
+    Opaque,
+}
+
+impl Session {
+    /// Takes the next piece of one direction.
+    pub(super) fn chunk<S: Sink>(
+        &mut self,
+        flow: &mut Flow,
+        mut direction: Direction,
+        chunk: Chunk<'_>,
+        out: &mut Out<'_, S>,
+    ) -> Result<Interest, S::Error> {
+        if let Protocol::WebSocket(websocket) = &mut self.protocol
+            && self.waiting.get(direction).is_none()
+        {
+            take(websocket, direction, chunk.run, chunk.seen, out)?;
+            return Ok(Interest::Cherish);
+        }
+        if matches!(self.protocol, Protocol::Sniffing) {
+            direction = self.sniff(flow, direction, chunk.run, out);
+        }
+        if self.waiting.get(direction).is_some() || matches!(self.protocol, Protocol::Sniffing) {
+            self.wait(direction, chunk.run, chunk.seen, out);
+        } else {
+            let left = self.offer(flow, direction, chunk.run, chunk.seen, out)?;
+            self.wait_rest(direction, chunk, left, out);
+        }
+        self.drain(flow, out)?;
+        Ok(match self.protocol {
+            Protocol::Opaque => Interest::Drop,
+            Protocol::WebSocket(_) => Interest::Cherish,
+            Protocol::Sniffing | Protocol::Http1(_) => Interest::Keep,
+        })
+    }
+
+    /// The connection is over.
+    pub(super) fn ended<S: Sink>(
+        mut self,
+        flow: &Flow,
+        reason: EndReason,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
+        if let Protocol::Http1(http) = &mut self.protocol {
+            let next = http.over(flow, &mut self.attempts, seen, out)?;
+            self.go_on(next);
+            self.drain(&mut flow.clone(), out)?;
+        }
+        match self.protocol {
+            Protocol::WebSocket(websocket) => websocket.close(flow, reason, seen, out),
+            _ => Ok(()),
+        }
+    }
+
+    /// Two copies of the same bytes differ.
+    pub(super) fn overlap_conflict<S: Sink>(
+        &mut self,
+        direction: Direction,
+        offset: u64,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
+        match &mut self.protocol {
+            Protocol::WebSocket(websocket) => websocket.overlap_conflict(direction, offset, seen, out),
+            Protocol::Http1(http) => {
+                http.overlap_conflict(direction, offset, seen);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says what is spoken, if the bytes so far tell. Gives the direction, which they may turn round.
+    fn sniff<S>(&mut self, flow: &mut Flow, direction: Direction, run: Run<'_>, out: &mut Out<'_, S>) -> Direction {
+        let mut first = [0; crate::http::SNIFF_BYTES];
+        let waiting = self.waiting.get(direction).as_ref().map(|waiting| waiting.front_bytes()).unwrap_or_default();
+        let sniffed = match run {
+            Run::Data(data) if waiting.is_empty() => sniff(data),
+            Run::Data(data) => {
+                // Fewer than 24 bytes wait: with more, they would have told.
+                let len = first.iter_mut().zip(waiting.iter().chain(data)).map(|(to, from)| *to = *from).count();
+                sniff(first.get(..len).unwrap_or_default())
+            }
+            Run::Gap(_) => {
+                out.shared.totals.midstream_connections += 1;
+                Sniffed::Neither
+            }
+            Run::End(_) => Sniffed::NeedMore,
+        };
+        match sniffed {
+            Sniffed::NeedMore => direction,
+            Sniffed::Http1(role) if role == direction.sender() => {
+                self.protocol = Protocol::Http1(Box::new(Http::new(&out.shared.limits)));
+                direction
+            }
+            Sniffed::Http1(_) if !flow.oriented => {
+                flow.reverse();
+                self.waiting.swap();
+                self.protocol = Protocol::Http1(Box::new(Http::new(&out.shared.limits)));
+                direction.reverse()
+            }
+            other => {
+                out.shared.totals.tls_connections += u64::from(other == Sniffed::Tls);
+                out.shared.totals.http2_connections += u64::from(other == Sniffed::Http2);
+                self.protocol = Protocol::Opaque;
+                direction
+            }
+        }
+    }
+
+    /// Gives a piece to the protocol at hand. Says how much of it was left: bytes of data, or 1 of a hole or an end.
+    fn offer<S: Sink>(
+        &mut self,
+        flow: &Flow,
+        direction: Direction,
+        run: Run<'_>,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<usize, S::Error> {
+        match &mut self.protocol {
+            Protocol::Sniffing => Ok(match run {
+                Run::Data(data) => data.len(),
+                _ => 1,
+            }),
+            Protocol::Opaque => Ok(0),
+            Protocol::WebSocket(websocket) => take(websocket, direction, run, seen, out).map(|()| 0),
+            Protocol::Http1(http) => {
+                let (left, next) = http.take(flow, &mut self.attempts, direction, run, seen, out)?;
+                self.go_on(next);
+                Ok(left)
+            }
+        }
+    }
+
+    /// Changes the protocol where HTTP is over.
+    fn go_on(&mut self, next: Next) {
+        match next {
+            Next::Http => {}
+            Next::WebSocket(websocket) => self.protocol = Protocol::WebSocket(websocket),
+            Next::Tunnel => self.protocol = Protocol::Sniffing,
+            Next::Opaque => self.protocol = Protocol::Opaque,
+        }
+    }
+
+    /// Lets a piece wait.
+    fn wait<S>(&mut self, direction: Direction, run: Run<'_>, seen: Seen, out: &Out<'_, S>) {
+        let max = out.shared.limits.max_waiting_bytes;
+        self.waiting.get_mut(direction).get_or_insert_default().push(run, seen, max);
+    }
+
+    /// Lets what was left of a piece wait.
+    fn wait_rest<S>(&mut self, direction: Direction, chunk: Chunk<'_>, left: usize, out: &Out<'_, S>) {
+        match chunk.run {
+            _ if left == 0 => {}
+            Run::Data(data) => {
+                let rest = data.len().checked_sub(left).and_then(|taken| data.get(taken..)).unwrap_or_default();
+                self.wait(direction, Run::Data(rest), chunk.seen, out);
+            }
+            other => self.wait(direction, other, chunk.seen, out),
+        }
+    }
+
+    /// Offers what waits until nobody takes anything.
+    fn drain<S: Sink>(&mut self, flow: &mut Flow, out: &mut Out<'_, S>) -> Result<(), S::Error> {
+        let mut any = true;
+        while any {
+            any = false;
+            for mut direction in Direction::BOTH {
+                if matches!(self.protocol, Protocol::Sniffing) {
+                    direction = self.sniff(flow, direction, Run::Data(&[]), out);
+                }
+                let Some(mut waiting) = self.waiting.get_mut(direction).take() else { continue };
+                any |= waiting.offer(|run, seen| self.offer(flow, direction, run, seen, out))?;
+                if !waiting.is_empty() && !matches!(self.protocol, Protocol::Opaque) {
+                    *self.waiting.get_mut(direction) = Some(waiting);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gives a piece to a WebSocket, which takes all.
+fn take<S: Sink>(
+    websocket: &mut WebSocket,
+    direction: Direction,
+    run: Run<'_>,
+    seen: Seen,
+    out: &mut Out<'_, S>,
+) -> Result<(), S::Error> {
+    match run {
+        Run::Data(data) => websocket.data(direction, data, seen, out),
+        Run::Gap(len) => websocket.gap(direction, len, seen, out),
+        Run::End(reason) => websocket.end(direction, reason, seen, out),
+    }
+}
+
+/// What tells the connection that is asked for from others; takes the next number.
+pub(super) fn identify<S>(flow: &Flow, attempts: &mut u32, out: &mut Out<'_, S>) -> Identity {
+    let number = out.shared.next_connection;
+    out.shared.next_connection += 1;
+    let uid = Uid::of(&Origin {
+        capture: &out.shared.capture,
+        ends: [flow.client, flow.server],
+        first: flow.first.at,
+        first_seq: flow.first_seq,
+        stream_id: None,
+        attempt: *attempts,
+    });
+    *attempts = attempts.saturating_add(1);
+    Identity {
+        number,
+        uid,
+        tcp_stream: flow.number,
+        stream_id: None,
+        client: flow.client,
+        server: flow.server,
+        transport: Transport::Http1,
+        first: flow.first,
+    }
+}

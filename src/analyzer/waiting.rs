@@ -1,0 +1,133 @@
+//! Bytes of one direction that wait for the other to say what they are: frames that were sent before the 101 (their
+//! packets remembered), or the first bytes of a connection that are too few to tell.
+
+use std::collections::VecDeque;
+
+use crate::ground::Seen;
+use crate::tcp::{EndReason, Run};
+
+/// What waits, in order.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    bytes: Vec<u8>,
+    pieces: VecDeque<(Piece, Seen)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Piece {
+    /// So many of the bytes.
+    Data(usize),
+    Gap(Option<u64>),
+    End(EndReason),
+}
+
+impl Waiting {
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// Bytes that wait.
+    pub(super) const fn held(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Lets something wait; bytes beyond `max` are lost, which is a hole.
+    pub(super) fn push(&mut self, run: Run<'_>, seen: Seen, max: usize) {
+        let piece = match run {
+            Run::Data(data) if self.bytes.len().saturating_add(data.len()) > max => {
+                Piece::Gap(Some(u64::try_from(data.len()).unwrap_or(u64::MAX)))
+            }
+            Run::Data(data) => {
+                self.bytes.extend_from_slice(data);
+                Piece::Data(data.len())
+            }
+            Run::Gap(len) => Piece::Gap(len),
+            Run::End(reason) => Piece::End(reason),
+        };
+        match (self.pieces.back_mut(), piece) {
+            // Holes in a row are one, so that they cannot pile up.
+            (Some((Piece::Gap(Some(sum)), _)), Piece::Gap(Some(len))) => *sum = sum.saturating_add(len),
+            _ => self.pieces.push_back((piece, seen)),
+        }
+    }
+
+    /// The bytes at the front, up to a hole or the end.
+    pub(super) fn front_bytes(&self) -> &[u8] {
+        let len = self.pieces.iter().map_while(|(piece, _)| if let Piece::Data(len) = piece { Some(len) } else { None });
+        self.bytes.get(..len.sum()).unwrap_or_default()
+    }
+
+    /// Gives each piece to `offer`, which says how many bytes of it it left. Stops at the first that it left whole or in
+    /// part; that and what follows wait on. Says whether anything was taken.
+    pub(super) fn offer<E>(&mut self, mut offer: impl FnMut(Run<'_>, Seen) -> Result<usize, E>) -> Result<bool, E> {
+        let mut taken_bytes = 0_usize;
+        let mut any = false;
+        while let Some((piece, seen)) = self.pieces.front_mut() {
+            let run = match piece {
+                Piece::Data(len) => {
+                    Run::Data(self.bytes.get(taken_bytes..taken_bytes.saturating_add(*len)).unwrap_or_default())
+                }
+                Piece::Gap(len) => Run::Gap(*len),
+                Piece::End(reason) => Run::End(*reason),
+            };
+            let left = offer(run, *seen)?;
+            if let Piece::Data(len) = piece {
+                let took = len.saturating_sub(left);
+                taken_bytes += took;
+                any |= took > 0;
+                *len = left;
+            } else {
+                any |= left == 0;
+            }
+            if left > 0 {
+                break;
+            }
+            self.pieces.pop_front();
+        }
+        self.bytes.drain(..taken_bytes.min(self.bytes.len()));
+        Ok(any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(packet: u64) -> Seen {
+        Seen { packet, ..Seen::default() }
+    }
+
+    #[test]
+    fn pieces_keep_their_packets_and_their_order() {
+        let mut waiting = Waiting::default();
+        waiting.push(Run::Data(b"abc"), seen(1), 100);
+        waiting.push(Run::Data(b"de"), seen(2), 100);
+        waiting.push(Run::Gap(Some(4)), seen(3), 100);
+        waiting.push(Run::Data(b"f"), seen(4), 100);
+        assert_eq!((waiting.front_bytes(), waiting.held()), (&b"abcde"[..], 6));
+        // Takes "abc", and one of "de".
+        let took = waiting.offer(|run, at| {
+            Ok::<_, ()>(match (run, at.packet) {
+                (Run::Data(b"abc"), 1) => 0,
+                (Run::Data(b"de"), 2) => 1,
+                other => panic!("{other:?}"),
+            })
+        });
+        assert_eq!((took, waiting.front_bytes()), (Ok(true), &b"e"[..]));
+        assert_eq!(waiting.offer(|_, _| Ok::<_, ()>(1)), Ok(false));
+        let mut all = Vec::new();
+        waiting.offer(|run, at| Ok::<_, ()>({ all.push(format!("{run:?} {}", at.packet)); 0 })).unwrap();
+        assert_eq!(all, ["Data([101]) 2", "Gap(Some(4)) 3", "Data([102]) 4"]);
+        assert!(waiting.is_empty() && waiting.held() == 0);
+    }
+
+    #[test]
+    fn what_is_too_much_is_a_hole() {
+        let mut waiting = Waiting::default();
+        for packet in 0..1000 {
+            waiting.push(Run::Data(b"abcd"), seen(packet), 10);
+        }
+        assert_eq!((waiting.held(), waiting.pieces.len()), (8, 3));
+    }
+}

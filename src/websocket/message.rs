@@ -1,0 +1,227 @@
+//! Frames → messages: one message of one direction, from its first frame to its last (RFC 6455 §5.4, RFC 7692 §6).
+//!
+//! In comes unmasked payload; it is inflated if *this message* began with RSV1, checked to be UTF-8 if it is text, counted,
+//! and kept as far as somebody wants it. Control frames never come here: they go around the open message.
+
+use super::frame::{FrameHeader, Opcode};
+use super::inflate::{InflateError, Inflater, InflaterPool};
+use super::rules::Broken;
+use super::utf8::Utf8Checker;
+use crate::ground::{Detail, FindingCode, FindingSet, Limits, Seen};
+
+/// A message that is being received.
+#[derive(Debug)]
+pub struct OpenMessage {
+    /// Text or binary.
+    pub opcode: Opcode,
+    /// Whether it began with RSV1, and that means something: it belongs to the message, not to the frame.
+    pub compressed: bool,
+    /// Frames so far.
+    pub frames: u64,
+    /// Their payload lengths.
+    pub wire_len: u64,
+    /// Where its first byte came.
+    pub first: Seen,
+    /// What was found in it.
+    pub findings: FindingSet,
+    body: Body,
+}
+
+/// What comes out of a message's frames.
+#[derive(Debug)]
+struct Body {
+    len: u64,
+    /// Bytes are missing, or could not be inflated.
+    holed: bool,
+    undecodable: bool,
+    utf8: Option<Utf8Checker>,
+    ill_formed: bool,
+    content: Vec<u8>,
+    keep: usize,
+    whole: bool,
+}
+
+/// What a message is when nothing more of it will come.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its length after inflation; `None` where it could not be inflated.
+    pub len: Option<u64>,
+    /// What was kept of its content.
+    pub content: Vec<u8>,
+    /// Whether that is all of it.
+    pub content_whole: bool,
+    /// Whether bytes are missing, or could not be inflated.
+    pub holed: bool,
+    /// Whether it is UTF-8 as far as it was seen.
+    pub utf8: bool,
+}
+
+/// What messages of one direction share.
+pub struct Tools<'t> {
+    /// The direction's inflater, where permessage-deflate was negotiated.
+    pub inflater: Option<&'t mut Inflater>,
+    /// Whom it borrows from.
+    pub pool: &'t mut InflaterPool,
+    /// What may be kept.
+    pub limits: &'t Limits,
+}
+
+impl OpenMessage {
+    /// Begins with the header of its first frame. `content` is an empty buffer, of which at most `keep` bytes are filled.
+    #[must_use]
+    pub fn begin(header: &FrameHeader, compressed: bool, first: Seen, content: Vec<u8>, keep: usize) -> Self {
+        let utf8 = (header.opcode == Opcode::TEXT).then(Utf8Checker::new);
+        Self {
+            opcode: header.opcode,
+            compressed,
+            frames: 0,
+            wire_len: 0,
+            first,
+            findings: FindingSet::default(),
+            body: Body {
+                len: 0,
+                holed: false,
+                undecodable: false,
+                utf8,
+                ill_formed: false,
+                content,
+                keep,
+                whole: true,
+            },
+        }
+    }
+
+    /// Whether anybody needs its payload: to check, to inflate, or to keep it.
+    #[inline]
+    #[must_use]
+    pub fn wants_payload(&self) -> bool {
+        self.compressed || self.body.utf8.is_some() || self.body.content.len() < self.body.keep
+    }
+
+    /// Takes unmasked payload, and gives what is wrong with it to `broken`.
+    pub fn push(&mut self, payload: &[u8], tools: &mut Tools<'_>, broken: &mut impl FnMut(Broken)) {
+        self.wire_len = self.wire_len.saturating_add(payload.len() as u64);
+        if !self.compressed {
+            self.body.take(payload, broken);
+            return;
+        }
+        if self.body.undecodable {
+            return;
+        }
+        let body = &mut self.body;
+        let Some(inflater) = tools.inflater.as_deref_mut() else { return };
+        let result = inflater.push(tools.pool, payload, &mut |plain: &[u8]| body.take(plain, broken));
+        if let Some(excess) = inflater.take_window_excess() {
+            let (distance, window) = (excess.distance.into(), excess.window.into());
+            broken((FindingCode::InflateWindowExceeded, Detail::Numbers("distance", distance, "window", window)));
+        }
+        self.inflated(result, tools.limits, broken);
+    }
+
+    /// Counts payload that nobody needs ([`Self::wants_payload`] says so).
+    #[inline]
+    pub const fn pass(&mut self, len: u64) {
+        self.wire_len = self.wire_len.saturating_add(len);
+        self.body.len = self.body.len.saturating_add(len);
+        if len > 0 {
+            self.body.whole = false;
+        }
+    }
+
+    /// So many bytes of payload are missing.
+    pub fn missing(&mut self, len: u64, tools: &mut Tools<'_>) {
+        self.wire_len = self.wire_len.saturating_add(len);
+        self.body.holed = true;
+        if let Some(checker) = &mut self.body.utf8 {
+            checker.skip(len);
+        }
+        if !self.compressed {
+            self.body.len = self.body.len.saturating_add(len);
+        } else if let Some(inflater) = tools.inflater.as_deref_mut() {
+            inflater.lose_context(tools.pool);
+        }
+    }
+
+    /// Its last frame is complete: ends the inflation and the UTF-8 check. What is wrong goes to `broken`.
+    pub fn end(&mut self, tools: &mut Tools<'_>, broken: &mut impl FnMut(Broken)) {
+        if self.compressed
+            && !self.body.undecodable
+            && let Some(inflater) = tools.inflater.as_deref_mut()
+        {
+            let result = inflater.finish_message(tools.pool);
+            self.inflated(result, tools.limits, broken);
+        }
+        self.body.end(broken);
+    }
+
+    /// Gives up what was kept.
+    #[must_use]
+    pub fn finish(self) -> Finished {
+        let unknown = self.compressed && self.body.undecodable;
+        Finished {
+            len: (!unknown).then_some(self.body.len),
+            content_whole: self.body.whole && !self.body.undecodable,
+            holed: self.body.holed || self.body.undecodable,
+            utf8: !self.body.ill_formed,
+            content: self.body.content,
+        }
+    }
+
+    /// Bytes it keeps.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.body.content.capacity()
+    }
+
+    /// Judges what the inflater said.
+    fn inflated(&mut self, result: Result<(), InflateError>, limits: &Limits, broken: &mut impl FnMut(Broken)) {
+        if let Err(error) = result {
+            self.body.undecodable = true;
+            match error {
+                InflateError::Corrupt { .. } => broken((FindingCode::InflateError, Detail::text(error.to_string()))),
+                InflateError::ContextLost { first: true, loss } => {
+                    broken((FindingCode::InflateContextLost, Detail::Fixed(loss.as_str())));
+                }
+                InflateError::ContextLost { first: false, .. } => {}
+            }
+        }
+        let len = self.body.len;
+        let ratio_broken = len > limits.min_ratio_bytes && len / limits.max_inflate_ratio.max(1) > self.wire_len;
+        if (ratio_broken || len > limits.max_message_bytes) && !self.findings.contains(FindingCode::InflateRatio) {
+            self.findings.insert(FindingCode::InflateRatio);
+            broken((FindingCode::InflateRatio, Detail::Numbers("bytes", self.wire_len, "inflate to at least", len)));
+        }
+    }
+}
+
+impl Body {
+    /// Takes content.
+    #[inline]
+    fn take(&mut self, plain: &[u8], broken: &mut impl FnMut(Broken)) {
+        self.len = self.len.saturating_add(plain.len() as u64);
+        if let Some(checker) = &mut self.utf8
+            && !self.ill_formed
+            && let Err(invalid) = checker.push(plain)
+        {
+            self.ill_formed = true;
+            broken((FindingCode::InvalidUtf8, Detail::Number("at byte", invalid.offset)));
+        }
+        let room = self.keep.saturating_sub(self.content.len());
+        let (kept, rest) = plain.split_at_checked(room).unwrap_or((plain, &[]));
+        self.content.extend_from_slice(kept);
+        self.whole &= rest.is_empty();
+    }
+
+    /// No more content comes.
+    fn end(&mut self, broken: &mut impl FnMut(Broken)) {
+        if self.undecodable || self.ill_formed {
+            return;
+        }
+        if let Some(checker) = &mut self.utf8
+            && let Err(invalid) = checker.finish()
+        {
+            self.ill_formed = true;
+            broken((FindingCode::InvalidUtf8, Detail::Numbers("at byte", invalid.offset, "cut off at", self.len)));
+        }
+    }
+}
