@@ -1,2 +1,7 @@
-//! The command.
-fn main() {}
+//! The `wslens` command: see `wslens --help`.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

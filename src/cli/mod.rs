@@ -1,0 +1,97 @@
+//! The command: what was typed (`args.rs`) → what is meant (`plan.rs`) → a run.
+//!
+//! Data goes to standard output, everything else to standard error. Exit status 0: done; 1: `--fail-on` was met; 2: wrong
+//! usage, unreadable input, or an output that could not be written. A closed pipe ends it quietly.
+
+mod args;
+mod explain;
+#[cfg(feature = "live")]
+mod live;
+mod outputs;
+mod plan;
+mod progress;
+mod read;
+mod say;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+use wslens::ground::{FindingCode, Severity};
+
+use args::{Cli, ColorKind, Command};
+
+/// How a run ended, if not with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Done,
+    /// `--fail-on` was met.
+    Failed,
+}
+
+impl Ending {
+    /// What the worst finding means for the exit status.
+    fn of(worst: Option<Severity>, fail_on: Option<Severity>) -> Self {
+        let met = fail_on.is_some_and(|least| worst.is_some_and(|worst| worst >= least));
+        if met { Self::Failed } else { Self::Done }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run() -> ExitCode {
+    let cli = match Cli::try_parse_from(args::with_default_command(std::env::args_os())) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    match dispatch(cli.command) {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Failed) => ExitCode::from(1),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::error(&format!("{error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<Ending> {
+    let mut out = io::stdout();
+    match command {
+        Command::Read(args) => return read::read(&args),
+        #[cfg(feature = "live")]
+        Command::Live(args) => return live::live(&args),
+        #[cfg(feature = "live")]
+        Command::Interfaces => live::interfaces(&mut out)?,
+        Command::Explain { code } => {
+            let unknown = |name: &str| anyhow!("{name:?} is no finding; `wslens explain` lists them all");
+            let code = code.map(|name| FindingCode::from_name(&name).ok_or_else(|| unknown(&name))).transpose()?;
+            explain::explain(code, plan::color(ColorKind::Auto), &mut out)?;
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "wslens", &mut script);
+            out.write_all(&script)?;
+        }
+        Command::Man => clap_mangen::Man::new(Cli::command()).render(&mut out)?,
+    }
+    out.flush()?;
+    Ok(Ending::Done)
+}
+
+/// Help and version are answers; everything else is wrong usage.
+fn usage(error: &clap::Error) -> ExitCode {
+    let answered = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    match error.print() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(2),
+        _ if answered => ExitCode::SUCCESS,
+        _ => ExitCode::from(2),
+    }
+}
+
+/// Whether the reader of our output went away, as `head` does: that is no error of anybody's.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let is_pipe = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_pipe))
+}

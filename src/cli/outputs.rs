@@ -1,0 +1,105 @@
+//! All outputs of one run, as one sink.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use wslens::event::{Event, Sink, Totals, What};
+use wslens::ground::Severity;
+use wslens::output::{Follow, JsonReport, Order, Style, Tables, TextReport};
+
+use super::plan::{Plan, Stdout, is_stdout};
+
+/// Everything that is written.
+pub(super) struct Outputs {
+    report: Report,
+    tables: Tables,
+    has_tables: bool,
+    worst: Option<Severity>,
+}
+
+/// What goes to standard output.
+enum Report {
+    Text(Box<TextReport<io::Stdout>>),
+    Json(Box<JsonReport<BufWriter<io::Stdout>>>),
+    Follow(Box<Follow<BufWriter<io::Stdout>>>),
+    None,
+}
+
+impl Outputs {
+    /// Opens them all; `live` hands on rows and lines as they come.
+    ///
+    /// # Errors
+    /// A file that cannot be made.
+    pub(super) fn open(plan: &Plan, live: bool) -> Result<Self> {
+        let mut tables = Tables::new(plan.context.clone()).flush_rows(live);
+        for (name, format, path) in &plan.tables {
+            tables = tables.with(*name, *format, destination(path)?);
+        }
+        let style = Style { color: plan.color, ..Style::default() };
+        let secrets = plan.context.secrets;
+        let report = match &plan.stdout {
+            Stdout::Text => {
+                let order = if live { Order::AsTheyEnd } else { Order::SummaryFirst };
+                Report::Text(Box::new(TextReport::new(io::stdout(), order, secrets, style)))
+            }
+            Stdout::Json => {
+                Report::Json(Box::new(JsonReport::new(BufWriter::new(io::stdout()), plan.context.clone())))
+            }
+            Stdout::Follow(only) => {
+                let to = BufWriter::new(io::stdout());
+                Report::Follow(Box::new(Follow::new(to, only.clone(), secrets, style).flush_lines(live)))
+            }
+            Stdout::Table => Report::None,
+        };
+        Ok(Self { report, tables, has_tables: !plan.tables.is_empty(), worst: None })
+    }
+
+    /// The input is over: writes what is left.
+    ///
+    /// # Errors
+    /// What writing fails with.
+    pub(super) fn finish(&mut self, totals: &Totals) -> io::Result<()> {
+        self.tables.finish()?;
+        match &mut self.report {
+            Report::Text(report) => report.finish(totals),
+            Report::Json(report) => report.finish(),
+            Report::Follow(report) => report.finish(),
+            Report::None => io::stdout().flush(),
+        }
+    }
+
+    /// The worst that was found.
+    pub(super) const fn worst(&self) -> Option<Severity> {
+        self.worst
+    }
+}
+
+impl Sink for Outputs {
+    type Error = io::Error;
+
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        if let What::Finding(finding) = event.what {
+            self.worst = self.worst.max(Some(finding.code.severity()));
+        }
+        if self.has_tables {
+            self.tables.event(event)?;
+        }
+        match &mut self.report {
+            Report::Text(report) => report.event(event),
+            Report::Json(report) => report.event(event),
+            Report::Follow(report) => report.event(event),
+            Report::None => Ok(()),
+        }
+    }
+}
+
+/// Where a table goes.
+fn destination(path: &Path) -> Result<Box<dyn Write + Send>> {
+    if is_stdout(path) {
+        return Ok(Box::new(io::stdout()));
+    }
+    let file = File::create(path).with_context(|| format!("{}: cannot be written", path.display()))?;
+    Ok(Box::new(file))
+}

@@ -1,0 +1,175 @@
+//! What was typed → what is meant: defaults filled in, contradictions refused, nothing opened yet.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow, bail};
+use wslens::analyzer::{Demand, Options};
+use wslens::ground::{Limits, Severity};
+use wslens::output::{Context, Format, Only, PREVIEW_BYTES, Payload, Secrets, TableName};
+
+use super::args::{ColorKind, CommonArgs, FormatKind, PayloadKind, ReportKind, SeverityKind};
+
+/// What an analysis is to do with what it finds.
+pub(super) struct Plan {
+    /// What goes to standard output.
+    pub(super) stdout: Stdout,
+    /// The tables, where they go and how they are written.
+    pub(super) tables: Vec<(TableName, Format, PathBuf)>,
+    /// What tables and reports show.
+    pub(super) context: Context,
+    /// How the analysis is done.
+    pub(super) options: Options,
+    /// The severity that makes the exit status 1.
+    pub(super) fail_on: Option<Severity>,
+    /// Whether standard output gets colours.
+    pub(super) color: bool,
+}
+
+/// What goes to standard output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stdout {
+    /// Reports for people.
+    Text,
+    /// Reports for programs.
+    Json,
+    /// Conversations.
+    Follow(Only),
+    /// One of the tables, or nothing.
+    Table,
+}
+
+/// Content that `--follow` shows of a message, and a character more, so that a cut shows.
+const FOLLOW_BYTES: u64 = wslens::output::follow::CONTENT_BYTES as u64 + 4;
+
+impl Plan {
+    /// Makes sense of what was typed.
+    ///
+    /// # Errors
+    /// Options that contradict each other.
+    pub(super) fn new(args: &CommonArgs) -> Result<Self> {
+        let tables = tables(args)?;
+        let payload = payload(args.payload);
+        let to_stdout = tables.iter().filter(|(.., path)| is_stdout(path)).count();
+        if to_stdout > 1 {
+            bail!("only one table can go to standard output (`-`)");
+        }
+        let full_csv = tables.iter().find(|(name, format, _)| {
+            *format == Format::Csv && matches!(name, TableName::Frames | TableName::Messages)
+        });
+        if let (Payload::Full, Some((name, ..))) = (payload, full_csv) {
+            bail!("--payload full: CSV has no place for it; write --{} as .ndjson", name.as_str());
+        }
+        let stdout = stdout(args, to_stdout > 0)?;
+        let wants = |name: TableName| tables.iter().any(|(table, ..)| *table == name);
+        let bytes = match payload {
+            Payload::None => 0,
+            Payload::Preview => PREVIEW_BYTES as u64 + 4,
+            Payload::Full => u64::MAX,
+        };
+        let follow_bytes = if matches!(stdout, Stdout::Follow(_)) { FOLLOW_BYTES } else { 0 };
+        let demand = Demand {
+            content_bytes: if wants(TableName::Messages) { bytes.max(follow_bytes) } else { follow_bytes },
+            frame_bytes: if wants(TableName::Frames) { bytes } else { 0 },
+        };
+        let limits = Limits {
+            max_message_bytes: args.max_message,
+            max_inflate_ratio: args.max_ratio,
+            max_memory_bytes: usize::try_from(args.max_memory).unwrap_or(usize::MAX),
+            ..Limits::default()
+        };
+        Ok(Self {
+            stdout,
+            tables,
+            context: Context {
+                capture: args.capture.clone(),
+                secrets: if args.show_secrets { Secrets::Show } else { Secrets::Redact },
+                payload,
+            },
+            options: Options { limits, demand, capture: args.capture.clone() },
+            fail_on: args.fail_on.map(|severity| match severity {
+                SeverityKind::Error => Severity::Error,
+                SeverityKind::Warning => Severity::Warning,
+                SeverityKind::Note => Severity::Note,
+            }),
+            color: color(args.color),
+        })
+    }
+}
+
+/// Whether a path stands for standard output.
+pub(super) fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Whether standard output gets colours: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+pub(super) fn color(when: ColorKind) -> bool {
+    match when {
+        ColorKind::Always => true,
+        ColorKind::Never => false,
+        ColorKind::Auto => {
+            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        }
+    }
+}
+
+fn payload(kind: PayloadKind) -> Payload {
+    match kind {
+        PayloadKind::None => Payload::None,
+        PayloadKind::Preview => Payload::Preview,
+        PayloadKind::Full => Payload::Full,
+    }
+}
+
+fn stdout(args: &CommonArgs, table: bool) -> Result<Stdout> {
+    if let Some(id) = &args.follow {
+        if table || args.report.is_some_and(|report| report != ReportKind::None) {
+            bail!("--follow goes to standard output, and so does what else was asked for; write that to a file");
+        }
+        return Only::parse(id)
+            .map(Stdout::Follow)
+            .ok_or_else(|| anyhow!("--follow={id}: not a connection's number, nor the beginning of a uid"));
+    }
+    match args.report {
+        Some(ReportKind::Text | ReportKind::Json) if table => {
+            bail!("a table and a report cannot both go to standard output; write one to a file")
+        }
+        Some(ReportKind::None) => Ok(Stdout::Table),
+        _ if table => Ok(Stdout::Table),
+        Some(ReportKind::Json) => Ok(Stdout::Json),
+        Some(ReportKind::Text) | None => Ok(Stdout::Text),
+    }
+}
+
+fn tables(args: &CommonArgs) -> Result<Vec<(TableName, Format, PathBuf)>> {
+    let asked = [
+        (TableName::Connections, &args.connections),
+        (TableName::Frames, &args.frames),
+        (TableName::Messages, &args.messages),
+        (TableName::Findings, &args.findings),
+    ];
+    let mut tables: Vec<(TableName, Format, PathBuf)> = Vec::new();
+    for (name, path) in asked {
+        let Some(path) = path else { continue };
+        if let Some((other, ..)) = tables.iter().find(|(.., known)| known == path && !is_stdout(path)) {
+            bail!("--{} and --{} cannot both be {}", other.as_str(), name.as_str(), path.display());
+        }
+        tables.push((name, format(name, path, args.format)?, path.clone()));
+    }
+    Ok(tables)
+}
+
+fn format(name: TableName, path: &Path, format: Option<FormatKind>) -> Result<Format> {
+    match format {
+        Some(FormatKind::Csv) => Ok(Format::Csv),
+        Some(FormatKind::Ndjson) => Ok(Format::Ndjson),
+        None if is_stdout(path) => Ok(Format::Csv),
+        None => {
+            let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+            ending.as_deref().and_then(Format::from_ending).ok_or_else(|| {
+                let path = path.display();
+                anyhow!("--{} {path}: the ending does not say the format; use .csv or .ndjson, or --format", name.as_str())
+            })
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! `wslens read`: capture files from the first packet to the last.
+
+use anyhow::{Context as _, Result};
+use wslens::analyzer::Analyzer;
+use wslens::capture::Input;
+
+use super::args::ReadArgs;
+use super::outputs::Outputs;
+use super::plan::Plan;
+use super::progress::Progress;
+use super::{Ending, say};
+
+/// Reads the files and writes what was asked for.
+///
+/// What was read before an input turned out to be unreadable is analysed and written all the same.
+///
+/// # Errors
+/// Wrong usage, unreadable input, an output that could not be written.
+pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
+    let plan = Plan::new(&args.common)?;
+    let mut input = Input::open(&args.files)?;
+    #[cfg(feature = "live")]
+    if let Some(expression) = &args.bpf {
+        input.set_filter(wslens::capture::Filter::new(expression)?);
+    }
+    let mut outputs = Outputs::open(&plan, false)?;
+    let mut analyzer = Analyzer::new(&plan.options);
+    let mut progress = Progress::new(&input);
+    let unreadable = loop {
+        match input.next_packet() {
+            Ok(Some(packet)) => analyzer.packet(&packet, &mut outputs).context(UNWRITABLE)?,
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        }
+        progress.packet(&input);
+    };
+    progress.finish();
+    for warning in input.take_warnings() {
+        say::warning(&warning.to_string());
+    }
+    analyzer.finish(&mut outputs).context(UNWRITABLE)?;
+    outputs.finish(&analyzer.totals()).context(UNWRITABLE)?;
+    match unreadable {
+        Some(error) => Err(error.into()),
+        None => Ok(Ending::of(outputs.worst(), plan.fail_on)),
+    }
+}
+
+/// What an error of an output is about.
+pub(super) const UNWRITABLE: &str = "an output cannot be written";

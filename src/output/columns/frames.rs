@@ -1,0 +1,266 @@
+//! The table `frames`: one row per WebSocket frame (RFC 6455 §5.2).
+
+use std::borrow::Cow;
+
+use super::super::escape;
+use super::{Cell, Column, Context, Kind, Payload, Shown, Table, ends};
+use crate::event::{Frame, Identity};
+use crate::ground::{Direction, Endpoint};
+use crate::websocket::Opcode;
+
+/// One row per WebSocket frame.
+#[derive(Debug)]
+pub struct Frames;
+
+/// What a row of [`Frames`] shows.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameRow<'a> {
+    /// What all rows share.
+    pub context: &'a Context,
+    /// Whose it is.
+    pub connection: &'a Identity,
+    /// Which way it goes.
+    pub direction: Option<Direction>,
+    /// The frame.
+    pub frame: &'a Frame<'a>,
+}
+
+impl<'a> FrameRow<'a> {
+    fn end(&self, cell: fn(Endpoint) -> Cell<'a>, destination: bool) -> Cell<'a> {
+        let Some(direction) = self.direction else { return Cell::Null };
+        let (from, to) = ends(self.connection, direction);
+        cell(if destination { to } else { from })
+    }
+
+    /// The payload as text: that of a text frame that is not compressed and is UTF-8.
+    fn text(&self) -> Option<&'a str> {
+        let text = self.frame.header.opcode == Opcode::TEXT && !self.frame.header.rsv1;
+        if text && self.known() { escape::utf8(self.frame.payload) } else { None }
+    }
+
+    /// Whether anything is known of the payload; an empty one is.
+    const fn known(&self) -> bool {
+        !self.frame.payload.is_empty() || self.frame.header.payload_len == 0
+    }
+
+    const fn more(&self) -> bool {
+        (self.frame.payload.len() as u64) < self.frame.header.payload_len.saturating_sub(self.frame.missing)
+    }
+}
+
+impl Table for Frames {
+    type Row<'a> = FrameRow<'a>;
+    const NAME: &'static str = "frames";
+    const DOC: &'static str = "One row per WebSocket frame, in the order in which frames are complete; one that the capture ends in is a row too, with the finding `truncated_frame`. `(uid, frame)` is a key.";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::<Self>::new(
+            "connection",
+            Kind::Integer,
+            |row| Cell::U64(row.connection.number),
+            "The connection's number, from 0 over the input.",
+        ),
+        Column::<Self>::new(
+            "uid",
+            Kind::Hex,
+            |row| Cell::Uid(row.connection.uid),
+            "The connection's name, 32 digits: the same however the capture is read.",
+        ),
+        Column::<Self>::new("capture", Kind::Text, |row| Cell::label(row.context), "The label given with `--capture`."),
+        Column::<Self>::new(
+            "frame",
+            Kind::Integer,
+            |row| Cell::U64(row.frame.number),
+            "The frame's number, from 0 within its connection, both directions together.",
+        ),
+        Column::<Self>::new(
+            "time",
+            Kind::Time,
+            |row| Cell::Time(row.frame.last.at),
+            "When its last byte was captured.",
+        ),
+        Column::<Self>::new("direction", Kind::Word, |row| Cell::direction(row.direction), "`c2s` or `s2c`."),
+        Column::<Self>::new(
+            "src_ip",
+            Kind::Address,
+            |row| row.end(|end| Cell::Ip(end.ip), false),
+            "The sender's address.",
+        ),
+        Column::<Self>::new(
+            "src_port",
+            Kind::Integer,
+            |row| row.end(|end| Cell::U64(end.port.into()), false),
+            "The sender's TCP port.",
+        ),
+        Column::<Self>::new(
+            "dst_ip",
+            Kind::Address,
+            |row| row.end(|end| Cell::Ip(end.ip), true),
+            "The receiver's address.",
+        ),
+        Column::<Self>::new(
+            "dst_port",
+            Kind::Integer,
+            |row| row.end(|end| Cell::U64(end.port.into()), true),
+            "The receiver's TCP port.",
+        ),
+        Column::<Self>::new(
+            "opcode",
+            Kind::Integer,
+            |row| Cell::U64(row.frame.header.opcode.bits().into()),
+            "The opcode, 0 to 15 (RFC 6455 §5.2).",
+        ),
+        Column::<Self>::new(
+            "opcode_name",
+            Kind::Word,
+            |row| Cell::Name(row.frame.header.opcode.name()),
+            "`continuation`, `text`, `binary`, `close`, `ping`, `pong`, or `reserved-N`.",
+        ),
+        Column::<Self>::new(
+            "fin",
+            Kind::Boolean,
+            |row| Cell::Bool(row.frame.header.fin),
+            "Whether it is the last fragment of its message.",
+        ),
+        Column::<Self>::new(
+            "rsv1",
+            Kind::Boolean,
+            |row| Cell::Bool(row.frame.header.rsv1),
+            "The first reserved bit; \"compressed\" with permessage-deflate (RFC 7692 §6).",
+        ),
+        Column::<Self>::new("rsv2", Kind::Boolean, |row| Cell::Bool(row.frame.header.rsv2), "The second reserved bit."),
+        Column::<Self>::new("rsv3", Kind::Boolean, |row| Cell::Bool(row.frame.header.rsv3), "The third reserved bit."),
+        Column::<Self>::new(
+            "masked",
+            Kind::Boolean,
+            |row| Cell::Bool(row.frame.header.masking_key.is_some()),
+            "Whether the payload is masked (RFC 6455 §5.3).",
+        ),
+        Column::<Self>::new(
+            "masking_key",
+            Kind::Hex,
+            |row| row.frame.header.masking_key.map_or(Cell::Null, Cell::Key),
+            "The masking key, 8 digits.",
+        ),
+        Column::<Self>::new(
+            "header_len",
+            Kind::Integer,
+            |row| Cell::U64(row.frame.header.header_len.into()),
+            "Bytes of its header, 2 to 14.",
+        ),
+        Column::<Self>::new(
+            "payload_len",
+            Kind::Integer,
+            |row| Cell::U64(row.frame.header.payload_len),
+            "Bytes of its payload, as the header says.",
+        ),
+        Column::<Self>::new(
+            "message",
+            Kind::Integer,
+            |row| row.message(),
+            "The number of its message; empty for frames that belong to none.",
+        ),
+        Column::<Self>::new(
+            "fragment",
+            Kind::Integer,
+            |row| Cell::number(row.frame.in_message.then_some(row.frame.fragment)),
+            "Its place among the fragments of its message, from 0.",
+        ),
+        Column::<Self>::new(
+            "first_packet",
+            Kind::Integer,
+            |row| Cell::U64(row.frame.first.packet),
+            "The packet that carried its first byte.",
+        ),
+        Column::<Self>::new(
+            "last_packet",
+            Kind::Integer,
+            |row| Cell::U64(row.frame.last.packet),
+            "The packet that carried its last byte.",
+        ),
+        Column::<Self>::new(
+            "stream_offset",
+            Kind::Integer,
+            |row| Cell::U64(row.frame.stream_offset),
+            "Bytes of this direction between the handshake and its header.",
+        ),
+        Column::<Self>::new(
+            "duration_us",
+            Kind::Integer,
+            |row| Cell::U64(row.frame.last.at.micros_since(row.frame.first.at)),
+            "From its first byte to its last, in microseconds.",
+        ),
+        Column::<Self>::new(
+            "close_code",
+            Kind::Integer,
+            |row| Cell::code(row.frame.close.and_then(|close| close.code)),
+            "The status code of a Close (RFC 6455 §7.4); empty without one.",
+        ),
+        Column::<Self>::new(
+            "close_reason",
+            Kind::Text,
+            |row| super::messages::close_reason(row.frame.close),
+            "The reason of a Close that has a status code.",
+        ),
+        Column::<Self>::new(
+            "ping_rtt_us",
+            Kind::Integer,
+            |row| Cell::number(row.frame.ping_rtt_us),
+            "Of a Pong that answers a Ping: the time since that Ping, in microseconds.",
+        ),
+        Column::<Self>::new(
+            "findings",
+            Kind::List,
+            |row| Cell::Codes(row.frame.findings),
+            "What was found in it, by code.",
+        ),
+        Column::<Self>::new(
+            "preview",
+            Kind::Text,
+            |row| row.preview(),
+            "The first 64 bytes of its payload, unmasked, as on the wire, escaped; `…` where there is more.",
+        )
+        .shown(Shown::Preview),
+        Column::<Self>::new(
+            "text",
+            Kind::Text,
+            |row| Cell::text(row.text()),
+            "The payload of a text frame, where it is UTF-8 and not compressed.",
+        )
+        .shown(Shown::Full),
+        Column::<Self>::new(
+            "data",
+            Kind::Bytes,
+            |row| row.data(),
+            "Any other payload, unmasked and as it was on the wire.",
+        )
+        .shown(Shown::Full),
+    ];
+}
+
+impl<'a> FrameRow<'a> {
+    /// The number of its message, which may come later: that takes a direction to come from.
+    const fn message(&self) -> Cell<'a> {
+        match (self.frame.message, self.frame.in_message && self.direction.is_some()) {
+            (Some(number), _) => Cell::U64(number),
+            (None, true) => Cell::Pending,
+            (None, false) => Cell::Null,
+        }
+    }
+
+    const fn preview(&self) -> Cell<'a> {
+        if matches!(self.context.payload, Payload::Preview) && self.known() {
+            Cell::Preview(self.frame.payload, self.more())
+        } else {
+            Cell::Null
+        }
+    }
+
+    fn data(&self) -> Cell<'a> {
+        if self.known() && self.text().is_none() { Cell::Data(self.frame.payload) } else { Cell::Null }
+    }
+}
+
+/// The bytes of a reason, as text.
+pub(super) const fn reason_cell(reason: &[u8]) -> Cell<'_> {
+    Cell::Text(Cow::Borrowed(reason))
+}

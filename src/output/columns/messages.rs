@@ -1,0 +1,183 @@
+//! The table `messages`: one row per message (RFC 6455 §5.4); control frames are messages of one frame.
+
+use super::super::escape;
+use super::frames::reason_cell;
+use super::{Cell, Column, Context, Kind, Payload, Shown, Table};
+use crate::event::{Close, Identity, Message};
+use crate::ground::Direction;
+use crate::websocket::Opcode;
+
+/// One row per message.
+#[derive(Debug)]
+pub struct Messages;
+
+/// What a row of [`Messages`] shows.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageRow<'a> {
+    /// What all rows share.
+    pub context: &'a Context,
+    /// Whose it is.
+    pub connection: &'a Identity,
+    /// Which way it goes.
+    pub direction: Option<Direction>,
+    /// The message.
+    pub message: &'a Message<'a>,
+}
+
+/// The reason of a Close that has a status code; without a code there is none (RFC 6455 §5.5.1).
+pub(super) fn close_reason(close: Option<Close<'_>>) -> Cell<'_> {
+    close.filter(|close| close.code.is_some()).map_or(Cell::Null, |close| reason_cell(close.reason))
+}
+
+impl<'a> MessageRow<'a> {
+    /// Whether anything is known of the content; an empty message is.
+    fn known(&self) -> bool {
+        !self.message.content.is_empty() || self.message.len == Some(0)
+    }
+
+    /// The content as text: that of a text message that is UTF-8. Where it was too long to be kept, the end of what was
+    /// kept may be in the middle of a character, which is left out then.
+    fn text(&self) -> Option<&'a str> {
+        let message = self.message;
+        if message.opcode != Opcode::TEXT || !self.known() {
+            return None;
+        }
+        escape::utf8(if message.content_whole { message.content } else { escape::without_cut_char(message.content) })
+    }
+
+    fn preview(&self) -> Cell<'a> {
+        if self.context.payload == Payload::Preview && self.known() {
+            Cell::Preview(self.message.content, !self.message.content_whole)
+        } else {
+            Cell::Null
+        }
+    }
+
+    fn data(&self) -> Cell<'a> {
+        if self.known() && self.text().is_none() { Cell::Data(self.message.content) } else { Cell::Null }
+    }
+}
+
+impl Table for Messages {
+    type Row<'a> = MessageRow<'a>;
+    const NAME: &'static str = "messages";
+    const DOC: &'static str = "One row per message, in the order in which messages are complete; control frames are messages of one frame. `(uid, message)` is a key.";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::<Self>::new(
+            "connection",
+            Kind::Integer,
+            |row| Cell::U64(row.connection.number),
+            "The connection's number, from 0 over the input.",
+        ),
+        Column::<Self>::new(
+            "uid",
+            Kind::Hex,
+            |row| Cell::Uid(row.connection.uid),
+            "The connection's name, 32 digits: the same however the capture is read.",
+        ),
+        Column::<Self>::new("capture", Kind::Text, |row| Cell::label(row.context), "The label given with `--capture`."),
+        Column::<Self>::new(
+            "message",
+            Kind::Integer,
+            |row| Cell::U64(row.message.number),
+            "The message's number, from 0 within its connection, both directions together.",
+        ),
+        Column::<Self>::new(
+            "time_first",
+            Kind::Time,
+            |row| Cell::Time(row.message.first.at),
+            "When its first byte was captured.",
+        ),
+        Column::<Self>::new(
+            "time",
+            Kind::Time,
+            |row| Cell::Time(row.message.last.at),
+            "When its last byte was captured.",
+        ),
+        Column::<Self>::new("direction", Kind::Word, |row| Cell::direction(row.direction), "`c2s` or `s2c`."),
+        Column::<Self>::new(
+            "type",
+            Kind::Word,
+            |row| Cell::Name(row.message.opcode.name()),
+            "`text`, `binary`, `close`, `ping` or `pong`.",
+        ),
+        Column::<Self>::new("frames", Kind::Integer, |row| Cell::U64(row.message.frames), "How many frames it has."),
+        Column::<Self>::new(
+            "wire_len",
+            Kind::Integer,
+            |row| Cell::U64(row.message.wire_len),
+            "The sum of its frames' payload lengths, in bytes.",
+        ),
+        Column::<Self>::new(
+            "len",
+            Kind::Integer,
+            |row| Cell::number(row.message.len),
+            "Its length after inflation, in bytes; empty where it could not be inflated.",
+        ),
+        Column::<Self>::new(
+            "compressed",
+            Kind::Boolean,
+            |row| Cell::Bool(row.message.compressed),
+            "Whether permessage-deflate compressed it (RFC 7692 §6).",
+        ),
+        Column::<Self>::new(
+            "complete",
+            Kind::Boolean,
+            |row| Cell::Bool(row.message.complete),
+            "Whether all of it was captured and decoded, to its last fragment.",
+        ),
+        Column::<Self>::new(
+            "first_packet",
+            Kind::Integer,
+            |row| Cell::U64(row.message.first.packet),
+            "The packet that carried its first byte.",
+        ),
+        Column::<Self>::new(
+            "last_packet",
+            Kind::Integer,
+            |row| Cell::U64(row.message.last.packet),
+            "The packet that carried its last byte.",
+        ),
+        Column::<Self>::new(
+            "close_code",
+            Kind::Integer,
+            |row| Cell::code(row.message.close.and_then(|close| close.code)),
+            "The status code of a Close (RFC 6455 §7.4); empty without one.",
+        ),
+        Column::<Self>::new(
+            "close_reason",
+            Kind::Text,
+            |row| close_reason(row.message.close),
+            "The reason of a Close that has a status code.",
+        ),
+        Column::<Self>::new("subprotocol", Kind::Text, |_| Cell::Null, "The sub-protocol that it was read as."),
+        Column::<Self>::new("summary", Kind::Text, |_| Cell::Null, "What it says, in the words of its sub-protocol."),
+        Column::<Self>::new(
+            "findings",
+            Kind::List,
+            |row| Cell::Codes(row.message.findings),
+            "What was found in it and its frames, by code.",
+        ),
+        Column::<Self>::new(
+            "preview",
+            Kind::Text,
+            |row| row.preview(),
+            "The first 64 bytes of its content after inflation, escaped; `…` where there is more.",
+        )
+        .shown(Shown::Preview),
+        Column::<Self>::new(
+            "text",
+            Kind::Text,
+            |row| Cell::text(row.text()),
+            "The content of a text message, where it is UTF-8. Of an incomplete message, what is known.",
+        )
+        .shown(Shown::Full),
+        Column::<Self>::new(
+            "data",
+            Kind::Bytes,
+            |row| row.data(),
+            "Any other content after inflation; of a Close its whole body, status code included.",
+        )
+        .shown(Shown::Full),
+    ];
+}

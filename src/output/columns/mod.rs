@@ -1,0 +1,248 @@
+//! Every column of every table, once: its name, what it holds, how to fill it.
+//!
+//! In: rows, which are views of an event and copy nothing. Out: [`Cell`]s, typed and unformatted. All formats write these
+//! columns and `docs/tables.md` lists them, so none can differ from another. Columns are only ever appended.
+
+mod connections;
+mod findings;
+mod frames;
+mod messages;
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+pub(super) use connections::handshake_us;
+pub use connections::{ConnectionRow, Connections};
+pub use findings::{FindingRow, Findings};
+pub use frames::{FrameRow, Frames};
+pub use messages::{MessageRow, Messages};
+
+use super::redact::Secrets;
+use crate::event::{Identity, Uid};
+use crate::ground::{Direction, FindingSet, Timestamp};
+
+/// How many bytes of payload a preview shows.
+pub const PREVIEW_BYTES: usize = 64;
+
+/// How much payload goes into tables (`--payload`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Payload {
+    /// None: the column `preview` is empty.
+    None,
+    /// The first [`PREVIEW_BYTES`] bytes, escaped.
+    #[default]
+    Preview,
+    /// All that is known, in the columns `text` and `data` instead of `preview`. Not for CSV.
+    Full,
+}
+
+/// What all rows of a run share.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Context {
+    /// The name of this input (`--capture`), empty without one.
+    pub capture: String,
+    /// Whether secrets are shown.
+    pub secrets: Secrets,
+    /// How much payload is shown.
+    pub payload: Payload,
+}
+
+/// One value, not yet formatted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell<'a> {
+    /// Not known, or there is none.
+    Null,
+    /// The number of a message that is not complete yet; filled in later.
+    Pending,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    U64(u64),
+    /// A word of ours: no format needs to quote or escape it.
+    Name(&'static str),
+    /// Text from the wire, or that quotes it: hostile, and not always UTF-8.
+    Text(Cow<'a, [u8]>),
+    /// A time.
+    Time(Timestamp),
+    /// An address.
+    Ip(IpAddr),
+    /// A connection's name.
+    Uid(Uid),
+    /// Four bytes, such as a masking key.
+    Key([u8; 4]),
+    /// Codes of findings.
+    Codes(FindingSet),
+    /// Texts from the wire; as sub-protocols, where these are to be redacted.
+    Texts(&'a [String], Secrets),
+    /// The beginning of a payload; whether there is more of it than these bytes.
+    Preview(&'a [u8], bool),
+    /// Bytes.
+    Data(&'a [u8]),
+}
+
+impl<'a> Cell<'a> {
+    /// A number, or nothing.
+    fn number(value: Option<u64>) -> Self {
+        value.map_or(Cell::Null, Cell::U64)
+    }
+
+    /// A number, or nothing.
+    fn code(value: Option<u16>) -> Self {
+        value.map_or(Cell::Null, |value| Cell::U64(value.into()))
+    }
+
+    /// A word of ours, or nothing.
+    fn name(value: Option<&'static str>) -> Self {
+        value.map_or(Cell::Null, Cell::Name)
+    }
+
+    /// A time, or nothing.
+    fn time(value: Option<Timestamp>) -> Self {
+        value.map_or(Cell::Null, Cell::Time)
+    }
+
+    /// Text that is shown as it is.
+    fn text(value: Option<&'a str>) -> Self {
+        value.map_or(Cell::Null, |text| Cell::Text(Cow::Borrowed(text.as_bytes())))
+    }
+
+    /// Text of which secrets may have been taken.
+    fn safe(value: Option<Cow<'a, str>>) -> Self {
+        match value {
+            None => Cell::Null,
+            Some(Cow::Borrowed(text)) => Cell::Text(Cow::Borrowed(text.as_bytes())),
+            Some(Cow::Owned(text)) => Cell::Text(Cow::Owned(text.into_bytes())),
+        }
+    }
+
+    /// The label of the capture, where it has one.
+    fn label(context: &'a Context) -> Self {
+        Self::text(Some(context.capture.as_str()).filter(|label| !label.is_empty()))
+    }
+
+    fn direction(direction: Option<Direction>) -> Self {
+        Self::name(direction.map(Direction::as_str))
+    }
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number from 0 to 2^64 - 1.
+    Integer,
+    /// One of a few words of ours.
+    Word,
+    /// Text from the wire.
+    Text,
+    /// A time.
+    Time,
+    /// An IPv4 or IPv6 address.
+    Address,
+    /// Bytes in hexadecimal.
+    Hex,
+    /// A list of words or texts.
+    List,
+    /// Bytes.
+    Bytes,
+}
+
+impl Kind {
+    /// Its name in `docs/tables.md`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::Integer => "integer",
+            Self::Word => "word",
+            Self::Text => "text",
+            Self::Time => "time",
+            Self::Address => "address",
+            Self::Hex => "hex",
+            Self::List => "list",
+            Self::Bytes => "bytes",
+        }
+    }
+}
+
+/// When a column is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Always.
+    Always,
+    /// Unless the full payload is.
+    Preview,
+    /// With the full payload.
+    Full,
+}
+
+impl Shown {
+    /// Whether it is there with that much payload.
+    #[must_use]
+    pub const fn with(self, payload: Payload) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Preview => !matches!(payload, Payload::Full),
+            Self::Full => matches!(payload, Payload::Full),
+        }
+    }
+}
+
+/// A table: what a row of it is made from, and its columns in order.
+pub trait Table: Sized + 'static {
+    /// A view of what one row shows.
+    type Row<'a>;
+    /// `frames`
+    const NAME: &'static str;
+    /// What a row is, in a sentence.
+    const DOC: &'static str;
+    /// Its columns, in order.
+    const COLUMNS: &'static [Column<Self>];
+}
+
+/// One column of a table.
+pub struct Column<T: Table> {
+    /// As in the header row and as a key.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// When it is there.
+    pub shown: Shown,
+    /// What it means, in a line.
+    pub doc: &'static str,
+    /// Its value in a row.
+    pub fill: for<'a> fn(&'a T::Row<'a>) -> Cell<'a>,
+}
+
+impl<T: Table> Column<T> {
+    const fn new(
+        name: &'static str,
+        kind: Kind,
+        fill: for<'a> fn(&'a T::Row<'a>) -> Cell<'a>,
+        doc: &'static str,
+    ) -> Self {
+        Self { name, kind, shown: Shown::Always, doc, fill }
+    }
+
+    const fn shown(mut self, shown: Shown) -> Self {
+        self.shown = shown;
+        self
+    }
+}
+
+/// The columns of a table that are there with that much payload, in order.
+pub fn columns<T: Table>(payload: Payload) -> impl Iterator<Item = &'static Column<T>> {
+    T::COLUMNS.iter().filter(move |column| column.shown.with(payload))
+}
+
+/// Sender and receiver in `direction`.
+const fn ends(connection: &Identity, direction: Direction) -> (crate::ground::Endpoint, crate::ground::Endpoint) {
+    match direction {
+        Direction::ToServer => (connection.client, connection.server),
+        Direction::ToClient => (connection.server, connection.client),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! The report for programs: one JSON object (RFC 8259) a connection, a line each, as connections end.
+//!
+//! In: [`What::Closed`] of each connection. Out: all columns of the table `connections`, and behind them what does not
+//! fit a table: `handshake`, `traffic`, `closes`, `tcp_ends`, `pings`, `silences`, `findings_detail`.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use super::columns::{Cell, Column, ConnectionRow, Connections, Context, columns};
+use super::ndjson::Ndjson;
+use super::table::RowFormat as _;
+use crate::event::{CloseSent, Event, FindingCount, Silence, Sink, Summary, Traffic, What};
+use crate::ground::{Detail, PerDirection, Seen, Sketch};
+use crate::tcp::EndReason;
+use crate::websocket::{Handshake, Opcode};
+
+/// Writes reports for programs.
+#[derive(Debug)]
+pub struct JsonReport<W: Write> {
+    to: W,
+    context: Context,
+    columns: Vec<&'static Column<Connections>>,
+    json: Json,
+}
+
+impl<T: super::Table> core::fmt::Debug for Column<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Column").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl<W: Write> JsonReport<W> {
+    /// Reports to `to`, a line each, handed on at once: no buffer is needed for whole lines, but one may be had.
+    pub fn new(to: W, context: Context) -> Self {
+        let columns: Vec<_> = columns::<Connections>(context.payload).collect();
+        let mut json = Json::default();
+        json.values.start(&columns.iter().map(|column| column.name).collect::<Vec<_>>());
+        Self { to, context, columns, json }
+    }
+
+    /// The input is over.
+    ///
+    /// # Errors
+    /// What writing fails with.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+impl<W: Write> Sink for JsonReport<W> {
+    type Error = io::Error;
+
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        let What::Closed(summary) = event.what else { return Ok(()) };
+        let row = ConnectionRow { context: &self.context, connection: event.connection, summary };
+        let json = &mut self.json;
+        json.out.clear();
+        json.values.members(&mut json.out, self.columns.iter().map(|column| (column.fill)(&row)));
+        json.object("handshake", |json| handshake(json, &summary.handshake, summary, &self.context));
+        json.per_direction("traffic", &summary.traffic, traffic);
+        json.per_direction("closes", &summary.closes, close);
+        json.per_direction("tcp_ends", &summary.tcp_ends, tcp_end);
+        json.object("pings", |json| sketch(json, &summary.ping_rtts_us, "_us"));
+        json.object("silences", |json| {
+            json.optional("both", summary.longest_silence.as_ref(), silence);
+            json.optional("c2s", summary.traffic.to_server.longest_silence.as_ref(), silence);
+            json.optional("s2c", summary.traffic.to_client.longest_silence.as_ref(), silence);
+        });
+        json.array("findings_detail", &summary.findings, |json, found| finding(json, found, &self.context));
+        json.out.extend_from_slice(b"}\n");
+        self.to.write_all(&json.out)
+    }
+}
+
+/// An object being written.
+#[derive(Debug, Default)]
+struct Json {
+    out: Vec<u8>,
+    values: Ndjson,
+}
+
+impl Json {
+    /// Appends a name of ours, and a comma where one is due.
+    fn key(&mut self, name: &str) {
+        if self.out.last() != Some(&b'{') {
+            self.out.push(b',');
+        }
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    fn cell(&mut self, name: &str, cell: &Cell<'_>) {
+        self.key(name);
+        self.values.cell(&mut self.out, cell);
+    }
+
+    fn number(&mut self, name: &str, value: Option<u64>) {
+        self.cell(name, &value.map_or(Cell::Null, Cell::U64));
+    }
+
+    fn text(&mut self, name: &str, value: Option<&[u8]>) {
+        self.cell(name, &value.map_or(Cell::Null, |value| Cell::Text(Cow::Borrowed(value))));
+    }
+
+    fn object(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
+        self.key(name);
+        self.braces(fill);
+    }
+
+    fn braces(&mut self, fill: impl FnOnce(&mut Self)) {
+        self.out.push(b'{');
+        fill(self);
+        self.out.push(b'}');
+    }
+
+    fn optional<T>(&mut self, name: &str, value: Option<&T>, fill: fn(&mut Self, &T)) {
+        match value {
+            None => self.cell(name, &Cell::Null),
+            Some(value) => self.object(name, |json| fill(json, value)),
+        }
+    }
+
+    fn per_direction<T>(&mut self, name: &str, both: &PerDirection<T>, fill: fn(&mut Self, &str, &T)) {
+        self.object(name, |json| {
+            fill(json, "c2s", &both.to_server);
+            fill(json, "s2c", &both.to_client);
+        });
+    }
+
+    fn array<T>(&mut self, name: &str, items: &[T], fill: impl Fn(&mut Self, &T)) {
+        self.key(name);
+        self.out.push(b'[');
+        for (place, item) in items.iter().enumerate() {
+            if place > 0 {
+                self.out.push(b',');
+            }
+            self.braces(|json| fill(json, item));
+        }
+        self.out.push(b']');
+    }
+
+    fn seen(&mut self, seen: Seen) {
+        self.cell("packet", &Cell::U64(seen.packet));
+        self.cell("time", &Cell::Time(seen.at));
+    }
+}
+
+fn handshake(json: &mut Json, handshake: &Handshake, summary: &Summary, context: &Context) {
+    let request = handshake.request.as_ref();
+    let response = handshake.response.as_ref();
+    let text = |text: Option<&String>| text.map(|text| text.as_bytes().to_vec());
+    json.text("method", request.map(|request| request.method.as_bytes()));
+    json.number("request_packet", request.map(|request| request.seen.packet));
+    json.cell("cookie", &request.map_or(Cell::Null, |request| Cell::Bool(request.cookie)));
+    json.text("authorization", text(request.and_then(|request| request.authorization.as_ref())).as_deref());
+    json.text("via", text(request.and_then(|request| request.via.as_ref())).as_deref());
+    json.number("response_packet", response.map(|response| response.seen.packet));
+    json.text("reason", response.map(|response| response.reason.as_bytes()));
+    json.text("server", text(response.and_then(|response| response.server.as_ref())).as_deref());
+    json.text("server_version", text(response.and_then(|response| response.version.as_ref())).as_deref());
+    let location = response.and_then(|response| response.location.as_ref()).map(|to| context.secrets.target(to));
+    json.text("location", location.as_deref().map(str::as_bytes));
+    json.number("tcp_handshake_us", summary.tcp_handshake_us);
+    json.optional("deflate", handshake.negotiated.deflate.as_ref(), |json, deflate| {
+        json.cell("server_no_context_takeover", &Cell::Bool(deflate.server_no_context_takeover));
+        json.cell("client_no_context_takeover", &Cell::Bool(deflate.client_no_context_takeover));
+        json.cell("server_max_window_bits", &Cell::U64(deflate.server_max_window_bits.into()));
+        json.cell("client_max_window_bits", &Cell::U64(deflate.client_max_window_bits.into()));
+    });
+}
+
+fn traffic(json: &mut Json, direction: &str, traffic: &Traffic) {
+    json.object(direction, |json| {
+        json.object("frames", |json| by_opcode(json, &traffic.frames));
+        json.object("messages", |json| by_opcode(json, &traffic.messages));
+        let numbers = [
+            ("compressed_messages", traffic.compressed_messages),
+            ("incomplete_messages", traffic.incomplete_messages),
+            ("header_bytes", traffic.header_bytes),
+            ("wire_bytes", traffic.wire_bytes),
+            ("bytes", traffic.bytes),
+            ("compressed_wire_bytes", traffic.compressed_wire_bytes),
+            ("compressed_bytes", traffic.compressed_bytes),
+            ("missing_bytes", traffic.missing_bytes),
+            ("gaps", traffic.gaps),
+            ("retransmissions", traffic.retransmissions),
+            ("out_of_order", traffic.out_of_order),
+        ];
+        for (name, value) in numbers {
+            json.cell(name, &Cell::U64(value));
+        }
+        json.object("message_len", |json| sketch(json, &traffic.message_len, ""));
+        json.object("message_gap", |json| sketch(json, &traffic.message_gap_us, "_us"));
+    });
+}
+
+/// Those opcodes that occurred, by name.
+fn by_opcode(json: &mut Json, counts: &[u64; 16]) {
+    for (opcode, &count) in (0_u8..).zip(counts) {
+        if count > 0 {
+            json.cell(Opcode::from_bits(opcode).name(), &Cell::U64(count));
+        }
+    }
+}
+
+fn sketch(json: &mut Json, sketch: &Sketch, unit: &str) {
+    json.cell("count", &Cell::U64(sketch.count()));
+    let numbers = [
+        ("min", sketch.min()),
+        ("avg", sketch.mean()),
+        ("p50", sketch.percentile(50)),
+        ("p95", sketch.percentile(95)),
+        ("p99", sketch.percentile(99)),
+        ("max", sketch.max()),
+    ];
+    for (name, value) in numbers {
+        json.number(&format!("{name}{unit}"), value);
+    }
+}
+
+fn close(json: &mut Json, direction: &str, close: &Option<CloseSent>) {
+    json.optional(direction, close.as_ref(), |json, close| {
+        json.seen(close.seen);
+        json.number("code", close.code.map(u64::from));
+        json.text("reason", close.code.map(|_| close.reason.as_slice()));
+    });
+}
+
+fn tcp_end(json: &mut Json, direction: &str, end: &Option<(EndReason, Seen)>) {
+    json.optional(direction, end.as_ref(), |json, (reason, seen)| {
+        json.seen(*seen);
+        json.cell("reason", &Cell::Name(end_name(*reason)));
+        let by = if let EndReason::Rst(by) = reason { Cell::Name(by.sender().as_str()) } else { Cell::Null };
+        json.cell("rst_by", &by);
+    });
+}
+
+const fn end_name(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Fin => "fin",
+        EndReason::Rst(_) => "rst",
+        EndReason::Idle => "idle",
+        EndReason::Reused => "reused",
+        EndReason::CaptureOver => "capture_over",
+    }
+}
+
+fn silence(json: &mut Json, silence: &Silence) {
+    json.cell("us", &Cell::U64(silence.us));
+    json.cell("from_packet", &Cell::U64(silence.from.packet));
+    json.cell("to_packet", &Cell::U64(silence.to.packet));
+}
+
+fn finding(json: &mut Json, found: &FindingCount, context: &Context) {
+    let first = &found.first;
+    json.cell("code", &Cell::Name(first.code.as_str()));
+    json.cell("severity", &Cell::Name(first.code.severity().as_str()));
+    json.cell("count", &Cell::U64(found.count));
+    json.seen(first.seen);
+    json.cell("direction", &first.direction.map_or(Cell::Null, |direction| Cell::Name(direction.as_str())));
+    json.number("frame", first.frame);
+    json.number("message", first.message);
+    let detail = (first.detail != Detail::None).then(|| first.detail.to_string());
+    let detail = detail.as_deref().map(|detail| context.secrets.sentence(detail));
+    json.text("detail", detail.as_deref().map(str::as_bytes));
+    json.cell("reference", &Cell::Name(first.code.reference()));
+}
+
+#[cfg(test)]
+mod tests;

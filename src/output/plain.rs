@@ -1,0 +1,102 @@
+//! Values that look the same in every text format: numbers, times, addresses, digits. Nothing here needs quoting.
+
+use std::io::Write as _;
+use std::net::IpAddr;
+
+use super::escape::hex_digit;
+use crate::ground::Timestamp;
+
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+
+/// `2026-11-22T16:19:05.`
+const SECOND_LEN: usize = 20;
+
+/// Writes times. Remembers how the last second is written: most rows share it with the row before.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    second: Option<i64>,
+    written: [u8; SECOND_LEN],
+}
+
+impl Times {
+    /// Appends the time as RFC 3339 §5.6 has it, in UTC with nine digits.
+    pub(super) fn write(&mut self, out: &mut Vec<u8>, time: Timestamp) {
+        let second = time.as_nanos().div_euclid(NANOS_PER_SECOND);
+        let nanos = time.as_nanos().rem_euclid(NANOS_PER_SECOND);
+        if self.second != Some(second) {
+            let mut whole = Vec::with_capacity(SECOND_LEN + 10);
+            time.write_rfc3339(&mut whole);
+            if let Some(head) = whole.first_chunk() {
+                self.written = *head;
+                self.second = Some(second);
+            }
+        }
+        out.extend_from_slice(&self.written);
+        // The one in front keeps the leading zeros.
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(nanos + NANOS_PER_SECOND);
+        out.extend_from_slice(digits.get(1..).unwrap_or_default().as_bytes());
+        out.push(b'Z');
+    }
+}
+
+/// Appends `value` in decimal.
+pub(super) fn number(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Appends the address.
+pub(super) fn ip(out: &mut Vec<u8>, ip: IpAddr) {
+    let IpAddr::V4(ip) = ip else {
+        // A Vec takes all that is written.
+        _ = write!(out, "{ip}");
+        return;
+    };
+    for (place, octet) in ip.octets().into_iter().enumerate() {
+        if place > 0 {
+            out.push(b'.');
+        }
+        number(out, octet.into());
+    }
+}
+
+/// Appends `bytes` in hexadecimal.
+pub(super) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend(bytes.iter().flat_map(|&byte| [hex_digit(byte >> 4), hex_digit(byte)]));
+}
+
+/// `true` or `false`.
+pub(super) const fn boolean(value: bool) -> &'static [u8] {
+    if value { b"true" } else { b"false" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_ground_floor() {
+        let mut times = Times::default();
+        let second = 1_795_364_345 * NANOS_PER_SECOND;
+        for nanos in
+            [second, second + 1, second + 999_999_999, 0, -1, -NANOS_PER_SECOND, i64::MAX, i64::MIN, second + 7]
+        {
+            let time = Timestamp::from_nanos(nanos);
+            let mut out = Vec::new();
+            times.write(&mut out, time);
+            assert_eq!(String::from_utf8(out).unwrap(), time.to_string());
+        }
+    }
+
+    #[test]
+    fn addresses_are_those_of_std() {
+        for text in ["0.0.0.0", "255.1.20.3", "fd00::1", "::ffff:10.0.0.1"] {
+            let mut out = Vec::new();
+            ip(&mut out, text.parse().unwrap());
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+        let mut out = Vec::new();
+        hex(&mut out, &[0, 0xaf, 0x1b]);
+        assert_eq!(out, b"00af1b");
+    }
+}

@@ -1,0 +1,175 @@
+//! One table being written.
+//!
+//! In: rows of one [`Table`]. Out: bytes, to anything that implements [`Write`], and only ever whole rows: they are
+//! formatted into one buffer that is handed on at the border of a row. Rows that wait for a number are in
+//! [`super::hold`].
+
+use std::io::{self, Write};
+
+use super::columns::{Cell, Column, Payload, Table, columns};
+use super::csv::Csv;
+use super::hold::{Hold, Open};
+use super::ndjson::Ndjson;
+
+/// Bytes of rows that are gathered before they are handed on. 128 KiB: fewer calls than a page at a time, and still in
+/// the cache.
+const BLOCK: usize = 128 << 10;
+
+/// How a table is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values (RFC 4180).
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+impl Format {
+    /// The format that a file name's ending asks for: `.csv`, `.ndjson`, `.jsonl`.
+    #[must_use]
+    pub fn from_ending(ending: &str) -> Option<Self> {
+        match ending {
+            "csv" => Some(Self::Csv),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
+}
+
+/// What a format does with rows.
+pub(super) trait RowFormat {
+    /// Takes the columns' names; what stands before the first row.
+    fn start(&mut self, names: &[&'static str]) -> Vec<u8>;
+    /// Appends a row; where in `out` a number is missing.
+    fn row<'a>(&mut self, out: &mut Vec<u8>, cells: impl Iterator<Item = Cell<'a>>) -> Option<usize>;
+    /// What stands where a number is not known.
+    fn unknown(&self) -> &'static [u8];
+}
+
+#[derive(Debug)]
+enum AnyFormat {
+    Csv(Csv),
+    Ndjson(Ndjson),
+}
+
+/// Writes one table.
+pub struct TableWriter<T: Table> {
+    columns: Vec<&'static Column<T>>,
+    format: AnyFormat,
+    hold: Hold,
+    out: Vec<u8>,
+    to: Box<dyn Write + Send>,
+}
+
+impl<T: Table> core::fmt::Debug for TableWriter<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("TableWriter")
+            .field("table", &T::NAME)
+            .field("buffered", &self.out.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: Table> TableWriter<T> {
+    /// A table that is written to `to`. CSV cannot have the full payload; asked for it, it has previews' columns, empty.
+    #[must_use]
+    pub fn new(format: Format, payload: Payload, to: Box<dyn Write + Send>) -> Self {
+        let payload = if format == Format::Csv && payload == Payload::Full { Payload::None } else { payload };
+        let columns: Vec<_> = columns::<T>(payload).collect();
+        let names: Vec<_> = columns.iter().map(|column| column.name).collect();
+        let (format, out) = match format {
+            Format::Csv => {
+                let mut csv = Csv::default();
+                let header = csv.start(&names);
+                (AnyFormat::Csv(csv), header)
+            }
+            Format::Ndjson => {
+                let mut ndjson = Ndjson::default();
+                let header = ndjson.start(&names);
+                (AnyFormat::Ndjson(ndjson), header)
+            }
+        };
+        Self { columns, format, hold: Hold::default(), out, to }
+    }
+
+    /// Writes a row. `open` is the message whose number the row waits for, if it does.
+    pub(super) fn row<'a>(&mut self, row: &'a T::Row<'a>, open: Option<Open>) -> io::Result<()> {
+        if self.hold.is_empty() && open.is_none() {
+            format::<T>(&mut self.format, &self.columns, &mut self.out, row);
+        } else {
+            let out = self.hold.buffer();
+            let start = out.len();
+            let hole = format::<T>(&mut self.format, &self.columns, out, row);
+            self.hold.push(start, hole.map(|at| at - start).zip(open));
+            self.release(false);
+        }
+        self.pass_on()
+    }
+
+    /// The message has that number, or will never have one.
+    pub(super) fn resolve(&mut self, open: Open, number: Option<u64>) -> io::Result<()> {
+        if self.hold.resolve(open, number) {
+            self.release(false);
+            self.pass_on()?;
+        }
+        Ok(())
+    }
+
+    /// Hands all rows on that do not wait.
+    ///
+    /// # Errors
+    /// What writing them fails with.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.write_out()?;
+        self.to.flush()
+    }
+
+    /// Hands all rows on, those that wait too.
+    ///
+    /// # Errors
+    /// What writing them fails with.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.release(true);
+        self.flush()
+    }
+
+    /// Bytes that it keeps.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.out.capacity() + self.hold.held()
+    }
+
+    fn release(&mut self, all: bool) {
+        let unknown = match &self.format {
+            AnyFormat::Csv(csv) => csv.unknown(),
+            AnyFormat::Ndjson(ndjson) => ndjson.unknown(),
+        };
+        self.hold.release(&mut self.out, unknown, all);
+    }
+
+    fn pass_on(&mut self) -> io::Result<()> {
+        if self.out.len() < BLOCK { Ok(()) } else { self.write_out() }
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
+        let written = self.to.write_all(&self.out);
+        // Also after an error, so that nothing is written twice.
+        self.out.clear();
+        self.out.shrink_to(2 * BLOCK);
+        written
+    }
+}
+
+/// Formats one row; each format's loop is compiled for itself.
+fn format<'a, T: Table>(
+    format: &mut AnyFormat,
+    columns: &[&'static Column<T>],
+    out: &mut Vec<u8>,
+    row: &'a T::Row<'a>,
+) -> Option<usize> {
+    let cells = columns.iter().map(|column| (column.fill)(row));
+    match format {
+        AnyFormat::Csv(csv) => csv.row(out, cells),
+        AnyFormat::Ndjson(ndjson) => ndjson.row(out, cells),
+    }
+}

@@ -1,0 +1,114 @@
+//! Reports as people read them: `tests/golden/output/report*.txt`.
+
+use super::super::fixtures::{
+    Paper, aborted, assert_safe, golden, hostile_summary, identity, midstream, refused, say, summary, totals,
+};
+use super::*;
+use crate::event::{Identity, Summary};
+
+fn report(number: u64, summary: &Summary) -> String {
+    render_connection(&Identity { number, ..identity() }, summary, Secrets::Redact, Style::default())
+}
+
+fn numbered(number: u64) -> Identity {
+    Identity { number, ..identity() }
+}
+
+/// No line is wider than a wide terminal, unless what the wire says is long.
+fn assert_narrow(text: &str) {
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "{}: {line}", line.chars().count());
+    }
+}
+
+#[test]
+fn a_capture_with_one_of_each() {
+    let paper = Paper::default();
+    let mut report = TextReport::new(paper.clone(), Order::SummaryFirst, Secrets::Redact, Style::default());
+    let connections =
+        [(2, aborted()), (0, summary()), (1, refused(403, "Forbidden")), (3, midstream()), (4, refused(403, ""))];
+    for (number, summary) in &connections {
+        say(&mut report, &numbered(*number), None, What::Closed(summary)).unwrap();
+    }
+    assert_eq!(paper.text(), "");
+    report.finish(&totals()).unwrap();
+    let text = paper.text();
+    assert_safe(&text);
+    assert_narrow(&text);
+    golden("report.txt", &text);
+}
+
+#[test]
+fn a_live_capture_reports_each_connection_at_once() {
+    let paper = Paper::default();
+    let mut live = TextReport::new(paper.clone(), Order::AsTheyEnd, Secrets::Redact, Style::default());
+    say(&mut live, &numbered(7), None, What::Closed(&aborted())).unwrap();
+    assert_eq!(paper.text(), report(7, &aborted()));
+    live.finish(&totals()).unwrap();
+    assert!(paper.text().contains("1 connection: 1 aborted"));
+}
+
+#[test]
+fn nothing_hostile_reaches_the_terminal() {
+    let text = report(0, &hostile_summary());
+    assert_safe(&text);
+    assert!(!text.contains("c2VjcmV0") && !text.contains("s3cr3t") && !text.contains("hunter2"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() < 2 * 160 + 40), "{text}");
+    golden("report-hostile.txt", &text);
+    let mut overview = Overview::default();
+    overview.add(&identity(), &hostile_summary());
+    overview.add(&identity(), &summary());
+    assert_safe(&render_summary(&totals(), &overview, Style::default()));
+}
+
+#[test]
+fn colours_are_all_that_a_style_adds() {
+    let plain = report(3, &summary());
+    let coloured = render_connection(&identity(), &summary(), Secrets::Redact, Style { color: true });
+    assert_ne!(plain, coloured);
+    let mut stripped = String::new();
+    let mut rest = coloured.as_str();
+    while let Some((before, after)) = rest.split_once("\x1b[") {
+        stripped += before;
+        rest = after.split_once('m').unwrap().1;
+    }
+    assert_eq!(stripped + rest, plain);
+}
+
+#[test]
+fn an_empty_capture_says_so() {
+    let paper = Paper::default();
+    let mut report = TextReport::new(paper.clone(), Order::SummaryFirst, Secrets::Redact, Style::default());
+    report.finish(&Totals::default()).unwrap();
+    assert_eq!(paper.text(), "0 packets, 0 B\n  websocket   no WebSocket connection\n\n");
+}
+
+#[test]
+fn reports_that_wait_on_disk_come_back_in_order() {
+    let paper = Paper::default();
+    let mut many = TextReport::new(paper.clone(), Order::SummaryFirst, Secrets::Redact, Style::default());
+    let long = report(0, &summary()).len();
+    let count = (SPOOL_BYTES / long + 100) as u64;
+    for number in (0..count).rev() {
+        say(&mut many, &numbered(number), None, What::Closed(&summary())).unwrap();
+    }
+    many.finish(&totals()).unwrap();
+    let text = paper.text();
+    let numbers: Vec<u64> =
+        text.lines().filter_map(|line| line.strip_prefix('#')?.split(' ').next()?.parse().ok()).collect();
+    assert!(numbers.iter().copied().eq(0..count));
+}
+
+#[test]
+fn hosts_are_bounded() {
+    let mut overview = Overview::default();
+    let mut connection = identity();
+    let mut summary = midstream();
+    summary.findings.clear();
+    for port in 0..u16::MAX {
+        connection.server.port = port;
+        overview.add(&connection, &summary);
+    }
+    let text = render_summary(&totals(), &overview, Style::default());
+    assert!(text.contains("65,535 connections") && text.contains("others ×65,530"), "{text}");
+}

@@ -1,0 +1,3 @@
+//! All tests from outside, in one binary.
+
+mod docs;
