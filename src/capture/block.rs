@@ -198,9 +198,7 @@ impl Blocks {
 
     /// Reads once, behind the window, which moves to the front of its block first.
     fn read_more(&mut self) {
-        self.block.copy_within(self.start..self.end, 0);
-        self.end = self.len();
-        self.start = 0;
+        self.move_to_front();
         if self.end == self.block.len() {
             self.block.resize(self.end + BLOCK_BYTES, 0);
         }
@@ -212,6 +210,22 @@ impl Blocks {
             }
             Err(ending) => self.ending = Some(ending),
         }
+    }
+
+    /// Moves the window to the front of its block, or of a new one if this has grown and need not be so long any more.
+    fn move_to_front(&mut self) {
+        let left = self.len();
+        if left <= HEADROOM && self.block.len() > HEADROOM + BLOCK_BYTES {
+            let mut block = empty_block();
+            if let Some(front) = block.get_mut(..left) {
+                front.copy_from_slice(self.window());
+            }
+            self.block = block;
+        } else {
+            self.block.copy_within(self.start..self.end, 0);
+        }
+        self.start = 0;
+        self.end = left;
     }
 
     /// Goes over to a block that was read ahead, with what is left of this one in front of it.
@@ -229,10 +243,9 @@ impl Blocks {
                 core::mem::replace(&mut self.block, block)
             }
             _ => {
-                self.block.copy_within(self.start..self.end, 0);
+                self.move_to_front();
                 self.block.truncate(left);
                 self.block.extend_from_slice(block.get(HEADROOM..end).unwrap_or_default());
-                self.start = 0;
                 self.end = self.block.len();
                 block
             }

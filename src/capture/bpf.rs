@@ -109,5 +109,6 @@ fn compile(_: LinkType, _: &str) -> Result<Program, String> {
     Err("this build has no libpcap (feature `live`), which packet filters need".to_owned())
 }
 
-#[cfg(all(test, feature = "live"))]
+#[cfg(test)]
+#[cfg(feature = "live")]
 mod tests;

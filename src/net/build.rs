@@ -142,7 +142,8 @@ pub(super) fn links(packet: &[u8], v6: bool) -> Vec<(&'static str, LinkType, Vec
     named.into_iter().map(|(name, (link, bytes))| (name, link, bytes)).collect()
 }
 
-/// `packet`, which begins with an IP header, in each tunnel that is known: its name, protocol, and payload of that protocol.
+/// `packet`, which begins with an IP header, in each tunnel that is known: its name, protocol, and payload of that
+/// protocol.
 pub(super) fn tunnels(packet: &[u8], v6: bool) -> Vec<(&'static str, u8, Vec<u8>)> {
     let ethertype: [u8; 2] = if v6 { [0x86, 0xDD] } else { [0x08, 0x00] };
     let [high, low] = ethertype;

@@ -22,8 +22,9 @@ pub struct Decoder {
     counts: Counts,
 }
 
-/// What became of the packets. Each counts as one of `segments`, `not_tcp`, `malformed`, `header_cut` and `unknown_link`,
-/// unless it carried a fragment: then as `fragments`, and as one of those only where it completed a datagram or was no good.
+/// What became of the packets. Each counts as one of `segments`, `not_tcp`, `malformed`, `header_cut` and
+/// `unknown_link`, unless it carried a fragment: then as `fragments`, and as one of those only where it completed a
+/// datagram or was no good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Segments handed up.
@@ -63,11 +64,14 @@ impl Decoder {
     #[inline]
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Option<Segment<'a>> {
         self.counts.cut_packets += u64::from(whole(packet).cut() > 0);
-        if let Some(segment) = plain_packet(packet) {
-            self.counts.segments += 1;
-            return Some(segment);
+        match plain_packet(packet) {
+            Some(Ok(segment)) => {
+                self.counts.segments += 1;
+                Some(segment)
+            }
+            Some(Err(skip)) => self.counts.skip(skip, packet.link),
+            None => self.decode_any(packet),
         }
-        self.decode_any(packet)
     }
 
     /// Gives up unfinished datagrams: the capture is over. Only the counts change.
@@ -114,7 +118,6 @@ impl Decoder {
 }
 
 impl Counts {
-    #[cold]
     fn skip<T>(&mut self, skip: Skip, link: LinkType) -> Option<T> {
         let count = match skip {
             Skip::NotTcp => &mut self.not_tcp,
@@ -136,15 +139,15 @@ fn whole<'a>(packet: &Packet<'a>) -> Piece<'a> {
     Piece::new(packet.bytes, usize::try_from(packet.original_len).unwrap_or(usize::MAX))
 }
 
-/// The segment, if the packet is of the kind that nearly all are. A `None` says nothing.
+/// The segment, if the packet is of a kind that nearly all are. A `None` says nothing.
 #[inline]
-fn plain_packet<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
+fn plain_packet<'a>(packet: &Packet<'a>) -> Option<Result<Segment<'a>, Skip>> {
     let ethertype = packet.bytes.first_chunk::<14>()?.last_chunk();
     let offset = match (packet.link, ethertype) {
         (LinkType::ETHERNET, Some([0x08, 0x00] | [0x86, 0xDD])) => 14,
         _ => ip_offset(packet)?,
     };
-    plain_segment(packet.bytes.get(offset..)?, packet.seen)
+    plain_ip(packet.bytes.get(offset..)?, packet.seen)
 }
 
 /// Where the IP packet begins, behind any link header. A number, not a piece, since that comes back in a register.
@@ -154,45 +157,51 @@ fn ip_offset(packet: &Packet<'_>) -> Option<usize> {
     whole.len().checked_sub(link::ip_packet(packet.link, whole).ok()?.len())
 }
 
-/// The segment, if it is TCP right behind IP without options, as it nearly always is. Everything is read from arrays of
-/// known length, nothing is called, and nothing goes through memory: a third of the time of the long way, which finds the
-/// same. A `None` says nothing.
+/// The segment, if it is TCP right behind IP without options, as it nearly always is, and the end of it if it is UDP
+/// and no tunnel. Everything is read from arrays of known length, nothing is called, and nothing goes through memory: a
+/// fifth of the time of the long way, which finds the same. A `None` says nothing.
 #[inline]
-fn plain_segment(ip: &[u8], seen: Seen) -> Option<Segment<'_>> {
-    let (src, dst, len, rest) = match ip.first()? {
+fn plain_ip(ip: &[u8], seen: Seen) -> Option<Result<Segment<'_>, Skip>> {
+    let (src, dst, protocol, len, rest) = match ip.first()? {
         0x45 => {
             let (header, rest) = ip.split_first_chunk::<20>()?;
-            let [_, _, high, low, _, _, flags, offset, _, protocol::TCP, _, _, addresses @ ..] = header else {
-                return None;
-            };
-            let [s0, s1, s2, s3, d0, d1, d2, d3] = *addresses;
+            let [_, _, high, low, _, _, flags, offset, _, protocol, _, _, addresses @ ..] = header;
             if flags & 0x3F | offset != 0 {
                 return None;
             }
+            let [s0, s1, s2, s3, d0, d1, d2, d3] = *addresses;
             let len = u16::from_be_bytes([*high, *low]).checked_sub(20)?;
-            (IpAddr::from([s0, s1, s2, s3]), IpAddr::from([d0, d1, d2, d3]), len, rest)
+            (IpAddr::from([s0, s1, s2, s3]), IpAddr::from([d0, d1, d2, d3]), *protocol, len, rest)
         }
         0x60..=0x6F => {
             let (header, rest) = ip.split_first_chunk::<40>()?;
-            let [_, _, _, _, high, low, protocol::TCP, _, addresses @ ..] = header else {
-                return None;
-            };
+            let [_, _, _, _, high, low, protocol, _, addresses @ ..] = header;
             let (src, dst) = (addresses.first_chunk::<16>()?, addresses.last_chunk::<16>()?);
-            (IpAddr::from(*src), IpAddr::from(*dst), u16::from_be_bytes([*high, *low]), rest)
+            (IpAddr::from(*src), IpAddr::from(*dst), *protocol, u16::from_be_bytes([*high, *low]), rest)
         }
         _ => return None,
     };
-    // A length of 0 is too short for TCP, so it is not misread here.
-    let payload = Piece::new(rest, rest.len()).with_len(usize::from(len));
-    let datagram = Datagram { src, dst, protocol: protocol::TCP, payload, fragment: None };
-    tcp_header::segment(&datagram, seen).ok()
+    match protocol {
+        protocol::TCP => {
+            // A length of 0 is too short for TCP, so it is not misread here.
+            let payload = Piece::new(rest, rest.len()).with_len(usize::from(len));
+            let datagram = Datagram { src, dst, protocol, payload, fragment: None };
+            tcp_header::segment(&datagram, seen).ok().map(Ok)
+        }
+        protocol::UDP => {
+            let [_, _, high, low, ..] = *rest.first_chunk::<8>()?;
+            let other = len >= 8 && !tunnel::has_port(u16::from_be_bytes([high, low]));
+            if other { Some(Err(Skip::NotTcp)) } else { None }
+        }
+        _ => None,
+    }
 }
 
 /// Goes down through tunnels, from an IP packet to the segment or the first fragment.
 fn unwrap_ip(mut ip: Piece<'_>, seen: Seen) -> Result<Found<'_>, Skip> {
     for _ in 0..=MAX_TUNNELS {
-        if let Some(segment) = plain_segment(ip.bytes(), seen) {
-            return Ok(Found::Segment(segment));
+        if let Some(found) = plain_ip(ip.bytes(), seen) {
+            return found.map(Found::Segment);
         }
         let datagram = Datagram::parse(ip)?;
         if let Some(found) = bottom(datagram, seen) {

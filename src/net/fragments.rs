@@ -1,12 +1,13 @@
 //! IP fragments, held until their datagram is whole (RFC 791 §3.2, RFC 8200 §4.5).
 //!
-//! In come fragments in any order, out goes a datagram as soon as all of its bytes have come. Where fragments overlap the
-//! first copy wins, whatever the next one says; one that contradicts the datagram's known end is dropped. Bytes that the
-//! snaplen took from a fragment count as come, since they will not come again: of such a datagram all up to the first byte
-//! that is missing is handed out, with the length it had, so a segment loses its tail as if it had come in one packet.
+//! In come fragments in any order, out goes a datagram as soon as all of its bytes have come. Where fragments overlap
+//! the first copy wins, whatever the next one says; one that contradicts the datagram's known end is dropped. Bytes
+//! that the snaplen took from a fragment count as come, since they will not come again: of such a datagram all up to
+//! the first byte that is missing is handed out, with the length it had, so a segment loses its tail as if it had come
+//! in one packet.
 //!
-//! Unfinished datagrams are bounded in number, bytes and age ([`Limits`]); the oldest is given up first, and counted. Their
-//! age is by the capture's clock, whichever way it jumps. Not here: what a datagram carries.
+//! Unfinished datagrams are bounded in number, bytes and age ([`Limits`]); the oldest is given up first, and counted.
+//! Their age is by the capture's clock, whichever way it jumps. Not here: what a datagram carries.
 
 use core::mem;
 use std::collections::{BTreeMap, VecDeque};
@@ -116,9 +117,8 @@ impl Fragments {
 
     /// Takes a fragment, and says the datagram that it completes.
     ///
-    /// # Errors
-    /// It is none, is empty, reaches beyond 65,535 bytes, is of a length that none but the last may have, or contradicts the
-    /// datagram's end: it was not taken.
+    /// # Errors It is none, is empty, reaches beyond 65,535 bytes, is of a length that none but the last may have, or
+    /// contradicts the datagram's end: it was not taken.
     pub fn add(&mut self, part: &Datagram<'_>, now: Timestamp) -> Result<Option<Whole>, Skip> {
         let fragment = part.fragment.ok_or(Skip::Malformed)?;
         let range = Range::of(part.payload, fragment).ok_or(Skip::Malformed)?;
@@ -262,8 +262,8 @@ struct Range {
 }
 
 impl Range {
-    /// `None` for what no host sends: nothing, bytes beyond the greatest length, or a length that leaves a hole before the
-    /// next fragment, since offsets count in units of 8.
+    /// `None` for what no host sends: nothing, bytes beyond the greatest length, or a length that leaves a hole before
+    /// the next fragment, since offsets count in units of 8.
     fn of(payload: Piece<'_>, fragment: Fragment) -> Option<Self> {
         let start = u32::from(fragment.offset);
         let len = u32::try_from(payload.len()).ok()?;

@@ -1,8 +1,8 @@
 //! IP headers: addresses, what follows, how long it is, and which part of which datagram.
 //!
-//! IPv4 (RFC 791 §3.1), IPv6 and its extension headers (RFC 8200 §3, §4), the Authentication Header of both (RFC 4302 §2).
-//! The length in the header decides over padding and snaplen. Checksums and options are not looked at. Not here: putting
-//! fragments together ([`fragments`](super::fragments)), jumbograms.
+//! IPv4 (RFC 791 §3.1), IPv6 and its extension headers (RFC 8200 §3, §4), the Authentication Header of both (RFC 4302
+//! §2). The length in the header decides over padding and snaplen. Checksums and options are not looked at. Not here:
+//! putting fragments together ([`fragments`](super::fragments)), jumbograms.
 
 use std::net::IpAddr;
 
@@ -172,8 +172,7 @@ impl<'a> Datagram<'a> {
         Err(Skip::Malformed)
     }
 
-    /// An extension header does not fit into what was captured: did it into what was sent? Its second byte is its length,
-    /// at most 2,048 bytes.
+    /// Why an extension header does not fit into what was captured: the snaplen's fault, where it took anything.
     #[cold]
     const fn extension_fault(&self) -> Skip {
         if self.payload.cut() > 0 { Skip::HeaderCut } else { Skip::Malformed }

@@ -1,8 +1,8 @@
 //! Link headers: from a captured packet to the IP packet in it.
 //!
 //! Ethernet with any of VLAN tags (802.1Q, 802.1ad, 0x9100), MPLS labels (RFC 3032), PPPoE (RFC 2516), LLC with SNAP
-//! (RFC 1042); Linux cooked captures, versions 1 and 2; BSD loopback; raw IP. Which IP it is, its own first four bits say.
-//! Not here: 802.11, PPP on its own, MACsec.
+//! (RFC 1042); Linux cooked captures, versions 1 and 2; BSD loopback; raw IP. Which IP it is, its own first four bits
+//! say. Not here: 802.11, PPP on its own, MACsec.
 //!
 //! ```text
 //! Ethernet    | destination 6 | source 6 | type 2 |

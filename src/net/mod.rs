@@ -1,10 +1,10 @@
 //! One packet → at most one TCP segment.
 //!
-//! In comes a [`Packet`](crate::capture::Packet) with whatever link layer it was captured on; out goes the [`Segment`] it
-//! carries, borrowed from the packet. Link headers ([`link`]), IP headers ([`ip`]) and tunnels ([`tunnel`]) are stepped
-//! over in place; only IP fragments are copied, to be held until their datagram is whole ([`fragments`]). Lengths on the
-//! wire and captured lengths are told apart all the way down ([`Piece`]), so what a snaplen took away arrives upstairs as
-//! [`Segment::cut`]: a known number of missing bytes, not a mystery.
+//! In comes a [`Packet`](crate::capture::Packet) with whatever link layer it was captured on; out goes the [`Segment`]
+//! it carries, borrowed from the packet. Link headers ([`link`]), IP headers ([`ip`]) and tunnels ([`tunnel`]) are
+//! stepped over in place; only IP fragments are copied, to be held until their datagram is whole ([`fragments`]).
+//! Lengths on the wire and captured lengths are told apart all the way down ([`Piece`]), so what a snaplen took away
+//! arrives upstairs as [`Segment::cut`]: a known number of missing bytes, not a mystery.
 //!
 //! RFC 791 and 8200 (IP, their fragments and extension headers), 9293 (TCP), 2784 and 2890 (GRE), 7348 (VXLAN), 8926
 //! (Geneve), 2003 and 4213 (IP in IP), 2516 (PPPoE), 3032 (MPLS).
@@ -22,16 +22,22 @@
 //! assert_eq!(decoder.counts().header_cut, 1);
 //! ```
 
+// Bytes with two lengths, which all that follows reads.
 pub mod piece;
-// In the order in which a packet is unwrapped.
-pub mod fragments;
-pub mod ip;
+// Then in the order in which a packet is unwrapped: the link header,
 pub mod link;
-pub mod tcp_header;
+// the IP header,
+pub mod ip;
+// the tunnel, where there is one,
 pub mod tunnel;
-// What comes out, and the machine that does it all.
-pub mod decode;
+// the fragments of a datagram,
+pub mod fragments;
+// the TCP header.
+pub mod tcp_header;
+// What comes out,
 pub mod segment;
+// and the machine that does it all.
+pub mod decode;
 
 #[cfg(test)]
 mod build;

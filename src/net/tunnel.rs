@@ -36,10 +36,17 @@ pub fn inside(protocol: u8, payload: Piece<'_>) -> Result<Piece<'_>, Skip> {
     }
 }
 
+/// Whether UDP to that port is a tunnel.
+#[must_use]
+#[inline]
+pub fn has_port(port: u16) -> bool {
+    port == GENEVE_PORT || VXLAN_PORTS.contains(&port)
+}
+
 fn udp(datagram: Piece<'_>) -> Result<Piece<'_>, Skip> {
     let header = UdpHeaderSlice::from_slice(datagram.bytes()).map_err(|_| datagram.lacks(8))?;
     let port = header.destination_port();
-    if port != GENEVE_PORT && !VXLAN_PORTS.contains(&port) {
+    if !has_port(port) {
         return Err(Skip::NotTcp);
     }
     let rest = datagram.skip(header.slice().len())?;
@@ -81,8 +88,8 @@ fn gre(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
     }
 }
 
-/// Twelve bytes; the lowest bit of the last says that eight more follow, bits 6 to 2 of the one before what is mirrored: 0
-/// is an Ethernet frame.
+/// Twelve bytes; the lowest bit of the last says that eight more follow, bits 6 to 2 of the one before what is
+/// mirrored: 0 is an Ethernet frame.
 fn erspan_iii(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
     let ([.., frame_type, options], frame) = packet.header::<12>()?;
     if frame_type >> 2 & 0x1F != 0 {

@@ -1,7 +1,7 @@
 use std::io::{self, Cursor};
 
 use super::*;
-use crate::capture::{Corruption, LinkType};
+use crate::capture::Corruption;
 
 mod hostile;
 mod oracle;
@@ -56,6 +56,13 @@ fn packets(files: &[Vec<u8>]) -> Vec<Kept> {
 
 fn kept(number: u64, nanos: i64, link: u16, original_len: u32, bytes: &[u8]) -> Kept {
     Kept { number, nanos, link, original_len, bytes: bytes.to_vec() }
+}
+
+#[test]
+fn an_input_may_move_to_another_thread() {
+    fn moves<T: Send>(_: &T) {}
+    moves(&input(&[]));
+    assert!(input(&[]).next_packet().unwrap().is_none());
 }
 
 #[test]
@@ -238,7 +245,7 @@ fn what_is_no_capture_is_an_error() {
 fn an_empty_file_is_an_error_alone_and_a_warning_among_others() {
     let good = [writer::pcap(Order::Big, MICROS, 1), writer::packet(Order::Big, MICROS, (1, 1), 1, b"x")].concat();
     for empty in [Vec::new(), writer::gzip(b"")] {
-        let first = input(&[empty.clone()]).next_packet().map(|_| ());
+        let first = input(std::slice::from_ref(&empty)).next_packet().map(|_| ());
         assert!(matches!(first, Err(CaptureError::Empty { name }) if name == "file 0"));
         assert!(matches!(read(&mut input(&[empty.clone(), empty.clone()])).1, Some(CaptureError::Empty { .. })));
         for files in [[empty.clone(), good.clone()], [good.clone(), empty]] {
