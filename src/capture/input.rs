@@ -220,6 +220,20 @@ impl Input {
 
     #[inline]
     fn next_record(&mut self) -> Result<Option<Record>, CaptureError> {
+        let ready = self.reading.as_mut().and_then(|reading| match &mut reading.walker {
+            Walker::Pcap(pcap) => pcap.ready(&mut reading.blocks),
+            Walker::Pcapng(pcapng) => pcapng.ready(&mut reading.blocks),
+            Walker::Unknown => None,
+        });
+        match ready {
+            Some(record) => Ok(Some(self.count(record))),
+            None => self.search_record(),
+        }
+    }
+
+    /// What to do when the next packet does not simply lie there.
+    #[cold]
+    fn search_record(&mut self) -> Result<Option<Record>, CaptureError> {
         loop {
             let Some(reading) = &mut self.reading else {
                 match self.waiting.pop_front() {
@@ -237,14 +251,17 @@ impl Input {
                 }
             };
             match step {
-                Ok(Step::Record(record)) => {
-                    self.packets += 1;
-                    self.last = record.at;
-                    return Ok(Some(record));
-                }
+                Ok(Step::Record(record)) => return Ok(Some(self.count(record))),
                 other => self.aside(other)?,
             }
         }
+    }
+
+    #[inline]
+    const fn count(&mut self, record: Record) -> Record {
+        self.packets += 1;
+        self.last = record.at;
+        record
     }
 
     #[inline]
@@ -266,7 +283,6 @@ impl Input {
     }
 
     /// Everything that is no packet.
-    #[cold]
     fn aside(&mut self, step: Result<Step, Fault>) -> Result<(), CaptureError> {
         match step {
             Ok(Step::Record(_)) => Ok(()),

@@ -3,9 +3,9 @@
 //! In: captures in the pcap and pcapng formats, plain or compressed, from files, standard input or any reader; or the
 //! packets of a network interface. Out: [`Packet`]s, borrowed from the block they were read into, numbered from 1.
 //!
-//! A file is a stream of bytes (`source`, perhaps `compressed`), read in reused blocks (`block`, and `ahead` of us by a
-//! thread of its own) in which a format finds records (`pcap`, `pcapng`). [`Input`] puts files one
-//! behind the other and numbers their packets; a [`Filter`] picks among them. An interface is [`Live`].
+//! A file is a stream of bytes (`source`, perhaps `compressed`), read in reused blocks (`block`, some of them `ahead` of
+//! us) in which a format finds records (`pcap`, `pcapng`). [`Input`] puts files one behind the other and numbers their
+//! packets; a [`Filter`] picks among them. An interface is `Live` (feature `live`).
 //!
 //! Nothing here looks into packets: what a link type means is for the next floor.
 

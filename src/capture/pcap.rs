@@ -29,6 +29,7 @@ pub(super) struct Pcap {
     nanos_per_tick: u32,
     record_header_len: usize,
     link: LinkType,
+    most_captured: u32,
 }
 
 /// Whether a file that begins with `first` is one of these.
@@ -53,32 +54,40 @@ impl Pcap {
         let [_magic, _version, _zone, _accuracy, _snaplen, link] = order.words(header)?;
         // The upper half tells of checksums behind each packet, which the IP length leaves out anyway.
         let link = LinkType(u16::try_from(link & 0xffff).unwrap_or_default());
-        Some(Self { order, nanos_per_tick, record_header_len, link })
+        Some(Self { order, nanos_per_tick, record_header_len, link, most_captured: most_captured(link) })
     }
 
-    /// The next packet.
+    /// The next packet, if all of it is in the window and nothing is wrong with it: nearly always.
     #[inline]
-    pub(super) fn next(&self, blocks: &mut Blocks) -> Result<Step, Fault> {
-        let header_len = self.record_header_len;
-        if !blocks.fill(header_len) {
-            return Ok(Step::End { since: blocks.offset() });
+    pub(super) fn ready(&self, blocks: &mut Blocks) -> Option<Record> {
+        let window = blocks.window();
+        let [seconds, fraction, captured, original] = self.order.words(window)?;
+        let len = size(captured);
+        let record_len = self.record_header_len.checked_add(len)?;
+        if captured > self.most_captured || record_len > window.len() {
+            return None;
         }
-        let Some([seconds, fraction, captured, original]) = self.order.words(blocks.window()) else {
-            return Ok(Step::End { since: blocks.offset() });
-        };
-        let most = most_captured(self.link);
+        let start = blocks.take(record_len) + self.record_header_len;
+        // At most 4.3e18 + 4.3e12: no overflow.
+        let nanos = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * i64::from(self.nanos_per_tick);
+        let at = Timestamp::from_nanos(nanos);
+        Some(Record { at, link: self.link, start, len, original_len: original.max(captured) })
+    }
+
+    /// The next packet, if it has to be read first, or whatever else comes next.
+    #[cold]
+    pub(super) fn next(&self, blocks: &mut Blocks) -> Result<Step, Fault> {
+        let over = Step::End { since: blocks.offset() };
+        if !blocks.fill(self.record_header_len) {
+            return Ok(over);
+        }
+        let Some([_, _, captured, _]) = self.order.words(blocks.window()) else { return Ok(over) };
+        let most = self.most_captured;
         if captured > most {
             let what = Corruption::PacketTooLong { captured, most };
             return Err(Fault { offset: blocks.offset(), what });
         }
-        let len = size(captured);
-        if !blocks.fill(header_len + len) {
-            return Ok(Step::End { since: blocks.offset() });
-        }
-        let start = blocks.take(header_len + len) + header_len;
-        // At most 4.3e18 + 4.3e12: no overflow.
-        let nanos = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * i64::from(self.nanos_per_tick);
-        let at = Timestamp::from_nanos(nanos);
-        Ok(Step::Record(Record { at, link: self.link, start, len, original_len: original.max(captured) }))
+        blocks.fill(self.record_header_len + size(captured));
+        Ok(self.ready(blocks).map_or(over, Step::Record))
     }
 }
