@@ -302,6 +302,8 @@ pub struct Traffic {
     pub missing_bytes: u64,
     /// How many holes these are.
     pub gaps: u64,
+    /// Bytes that were passed over, holes included, until a frame boundary was found again.
+    pub passed_bytes: u64,
     /// Segments that came again.
     pub retransmissions: u64,
     /// Segments that came too early.

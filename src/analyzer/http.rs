@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
+use super::midstream::{Midstream, assumed};
 use super::session::identify;
 use super::shared::Out;
 use super::websocket::{self, WebSocket};
 use crate::event::Sink;
 use crate::ground::{Direction, Limits, Seen};
-use crate::http::{Effect, H1, Loss, ResponseHead, Step};
+use crate::http::{Effect, H1, Loss, ResponseHead, Sniffed, Step, sniff};
 use crate::tcp::{Flow, Run};
 use crate::websocket::{Answered, Asked, is_websocket_attempt, judge};
 
@@ -15,11 +16,20 @@ use crate::websocket::{Answered, Asked, is_websocket_attempt, judge};
 pub(super) struct Http {
     h1: H1,
     /// Requests for a WebSocket that were not answered yet, by their number in the connection.
-    attempts: VecDeque<(u64, Asked)>,
+    attempts: VecDeque<Attempt>,
     /// A 101 whose request has not come: the capture has it later, or not at all.
-    early: Option<Answered>,
+    early: Option<Early>,
     /// Overlap conflicts so far.
     conflicts: Vec<(Direction, u64, Seen)>,
+}
+
+/// A request that asks for a WebSocket, or may: its head was cut off.
+struct Attempt {
+    number: u64,
+    asked: Asked,
+    certain: bool,
+    /// The head was captured whole.
+    complete: bool,
 }
 
 /// What follows HTTP.
@@ -30,6 +40,8 @@ pub(super) enum Next {
     WebSocket(Box<WebSocket>),
     /// Anything.
     Tunnel,
+    /// Perhaps frames: what would say so was not captured.
+    Midstream(Box<Midstream>),
     /// Nothing that is looked at.
     Opaque,
 }
@@ -37,12 +49,20 @@ pub(super) enum Next {
 /// Overlap conflicts that are remembered until there is a connection to tell them of.
 const MAX_CONFLICTS: usize = 16;
 
+/// A response that switches to WebSocket.
+struct Early {
+    answered: Answered,
+    /// The head was captured whole.
+    complete: bool,
+}
+
 /// What a step asks for.
 enum Found {
     Nothing,
-    Request(u64, Box<Asked>),
-    Response(Option<u64>, Effect, Option<Box<Answered>>),
+    Request(Box<Attempt>),
+    Response(Option<u64>, Effect, Option<Box<Early>>),
     Garbage,
+    Gap,
 }
 
 impl Http {
@@ -76,6 +96,10 @@ impl Http {
             Run::Data(mut input) => loop {
                 if direction == Direction::ToClient && self.early.is_some() {
                     return Ok((input.len(), Next::Http));
+                }
+                if direction == Direction::ToServer && self.request_is_missing(input) {
+                    let next = self.over(flow, attempts, seen, out)?;
+                    return Ok((input.len(), next));
                 }
                 let Some(found) = self.h1.next(direction, &mut input).map(|step| found(&step, seen)) else {
                     return Ok((input.len(), Next::Http));
@@ -113,6 +137,11 @@ impl Http {
         Ok(Next::Http)
     }
 
+    /// Whether a 101 came, and what the client sends is no request: that was not captured.
+    fn request_is_missing(&self, input: &[u8]) -> bool {
+        self.early.is_some() && self.h1.held() == 0 && sniff(input) == Sniffed::Neither
+    }
+
     /// Does what a step asks for.
     fn act<S: Sink>(
         &mut self,
@@ -124,50 +153,52 @@ impl Http {
     ) -> Result<Next, S::Error> {
         match found {
             Found::Nothing => Ok(Next::Http),
-            Found::Request(number, request) => match self.early.take() {
-                Some(response) => self.switch(Some(*request), response, flow, attempts, seen, out),
+            Found::Request(attempt) => match self.early.take() {
+                Some(early) => self.switch(Some(*attempt), early, flow, attempts, seen, out),
                 None => {
-                    self.attempts.push_back((number, *request));
+                    self.attempts.push_back(*attempt);
                     Ok(Next::Http)
                 }
             },
             Found::Response(_, Effect::Interim, _) => Ok(Next::Http),
             Found::Response(_, Effect::Tunnel, _) => Ok(Next::Tunnel),
-            Found::Response(answers, effect, response) => {
-                let request = answers.and_then(|number| self.answered(number));
-                match (effect, request, response) {
-                    (Effect::Final, Some(request), Some(response)) => {
-                        self.refuse(request, Some(*response), flow, attempts, seen, out)?;
-                        Ok(Next::Http)
-                    }
-                    (Effect::Final, ..) => Ok(Next::Http),
-                    (_, request @ Some(_), Some(response)) => {
-                        self.switch(request, *response, flow, attempts, seen, out)
-                    }
-                    (_, None, Some(response)) if answers.is_none() => {
+            Found::Response(answers, Effect::Final, response) => {
+                let attempt = answers.and_then(|number| self.answered(number)).filter(|attempt| attempt.certain);
+                if let (Some(attempt), Some(response)) = (attempt, response) {
+                    refuse(attempt.asked, Some(response.answered), flow, attempts, seen, out)?;
+                }
+                Ok(Next::Http)
+            }
+            Found::Response(answers, Effect::Switched, response) => {
+                let Some(response) = response else { return Ok(Next::Opaque) };
+                match answers.map(|number| self.answered(number)) {
+                    Some(attempt @ Some(_)) => self.switch(attempt, *response, flow, attempts, seen, out),
+                    Some(None) => Ok(Next::Opaque),
+                    None => {
                         self.early = Some(*response);
                         Ok(Next::Http)
                     }
-                    _ => Ok(Next::Opaque),
                 }
             }
             Found::Garbage => {
                 self.refuse_all(flow, attempts, seen, out)?;
                 Ok(Next::Http)
             }
+            Found::Gap if out.shared.mid_stream => {
+                let asked = self.attempts.pop_back().filter(|attempt| attempt.certain).map(|attempt| attempt.asked);
+                Ok(Next::Midstream(Box::new(Midstream::new(asked, flow.oriented))))
+            }
+            Found::Gap => Ok(Next::Http),
         }
     }
 
     /// The request of that number, if it asked for a WebSocket. Those before it were never answered, which pipelining
     /// does not allow.
-    fn answered(&mut self, number: u64) -> Option<Asked> {
-        while let Some((front, _)) = self.attempts.front() {
-            if *front > number {
-                return None;
-            }
-            let (front, request) = self.attempts.pop_front()?;
-            if front == number {
-                return Some(request);
+    fn answered(&mut self, number: u64) -> Option<Attempt> {
+        while self.attempts.front().is_some_and(|front| front.number <= number) {
+            let attempt = self.attempts.pop_front()?;
+            if attempt.number == number {
+                return Some(attempt);
             }
         }
         None
@@ -176,35 +207,30 @@ impl Http {
     /// The connection becomes a WebSocket.
     fn switch<S: Sink>(
         &mut self,
-        request: Option<Asked>,
-        response: Answered,
+        attempt: Option<Attempt>,
+        response: Early,
         flow: &Flow,
         attempts: &mut u32,
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<Next, S::Error> {
         let identity = identify(flow, attempts, out);
-        let judged = judge(request, Some(response));
+        let request_complete = attempt.as_ref().is_none_or(|attempt| attempt.complete);
+        let mut judged = judge(attempt.map(|attempt| attempt.asked), Some(response.answered));
+        if !response.complete && judged.handshake.negotiated.deflate.is_none() {
+            judged.handshake.negotiated = assumed();
+        }
         let mut websocket = WebSocket::open(identity, judged, seen, out)?;
+        for (direction, complete) in [(Direction::ToServer, request_complete), (Direction::ToClient, response.complete)]
+        {
+            if !complete {
+                websocket.begin_lost(direction, out.shared.limits.max_resync_bytes);
+            }
+        }
         for (direction, offset, seen) in self.conflicts.drain(..) {
             websocket.overlap_conflict(direction, offset, seen, out)?;
         }
         Ok(Next::WebSocket(Box::new(websocket)))
-    }
-
-    /// A request for a WebSocket came to nothing.
-    fn refuse<S: Sink>(
-        &self,
-        request: Asked,
-        response: Option<Answered>,
-        flow: &Flow,
-        attempts: &mut u32,
-        seen: Seen,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
-        let identity = identify(flow, attempts, out);
-        let judged = judge(Some(request), response);
-        websocket::refuse(identity, judged, flow, seen, out)
     }
 
     /// All requests for a WebSocket came to nothing.
@@ -215,25 +241,46 @@ impl Http {
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        while let Some((_, request)) = self.attempts.pop_front() {
-            self.refuse(request, None, flow, attempts, seen, out)?;
+        while let Some(attempt) = self.attempts.pop_front() {
+            if attempt.certain {
+                refuse(attempt.asked, None, flow, attempts, seen, out)?;
+            }
         }
         Ok(())
     }
 }
 
+/// A request for a WebSocket came to nothing.
+pub(super) fn refuse<S: Sink>(
+    asked: Asked,
+    answered: Option<Answered>,
+    flow: &Flow,
+    attempts: &mut u32,
+    seen: Seen,
+    out: &mut Out<'_, S>,
+) -> Result<(), S::Error> {
+    let identity = identify(flow, attempts, out);
+    websocket::refuse(identity, judge(Some(asked), answered), flow, seen, out)
+}
+
 /// Keeps of a step what is needed behind it.
 fn found(step: &Step<'_>, seen: Seen) -> Found {
     match step {
-        Step::Request { number, head } if is_websocket_attempt(head) => {
-            Found::Request(*number, Box::new(Asked::from_head(head, seen)))
+        Step::Request { number, head } => {
+            let (certain, complete) = (is_websocket_attempt(head), head.complete);
+            if !certain && complete {
+                return Found::Nothing;
+            }
+            let asked = Asked::from_head(head, seen);
+            Found::Request(Box::new(Attempt { number: *number, asked, certain, complete }))
         }
         Step::Response { head, answers, effect } => {
-            let wanted = !effect.ends_http() || answers.is_some() || is_websocket_switch(head);
-            Found::Response(*answers, *effect, wanted.then(|| Box::new(Answered::from_head(head, seen))))
+            let wanted = *effect != Effect::Switched || answers.is_some() || is_websocket_switch(head);
+            let early = || Box::new(Early { answered: Answered::from_head(head, seen), complete: head.complete });
+            Found::Response(*answers, *effect, wanted.then(early))
         }
-        Step::Lost(Loss::NotHttp | Loss::HeadTooLong | Loss::Framing) => Found::Garbage,
-        _ => Found::Nothing,
+        Step::Lost(Loss::Gap) => Found::Gap,
+        Step::Lost(_) => Found::Garbage,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::event::{Close, Frame, Message, Sink, Traffic, What};
 use crate::ground::{Detail, Direction, Finding, FindingCode, FindingSet, Seen, Timestamp};
 use crate::websocket::inflate::Inflater;
 use crate::websocket::message::{Finished, OpenMessage, Tools};
+use crate::websocket::resync::{Expect, Resync};
 use crate::websocket::rules::{self, Broken, Context};
 use crate::websocket::{CloseBody, Decoder, Deflate, FrameHeader, Opcode, Step, mask};
 
@@ -22,12 +23,22 @@ pub(super) struct Lane {
     decoder: Decoder,
     /// Where the next byte stands, from the first byte behind the handshake.
     position: u64,
+    /// Where it stood when a boundary was lost.
+    lost_at: u64,
+    /// Whether the last frame was masked.
+    masked: Option<bool>,
     /// The packet that carried the first byte of the frame at hand, and where that byte stands.
     frame_first: Seen,
     frame_start: u64,
     frame: Option<OpenFrame>,
     message: Option<OpenMessage>,
+    /// Looks for the next boundary, since one was lost.
+    lost: Option<Box<Lost>>,
+    /// A message may be open whose beginning was lost.
+    unknown_message: bool,
     inflater: Option<Box<Inflater>>,
+    /// Compressed bytes were lost before there was an inflater.
+    context_lost: bool,
     close_sent: bool,
     last_data_message: Option<Timestamp>,
     /// What was counted.
@@ -44,6 +55,13 @@ struct OpenFrame {
     keep: usize,
     findings: FindingSet,
     broken: Vec<(Seen, Broken)>,
+}
+
+/// A frame boundary is looked for.
+struct Lost {
+    resync: Resync,
+    /// Nobody needs to be told when it is found: the connection's beginning was not captured.
+    quiet: bool,
 }
 
 /// Where a frame belongs.
@@ -72,11 +90,16 @@ impl Lane {
             deflate,
             decoder: Decoder::new(),
             position: 0,
+            lost_at: 0,
+            masked: None,
             frame_first: Seen::default(),
             frame_start: 0,
             frame: None,
             message: None,
+            lost: None,
+            unknown_message: false,
             inflater: None,
+            context_lost: false,
             close_sent: false,
             last_data_message: None,
             traffic: Traffic::default(),
@@ -88,8 +111,72 @@ impl Lane {
         self.position == 0
     }
 
+    /// Begins where no boundary is known: after a head that was cut off, or in the middle of a connection. `resync` has
+    /// gathered what came so far.
+    pub(super) fn begin_lost(&mut self, resync: Resync) {
+        self.decoder.gap(&mut None);
+        self.unknown_message = true;
+        self.context_lost = true;
+        self.lost = Some(Box::new(Lost { resync, quiet: true }));
+    }
+
+    /// Whether a boundary is being looked for.
+    pub(super) const fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
     /// Takes bytes of one packet.
     pub(super) fn data<S: Sink>(
+        &mut self,
+        mut input: &[u8],
+        seen: Seen,
+        common: &mut Common,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
+        while let Some(lost) = &mut self.lost {
+            let left = lost.resync.push(input, seen);
+            input = input.len().checked_sub(left).and_then(|taken| input.get(taken..)).unwrap_or_default();
+            if !self.resynchronize(false, seen, common, out)? && input.is_empty() {
+                return Ok(());
+            }
+        }
+        self.frames(input, seen, common, out)
+    }
+
+    /// Looks for the boundary that was lost; goes on behind it, if it is there.
+    pub(super) fn resynchronize<S: Sink>(
+        &mut self,
+        now: bool,
+        seen: Seen,
+        common: &mut Common,
+        out: &mut Out<'_, S>,
+    ) -> Result<bool, S::Error> {
+        let expect = self.expect();
+        let Some(found) = self.lost.as_mut().and_then(|lost| lost.resync.find(&expect, now)) else { return Ok(false) };
+        let Some(lost) = self.lost.take() else { return Ok(false) };
+        self.decoder = Decoder::new();
+        self.position = self.lost_at.saturating_add(found.passed);
+        self.traffic.passed_bytes = self.traffic.passed_bytes.saturating_add(found.passed);
+        if !lost.quiet {
+            let ppm = found.confidence_ppm();
+            let detail =
+                format!("{} bytes passed over, confidence {}.{:04} %", found.passed, ppm / 10_000, ppm % 10_000);
+            self.tell(FindingCode::Resynchronized, Detail::text(detail), seen, common, out)?;
+        }
+        for (piece, seen) in lost.resync.pieces(&found) {
+            self.frames(piece, seen, common, out)?;
+        }
+        Ok(true)
+    }
+
+    /// What this sender's frames look like.
+    fn expect(&self) -> Expect {
+        let masked = self.masked.unwrap_or(self.direction == Direction::ToServer);
+        Expect { masked, deflate: self.deflate.is_some() }
+    }
+
+    /// Takes bytes of one packet, in step.
+    fn frames<S: Sink>(
         &mut self,
         mut input: &[u8],
         seen: Seen,
@@ -126,11 +213,17 @@ impl Lane {
             Some(frame) => frame.broke(seen, (FindingCode::TcpGap, detail)),
             None => self.tell(FindingCode::TcpGap, detail, seen, common, out)?,
         }
+        let expect = self.expect();
+        if let Some(lost) = &mut self.lost {
+            lost.resync.gap(hole, &expect);
+            return Ok(());
+        }
         let mut left = hole;
         while left != Some(0) {
             match self.decoder.gap(&mut left) {
-                Step::Missing(len) => self.missing(len, seen, out.shared),
-                _ => return self.lost(hole, seen, common, out),
+                Step::Missing(len) => self.missing(len, out.shared),
+                Step::Lost(rest) => return self.lose(rest, seen, common, out),
+                _ => return Ok(()),
             }
             if let Some(Step::End) = self.decoder.next(&mut (&[][..])) {
                 self.end_frame(seen, common, out)?;
@@ -146,6 +239,7 @@ impl Lane {
         common: &mut Common,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
+        self.resynchronize(true, seen, common, out)?;
         if let Some(mut frame) = self.frame.take() {
             let (have, want) = (frame_have(self.position, self.frame_start, &frame), frame.header.payload_len);
             frame.broke(seen, (FindingCode::TruncatedFrame, Detail::Numbers("bytes of payload", have, "of", want)));
@@ -177,7 +271,11 @@ impl Lane {
         };
         let control = header.opcode.is_control();
         let shared = &mut *out.shared;
-        let keep = if control { shared.frame_keep().max(shared.content_keep()).max(CONTROL_KEEP) } else { shared.frame_keep() };
+        let keep = if control {
+            shared.frame_keep().max(shared.content_keep()).max(CONTROL_KEEP)
+        } else {
+            shared.frame_keep()
+        };
         let kept = if keep > 0 { shared.buffers.lend() } else { Vec::new() };
         let mut frame = OpenFrame {
             header,
@@ -189,7 +287,14 @@ impl Lane {
             findings: FindingSet::default(),
             broken: Vec::new(),
         };
-        rules::judge_header(&header, &context, |broken| frame.broke(seen, broken));
+        let lost_beginning = self.unknown_message && header.opcode == Opcode::CONTINUATION;
+        rules::judge_header(&header, &context, |broken| {
+            if !(lost_beginning && broken.0 == FindingCode::UnexpectedContinuation) {
+                frame.broke(seen, broken);
+            }
+        });
+        self.masked = Some(header.masking_key.is_some());
+        self.unknown_message &= control || (lost_beginning && !header.fin);
         match header.opcode {
             Opcode::TEXT | Opcode::BINARY => {
                 self.drop_message(seen, common, out)?;
@@ -215,10 +320,16 @@ impl Lane {
         let content = if keep > 0 { shared.buffers.lend() } else { Vec::new() };
         self.message = Some(OpenMessage::begin(header, compressed.is_some(), self.frame_first, content, keep));
         if let Some(deflate) = compressed {
-            let direction = self.direction;
-            self.inflater
-                .get_or_insert_with(|| Box::new(Inflater::new(&deflate, direction)))
-                .begin_message(&mut shared.pool);
+            if self.inflater.is_none() {
+                let mut inflater = Box::new(Inflater::new(&deflate, self.direction));
+                if self.context_lost {
+                    inflater.lose_context(&mut shared.pool);
+                }
+                self.inflater = Some(inflater);
+            }
+            if let Some(inflater) = &mut self.inflater {
+                inflater.begin_message(&mut shared.pool);
+            }
         }
     }
 
@@ -257,7 +368,7 @@ impl Lane {
     }
 
     /// Bytes of payload that the capture lacks.
-    fn missing(&mut self, len: u64, seen: Seen, shared: &mut Shared) {
+    fn missing(&mut self, len: u64, shared: &mut Shared) {
         self.position = self.position.saturating_add(len);
         let Some(frame) = &mut self.frame else { return };
         frame.missing = frame.missing.saturating_add(len);
@@ -268,22 +379,28 @@ impl Lane {
         }
     }
 
-    /// A hole took the boundary: nothing is known of what was open.
-    fn lost<S: Sink>(
+    /// A hole took the boundary: nothing is known of what was open. `rest` of the hole lies behind the last boundary.
+    fn lose<S: Sink>(
         &mut self,
-        hole: Option<u64>,
+        rest: Option<u64>,
         seen: Seen,
         common: &mut Common,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        self.position = self.position.saturating_add(hole.unwrap_or(0));
         if let Some(frame) = self.frame.take() {
             self.tell_frame(frame, seen, false, common, out)?;
         }
+        self.context_lost = true;
         if let Some(inflater) = &mut self.inflater {
             inflater.lose_context(&mut out.shared.pool);
         }
-        self.drop_message(seen, common, out)
+        self.drop_message(seen, common, out)?;
+        let mut resync = Resync::new(out.shared.limits.max_resync_bytes);
+        resync.gap(rest, &self.expect());
+        self.lost_at = self.position;
+        self.unknown_message = true;
+        self.lost = Some(Box::new(Lost { resync, quiet: false }));
+        Ok(())
     }
 
     /// A frame is complete.
@@ -330,15 +447,8 @@ impl Lane {
         }
         let in_message = frame.kind != Kind::Stray;
         for (seen, (code, detail)) in frame.broken.drain(..) {
-            let finding = Finding {
-                code,
-                seen,
-                direction: Some(direction),
-                frame: Some(number),
-                message,
-                in_message,
-                detail,
-            };
+            let finding =
+                Finding { code, seen, direction: Some(direction), frame: Some(number), message, in_message, detail };
             common.ledger.note(finding, &common.identity, out)?;
         }
         let body = CloseBody::parse(&frame.kept);
@@ -510,12 +620,7 @@ impl Lane {
     }
 
     /// Tells a message that will never be complete, if one is open.
-    fn drop_message<S: Sink>(
-        &mut self,
-        seen: Seen,
-        common: &mut Common,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
+    fn drop_message<S: Sink>(&mut self, seen: Seen, common: &mut Common, out: &mut Out<'_, S>) -> Result<(), S::Error> {
         if self.message.is_none() {
             return Ok(());
         }

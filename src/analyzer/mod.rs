@@ -35,6 +35,7 @@ mod conductor;
 mod http;
 mod lane;
 mod ledger;
+mod midstream;
 mod pings;
 mod session;
 mod shared;
@@ -53,7 +54,7 @@ use session::Session;
 use shared::{Buffers, Out, Shared};
 
 /// How an analysis is done.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// What may be kept.
     pub limits: Limits,
@@ -61,6 +62,14 @@ pub struct Options {
     pub demand: Demand,
     /// The label of this input; it goes into each connection's uid.
     pub capture: String,
+    /// Whether connections whose handshake was not captured are looked for (`--mid-stream`).
+    pub mid_stream: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limits: Limits::default(), demand: Demand::default(), capture: String::new(), mid_stream: true }
+    }
 }
 
 /// One analysis of one input.
@@ -86,6 +95,7 @@ impl Analyzer {
                 pool: InflaterPool::new(&limits),
                 buffers: Buffers::default(),
                 scratch: Vec::new(),
+                mid_stream: options.mid_stream,
                 next_connection: 0,
                 totals: Totals::default(),
                 limits,

@@ -3,7 +3,8 @@
 //! Bytes go to the protocol at hand. What that cannot take yet waits, with the packets that carried it; a protocol that
 //! ends (HTTP at a 101, a tunnel's beginning) leaves its bytes to the next.
 
-use super::http::{Http, Next};
+use super::http::{Http, Next, refuse};
+use super::midstream::{Midstream, Verdict};
 use super::shared::Out;
 use super::waiting::Waiting;
 use super::websocket::WebSocket;
@@ -29,6 +30,8 @@ enum Protocol {
     #[default]
     Sniffing,
     Http1(Box<Http>),
+    /// Perhaps frames: its beginning was not captured.
+    Midstream(Box<Midstream>),
     WebSocket(Box<WebSocket>),
     /// Nothing that is looked at.
     Opaque,
@@ -49,8 +52,15 @@ impl Session {
             take(websocket, direction, chunk.run, chunk.seen, out)?;
             return Ok(Interest::Cherish);
         }
-        if matches!(self.protocol, Protocol::Sniffing) {
-            direction = self.sniff(flow, direction, chunk.run, out);
+        match self.protocol {
+            Protocol::Sniffing => direction = self.sniff(flow, direction, chunk.run, out),
+            Protocol::Midstream(_) => {
+                direction = self.midstream(flow, direction, chunk.run, chunk.seen, out)?;
+                if matches!(self.protocol, Protocol::Midstream(_) | Protocol::WebSocket(_)) {
+                    return Ok(Interest::Keep);
+                }
+            }
+            _ => {}
         }
         if self.waiting.get(direction).is_some() || matches!(self.protocol, Protocol::Sniffing) {
             self.wait(direction, chunk.run, chunk.seen, out);
@@ -62,7 +72,7 @@ impl Session {
         Ok(match self.protocol {
             Protocol::Opaque => Interest::Drop,
             Protocol::WebSocket(_) => Interest::Cherish,
-            Protocol::Sniffing | Protocol::Http1(_) => Interest::Keep,
+            Protocol::Sniffing | Protocol::Http1(_) | Protocol::Midstream(_) => Interest::Keep,
         })
     }
 
@@ -80,6 +90,10 @@ impl Session {
             self.drain(&mut flow.clone(), out)?;
         }
         match self.protocol {
+            Protocol::Midstream(midstream) => match midstream.asked {
+                Some(asked) => refuse(asked, None, flow, &mut self.attempts, seen, out),
+                None => Ok(()),
+            },
             Protocol::WebSocket(websocket) => websocket.close(flow, reason, seen, out),
             _ => Ok(()),
         }
@@ -114,12 +128,12 @@ impl Session {
                 let len = first.iter_mut().zip(waiting.iter().chain(data)).map(|(to, from)| *to = *from).count();
                 sniff(first.get(..len).unwrap_or_default())
             }
-            Run::Gap(_) => {
-                out.shared.totals.midstream_connections += 1;
-                Sniffed::Neither
-            }
+            Run::Gap(_) => Sniffed::Neither,
             Run::End(_) => Sniffed::NeedMore,
         };
+        // Without its beginning, a connection may be anything.
+        let joined = !flow.oriented || matches!(run, Run::Gap(_));
+        out.shared.totals.midstream_connections += u64::from(joined && sniffed == Sniffed::Neither);
         match sniffed {
             Sniffed::NeedMore => direction,
             Sniffed::Http1(role) if role == direction.sender() => {
@@ -132,6 +146,10 @@ impl Session {
                 self.protocol = Protocol::Http1(Box::new(Http::new(&out.shared.limits)));
                 direction.reverse()
             }
+            Sniffed::Neither if joined && out.shared.mid_stream => {
+                self.protocol = Protocol::Midstream(Box::new(Midstream::new(None, flow.oriented)));
+                direction
+            }
             other => {
                 out.shared.totals.tls_connections += u64::from(other == Sniffed::Tls);
                 out.shared.totals.http2_connections += u64::from(other == Sniffed::Http2);
@@ -139,6 +157,63 @@ impl Session {
                 direction
             }
         }
+    }
+
+    /// Looks for frames in a connection without a beginning. Gives the direction, which they may turn round.
+    fn midstream<S: Sink>(
+        &mut self,
+        flow: &mut Flow,
+        direction: Direction,
+        run: Run<'_>,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<Direction, S::Error> {
+        let Protocol::Midstream(midstream) = &mut self.protocol else { return Ok(direction) };
+        if let Run::Data(data) = run
+            && let Sniffed::Http1(role) = sniff(data)
+            && (role == direction.sender() || !flow.oriented)
+        {
+            // A request or a response begins here: it is HTTP, of which the beginning was not captured.
+            let turned = role != direction.sender();
+            if turned {
+                flow.reverse();
+                self.waiting.swap();
+            }
+            self.protocol = Protocol::Http1(Box::new(Http::new(&out.shared.limits)));
+            return Ok(if turned { direction.reverse() } else { direction });
+        }
+        let verdict = midstream.take(direction, run, seen, out.shared.limits.max_midstream_bytes);
+        let turned = matches!(&verdict, Verdict::WebSocket(Direction::ToClient, _)) && !flow.oriented;
+        if turned {
+            midstream.swap();
+            flow.reverse();
+        }
+        self.judge(verdict, flow, seen, out)?;
+        Ok(if turned { direction.reverse() } else { direction })
+    }
+
+    /// Does what the search in a connection without a beginning asks for.
+    fn judge<S: Sink>(
+        &mut self,
+        verdict: Verdict,
+        flow: &Flow,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
+        match (verdict, core::mem::take(&mut self.protocol)) {
+            (Verdict::WebSocket(_, found), Protocol::Midstream(midstream)) => {
+                let identity = identify(flow, &mut self.attempts, out);
+                self.protocol = Protocol::WebSocket(Box::new(midstream.adopt(identity, &found, seen, out)?));
+            }
+            (Verdict::Other, Protocol::Midstream(midstream)) => {
+                self.protocol = Protocol::Opaque;
+                if let Some(asked) = midstream.asked {
+                    refuse(asked, None, flow, &mut self.attempts, seen, out)?;
+                }
+            }
+            (_, protocol) => self.protocol = protocol,
+        }
+        Ok(())
     }
 
     /// Gives a piece to the protocol at hand. Says how much of it was left: bytes of data, or 1 of a hole or an end.
@@ -156,6 +231,13 @@ impl Session {
                 _ => 1,
             }),
             Protocol::Opaque => Ok(0),
+            // Only ever offered what waited while something else was spoken; roles are known then.
+            Protocol::Midstream(midstream) => {
+                let max = out.shared.limits.max_midstream_bytes;
+                let verdict = midstream.take(direction, run, seen, max);
+                self.judge(verdict, flow, seen, out)?;
+                Ok(0)
+            }
             Protocol::WebSocket(websocket) => take(websocket, direction, run, seen, out).map(|()| 0),
             Protocol::Http1(http) => {
                 let (left, next) = http.take(flow, &mut self.attempts, direction, run, seen, out)?;
@@ -171,6 +253,7 @@ impl Session {
             Next::Http => {}
             Next::WebSocket(websocket) => self.protocol = Protocol::WebSocket(websocket),
             Next::Tunnel => self.protocol = Protocol::Sniffing,
+            Next::Midstream(midstream) => self.protocol = Protocol::Midstream(midstream),
             Next::Opaque => self.protocol = Protocol::Opaque,
         }
     }

@@ -52,6 +52,8 @@ pub(super) struct Shared {
     pub(super) buffers: Buffers,
     /// Unmasked payload lies here while it is looked at.
     pub(super) scratch: Vec<u8>,
+    /// Whether connections without a handshake are looked for.
+    pub(super) mid_stream: bool,
     /// The number of the next WebSocket connection.
     pub(super) next_connection: u64,
     /// What was counted.

@@ -28,7 +28,8 @@ impl Waiting {
     }
 
     /// Bytes that wait.
-    pub(super) const fn held(&self) -> usize {
+    #[cfg(test)]
+    const fn held(&self) -> usize {
         self.bytes.len()
     }
 
@@ -54,7 +55,8 @@ impl Waiting {
 
     /// The bytes at the front, up to a hole or the end.
     pub(super) fn front_bytes(&self) -> &[u8] {
-        let len = self.pieces.iter().map_while(|(piece, _)| if let Piece::Data(len) = piece { Some(len) } else { None });
+        let len =
+            self.pieces.iter().map_while(|(piece, _)| if let Piece::Data(len) = piece { Some(len) } else { None });
         self.bytes.get(..len.sum()).unwrap_or_default()
     }
 
@@ -117,7 +119,14 @@ mod tests {
         assert_eq!((took, waiting.front_bytes()), (Ok(true), &b"e"[..]));
         assert_eq!(waiting.offer(|_, _| Ok::<_, ()>(1)), Ok(false));
         let mut all = Vec::new();
-        waiting.offer(|run, at| Ok::<_, ()>({ all.push(format!("{run:?} {}", at.packet)); 0 })).unwrap();
+        waiting
+            .offer(|run, at| {
+                Ok::<_, ()>({
+                    all.push(format!("{run:?} {}", at.packet));
+                    0
+                })
+            })
+            .unwrap();
         assert_eq!(all, ["Data([101]) 2", "Gap(Some(4)) 3", "Data([102]) 4"]);
         assert!(waiting.is_empty() && waiting.held() == 0);
     }

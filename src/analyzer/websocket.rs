@@ -8,6 +8,7 @@ use crate::event::{CloseSent, Identity, Outcome, Silence, Sink, Summary, Traffic
 use crate::ground::{Detail, Direction, Finding, FindingCode, PerDirection, Role, Seen, Sketch};
 use crate::http::{Sniffed, sniff};
 use crate::tcp::{EndReason, Flow};
+use crate::websocket::resync::Resync;
 use crate::websocket::rules::Broken;
 use crate::websocket::{CloseBody, CloseCode, Fault, Handshake, Judged};
 
@@ -159,6 +160,30 @@ impl WebSocket {
         })
     }
 
+    /// Begins in the middle: with what was gathered of each direction, in which frames were recognized.
+    pub(super) fn adopt<S: Sink>(
+        identity: Identity,
+        judged: Judged,
+        resyncs: PerDirection<Resync>,
+        detail: Detail,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<Self, S::Error> {
+        let mut websocket = Self::open(identity, judged, seen, out)?;
+        websocket.common.tell((FindingCode::Midstream, detail), None, seen, out)?;
+        websocket.lanes.to_server.begin_lost(resyncs.to_server);
+        websocket.lanes.to_client.begin_lost(resyncs.to_client);
+        for direction in Direction::BOTH {
+            websocket.lanes.get_mut(direction).resynchronize(true, seen, &mut websocket.common, out)?;
+        }
+        Ok(websocket)
+    }
+
+    /// The head before this direction's frames was cut off: where they begin is not known.
+    pub(super) fn begin_lost(&mut self, direction: Direction, max_bytes: usize) {
+        self.lanes.get_mut(direction).begin_lost(Resync::new(max_bytes));
+    }
+
     /// Takes bytes of one packet.
     pub(super) fn data<S: Sink>(
         &mut self,
@@ -170,7 +195,11 @@ impl WebSocket {
         self.common.quiet.sent(seen);
         self.common.quiet_lanes.get_mut(direction).sent(seen);
         let lane = self.lanes.get_mut(direction);
-        if lane.untouched() && !*self.not_frames.get(direction) && matches!(sniff(bytes), Sniffed::Http1(_)) {
+        if lane.untouched()
+            && !lane.is_lost()
+            && !*self.not_frames.get(direction)
+            && matches!(sniff(bytes), Sniffed::Http1(_))
+        {
             *self.not_frames.get_mut(direction) = true;
             let broken = (FindingCode::HttpAfterUpgrade, Detail::None);
             self.common.tell(broken, Some(direction), seen, out)?;

@@ -133,6 +133,9 @@ pub(super) struct CommonArgs {
     /// When to use colours
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub(super) color: ColorKind,
+    /// Whether to look for WebSockets in connections whose handshake was not captured
+    #[arg(long, value_enum, value_name = "WHETHER", default_value = "on", help_heading = "Input")]
+    pub(super) mid_stream: Switch,
     /// Keep at most so much of one message's content, after inflation; longer ones are counted to their end
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64MiB", help_heading = "Limits")]
     pub(super) max_message: u64,
@@ -172,6 +175,12 @@ pub(super) enum SeverityKind {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ColorKind {
     Auto,
     Always,
@@ -179,20 +188,8 @@ pub(super) enum ColorKind {
 }
 
 /// Words that are commands; anything else in their place is a file.
-const COMMANDS: [&str; 12] = [
-    "read",
-    "live",
-    "interfaces",
-    "explain",
-    "completions",
-    "man",
-    "help",
-    "-h",
-    "--help",
-    "-V",
-    "--version",
-    "--",
-];
+const COMMANDS: [&str; 12] =
+    ["read", "live", "interfaces", "explain", "completions", "man", "help", "-h", "--help", "-V", "--version", "--"];
 
 /// `wslens FILE...` is `wslens read FILE...`.
 pub(super) fn with_default_command(args: impl Iterator<Item = std::ffi::OsString>) -> Vec<std::ffi::OsString> {
@@ -264,7 +261,9 @@ mod tests {
         assert_eq!(size("4096"), Ok(4096));
         assert_eq!(size("64KiB"), Ok(64 << 10));
         assert_eq!(size("1.5g"), Ok((1 << 30) + (1 << 30) / 10 * 5));
-        assert!(size("12 parsec").is_err() && size("").is_err() && size("99999999999G").is_err() && size("-1").is_err());
+        assert!(
+            size("12 parsec").is_err() && size("").is_err() && size("99999999999G").is_err() && size("-1").is_err()
+        );
     }
 
     #[cfg(feature = "live")]

@@ -44,9 +44,7 @@ impl Outputs {
                 let order = if live { Order::AsTheyEnd } else { Order::SummaryFirst };
                 Report::Text(Box::new(TextReport::new(io::stdout(), order, secrets, style)))
             }
-            Stdout::Json => {
-                Report::Json(Box::new(JsonReport::new(BufWriter::new(io::stdout()), plan.context.clone())))
-            }
+            Stdout::Json => Report::Json(Box::new(JsonReport::new(BufWriter::new(io::stdout()), plan.context.clone()))),
             Stdout::Follow(only) => {
                 let to = BufWriter::new(io::stdout());
                 Report::Follow(Box::new(Follow::new(to, only.clone(), secrets, style).flush_lines(live)))

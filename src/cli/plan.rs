@@ -8,7 +8,7 @@ use wslens::analyzer::{Demand, Options};
 use wslens::ground::{Limits, Severity};
 use wslens::output::{Context, Format, Only, PREVIEW_BYTES, Payload, Secrets, TableName};
 
-use super::args::{ColorKind, CommonArgs, FormatKind, PayloadKind, ReportKind, SeverityKind};
+use super::args::{ColorKind, CommonArgs, FormatKind, PayloadKind, ReportKind, SeverityKind, Switch};
 
 /// What an analysis is to do with what it finds.
 pub(super) struct Plan {
@@ -86,7 +86,12 @@ impl Plan {
                 secrets: if args.show_secrets { Secrets::Show } else { Secrets::Redact },
                 payload,
             },
-            options: Options { limits, demand, capture: args.capture.clone() },
+            options: Options {
+                limits,
+                demand,
+                capture: args.capture.clone(),
+                mid_stream: args.mid_stream == Switch::On,
+            },
             fail_on: args.fail_on.map(|severity| match severity {
                 SeverityKind::Error => Severity::Error,
                 SeverityKind::Warning => Severity::Warning,
@@ -168,7 +173,10 @@ fn format(name: TableName, path: &Path, format: Option<FormatKind>) -> Result<Fo
             let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
             ending.as_deref().and_then(Format::from_ending).ok_or_else(|| {
                 let path = path.display();
-                anyhow!("--{} {path}: the ending does not say the format; use .csv or .ndjson, or --format", name.as_str())
+                anyhow!(
+                    "--{} {path}: the ending does not say the format; use .csv or .ndjson, or --format",
+                    name.as_str()
+                )
             })
         }
     }

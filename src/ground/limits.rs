@@ -47,6 +47,12 @@ pub struct Limits {
     pub max_pipelined: usize,
     /// Bytes that wait in one direction for the other to decide what they are: frames sent before the 101. Default 1 MiB.
     pub max_waiting_bytes: usize,
+    /// Bytes of one direction that are gathered to find a frame boundary that was lost. Default 64 KiB; kept only while
+    /// one is looked for.
+    pub max_resync_bytes: usize,
+    /// Bytes of each direction of a connection without a beginning that are looked through for WebSocket frames, before
+    /// it is taken for something else. Default 256 KiB, of which 16 KiB are kept.
+    pub max_midstream_bytes: u64,
     /// Pings of one direction that wait for their Pong. Default 64; an older one counts as unanswered.
     pub max_pings: usize,
     /// Unfinished IP datagrams. Default 1024, of up to 64 KiB each.
@@ -79,6 +85,8 @@ impl Default for Limits {
             max_head_bytes: 64 << 10,
             max_pipelined: 256,
             max_waiting_bytes: 1 << 20,
+            max_resync_bytes: 64 << 10,
+            max_midstream_bytes: 256 << 10,
             max_pings: 64,
             max_datagrams: 1024,
             max_datagram_bytes: 8 << 20,

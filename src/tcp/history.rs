@@ -22,7 +22,8 @@ impl History {
     /// nobody has acknowledged.
     pub(super) fn push(&mut self, offset: u64, bytes: &[u8], unacked: u64, budget: &mut Budget) {
         let len = bytes.len() as u64;
-        let wanted = unacked.min(budget.max_unacked).max(budget.max_acked).min((offset - self.start).saturating_add(len));
+        let wanted =
+            unacked.min(budget.max_unacked).max(budget.max_acked).min((offset - self.start).saturating_add(len));
         if wanted > self.ring.len() as u64 {
             self.grow(wanted, offset, budget);
         }

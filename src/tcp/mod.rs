@@ -4,16 +4,16 @@ pub mod chunk;
 pub mod handler;
 pub mod table;
 // Within:
-mod flow;
-mod clock;
-mod slots;
-mod body;
-mod opening;
-mod connection;
 mod assembler;
+mod body;
+mod budget;
+mod clock;
+mod connection;
+mod flow;
 mod held;
 mod history;
-mod budget;
+mod opening;
+mod slots;
 
 pub use chunk::{Chunk, EndReason, Run};
 pub use handler::{Counters, Flow, Handler, Interest, Oddity};

@@ -109,7 +109,8 @@ impl Beginning {
             self.oriented = true;
             self.client = if segment.flags.ack { side.other() } else { side };
         }
-        let first_ack = self.awaits_ack && segment.flags.ack && !segment.flags.syn && acknowledged && side == self.client;
+        let first_ack =
+            self.awaits_ack && segment.flags.ack && !segment.flags.syn && acknowledged && side == self.client;
         self.awaits_ack &= !first_ack;
         first_ack
     }

@@ -20,6 +20,8 @@ pub mod utf8;
 pub mod inflate;
 //
 pub mod message;
+//
+pub mod resync;
 
 pub use close::{CloseBody, CloseCode};
 pub use decoder::{Decoder, Step};

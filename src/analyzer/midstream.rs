@@ -1,0 +1,129 @@
+//! A connection whose handshake was not captured: is it a WebSocket?
+//!
+//! Each direction is searched for frames as if a boundary had been lost in it, masked and not, since the mask tells who is
+//! the client (RFC 6455 §5.1). It takes more evidence than after a loss: most connections are something else.
+
+use super::shared::Out;
+use super::websocket::WebSocket;
+use crate::event::{Identity, Sink};
+use crate::ground::{Detail, Direction, PerDirection, Seen};
+use crate::tcp::Run;
+use crate::websocket::resync::{Expect, Found, Resync};
+use crate::websocket::{Asked, Deflate, Handshake, judge};
+
+/// Evidence that is asked for beyond what chance explains, in bits: a connection is believed if arbitrary data looked like
+/// this in one of 2^44 cases.
+const ENOUGH_BITS: u32 = 44;
+/// Bytes of each direction that are kept.
+const KEPT_BYTES: usize = 16 << 10;
+
+/// One connection.
+pub(super) struct Midstream {
+    /// A request whose answer was not captured; then it is known who is the client.
+    pub(super) asked: Option<Asked>,
+    oriented: bool,
+    searches: PerDirection<Searches>,
+}
+
+/// The searches in one direction.
+struct Searches {
+    masked: Resync,
+    unmasked: Resync,
+    bytes: u64,
+}
+
+/// What a search said.
+pub(super) enum Verdict {
+    /// Nothing yet.
+    Unknown,
+    /// It is a WebSocket; its client sends in this direction (of those that were searched).
+    WebSocket(Direction, Found),
+    /// It was looked through long enough.
+    Other,
+}
+
+impl Midstream {
+    /// Begins; `oriented` if it is known who is the client.
+    pub(super) fn new(asked: Option<Asked>, oriented: bool) -> Self {
+        let searches = || Searches { masked: Resync::new(KEPT_BYTES), unmasked: Resync::new(KEPT_BYTES), bytes: 0 };
+        let oriented = oriented || asked.is_some();
+        Self { asked, oriented, searches: PerDirection { to_server: searches(), to_client: searches() } }
+    }
+
+    /// Takes a piece of one direction.
+    pub(super) fn take(&mut self, direction: Direction, run: Run<'_>, seen: Seen, max: u64) -> Verdict {
+        let oriented = self.oriented;
+        let searches = self.searches.get_mut(direction);
+        let masks =
+            [true, false].into_iter().filter(|masked| !oriented || *masked == (direction == Direction::ToServer));
+        for masked in masks {
+            let search = if masked { &mut searches.masked } else { &mut searches.unmasked };
+            let expect = Expect { masked, deflate: true };
+            if let Some(found) = look(search, &expect, run, seen) {
+                return Verdict::WebSocket(if masked { direction } else { direction.reverse() }, found);
+            }
+        }
+        if let Run::Data(data) = run {
+            searches.bytes = searches.bytes.saturating_add(data.len() as u64);
+        }
+        let spent = |direction| self.searches.get(direction).bytes;
+        let both = spent(Direction::ToServer).saturating_add(spent(Direction::ToClient));
+        if both > max.saturating_mul(2) || spent(direction) > max { Verdict::Other } else { Verdict::Unknown }
+    }
+
+    /// The directions turn out to be the other way round.
+    pub(super) const fn swap(&mut self) {
+        self.searches.swap();
+    }
+
+    /// It is a WebSocket: tells of it, and of all that was gathered.
+    pub(super) fn adopt<S: Sink>(
+        self,
+        identity: Identity,
+        found: &Found,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<WebSocket, S::Error> {
+        let mut judged = judge(self.asked, None);
+        judged.handshake = Handshake { negotiated: assumed(), ..judged.handshake };
+        let ppm = found.confidence_ppm();
+        let detail = format!("confidence {}.{:04} %", ppm / 10_000, ppm % 10_000);
+        let PerDirection { to_server, to_client } = self.searches;
+        let resyncs = PerDirection { to_server: to_server.masked, to_client: to_client.unmasked };
+        WebSocket::adopt(identity, judged, resyncs, Detail::text(detail), seen, out)
+    }
+}
+
+/// permessage-deflate with the largest window, should a frame have RSV1: nobody knows what was negotiated.
+pub(super) fn assumed() -> crate::websocket::Negotiated {
+    crate::websocket::Negotiated { deflate: Some(Deflate::default()) }
+}
+
+/// Gives a piece to one search.
+fn look(search: &mut Resync, expect: &Expect, run: Run<'_>, seen: Seen) -> Option<Found> {
+    let enough = |found: Option<Found>| found.filter(|found| found.bits >= ENOUGH_BITS);
+    match run {
+        Run::Data(mut data) => {
+            while !data.is_empty() {
+                let left = search.push(data, seen);
+                data = data.len().checked_sub(left).and_then(|taken| data.get(taken..)).unwrap_or_default();
+                let found = enough(search.find(expect, false));
+                if found.is_some() {
+                    return found;
+                }
+                if left > 0 && search.is_full() {
+                    search.gap(Some(0), expect);
+                }
+            }
+            None
+        }
+        Run::Gap(len) => {
+            let found = enough(search.find(expect, true));
+            if found.is_none() {
+                search.gap(len, expect);
+            }
+            found
+        }
+        Run::End(_) => enough(search.find(expect, true)),
+    }
+}

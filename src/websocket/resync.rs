@@ -1,0 +1,392 @@
+//! A lost frame boundary is found again (machine): where the next frame begins, after a hole took a header, or where the
+//! capture began after the handshake.
+//!
+//! Bytes are gathered, with the packets that carried them, until some place in them is so much more likely to be a frame
+//! header than any place in arbitrary data that the search can end. The evidence is counted in bits, and each is a ratio
+//! of likelihoods: how often real traffic has what stands there, against how often arbitrary bytes have it.
+//!
+//! - A header's first byte: nearly all frames are whole text or binary messages (RFC 6455 §5.2); its MASK bit is right for
+//!   the sender (§5.1); reserved bits are 0 but for RSV1 where permessage-deflate may be in use (RFC 7692 §6); lengths are
+//!   minimal; control frames are whole and short (§5.5); a Close has a code that may be sent (§7.4).
+//! - Text is UTF-8 (§8.1): telling where it is masked, since a wrong place unmasks to noise.
+//! - The end of each frame is the beginning of another one, and their order is one that fragmentation allows (§5.4).
+//! - Senders like to begin a frame with a segment.
+//!
+//! The more places were looked at, the more evidence is asked for. The first frame of a chain is left out unless it can
+//! stand by itself: any place may point at a true boundary by chance.
+
+use super::close::CloseBody;
+use super::frame::{FrameHeader, Opcode};
+use super::mask;
+use crate::ground::Seen;
+
+/// What the sender's frames look like, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expect {
+    /// Whether they are masked.
+    pub masked: bool,
+    /// Whether RSV1 may be set.
+    pub deflate: bool,
+}
+
+/// A boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Bytes since the loss that were passed over, holes of known length included.
+    pub passed: u64,
+    /// The evidence for it beyond what chance explains, in bits.
+    pub bits: u32,
+    /// Where it is among the gathered bytes.
+    at: usize,
+}
+
+impl Found {
+    /// How sure it is, in millionths: never quite a million.
+    #[must_use]
+    pub fn confidence_ppm(&self) -> u32 {
+        let doubt = 1_000_000_u32.checked_shr(self.bits.min(31)).unwrap_or(0);
+        1_000_000 - doubt.max(1)
+    }
+}
+
+/// Evidence, in tenths of bits.
+type Tenths = i32;
+
+/// Impossible.
+const NEVER: Tenths = Tenths::MIN / 4;
+/// What is asked for besides the logarithm of the places that were looked at: one wrong boundary in 2^20 losses.
+const ENOUGH: Tenths = 200;
+/// The most and least that it is worth that a frame begins with a segment, or ends with the last one.
+const MOST_AT_BORDER: Tenths = 80;
+const LEAST_AT_BORDER: Tenths = 20;
+/// What the first frame of a chain must show besides its header, to be believed.
+const STANDS_BY_ITSELF: Tenths = 60;
+/// Payload that is looked at, to see whether it is UTF-8.
+const TEXT_LOOK: usize = 512;
+/// Frames longer than this are not looked for: nobody sends them.
+const LONGEST: u64 = 1 << 40;
+/// Frames that go beyond what is gathered, of which the end is remembered.
+const MAX_AWAITED: usize = 64;
+/// Frames of a chain that are followed to find where it ends.
+const MAX_CHAIN: usize = 256;
+/// Evidence that such a frame must have.
+const WORTH_AWAITING: Tenths = 100;
+
+/// Looks for a boundary.
+#[derive(Debug)]
+pub struct Resync {
+    bytes: Vec<u8>,
+    /// Where each segment begins in `bytes`, and the packet that carried it.
+    segments: Vec<(usize, Seen)>,
+    /// Bytes since the loss before `bytes`.
+    before: u64,
+    /// Places that were looked at, before `bytes`.
+    looked: u64,
+    /// How much was gathered when it was looked at last.
+    tried: usize,
+    /// Where headers are expected, by bytes since the loss, and the evidence for each.
+    awaited: Vec<(u64, Tenths)>,
+    max: usize,
+}
+
+/// What the chain of frames from one place on is worth.
+#[derive(Debug, Clone, Copy)]
+struct Chain {
+    /// All evidence; [`NEVER`] where it cannot be.
+    worth: Tenths,
+    /// The first data frame in it.
+    first_data: FirstData,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstData {
+    Unknown,
+    Begins,
+    Continues,
+}
+
+const DEAD: Chain = Chain { worth: NEVER, first_data: FirstData::Unknown };
+
+impl Resync {
+    /// Has lost the boundary just now; gathers at most `max` bytes.
+    #[must_use]
+    pub const fn new(max: usize) -> Self {
+        Self { bytes: Vec::new(), segments: Vec::new(), before: 0, looked: 0, tried: 0, awaited: Vec::new(), max }
+    }
+
+    /// Bytes that it keeps.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.bytes.capacity() + self.segments.capacity() * size_of::<(usize, Seen)>()
+    }
+
+    /// Whether no more can be gathered before something is given up.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.bytes.len() >= self.max
+    }
+
+    /// Bytes since the loss.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        self.before.saturating_add(self.bytes.len() as u64)
+    }
+
+    /// Gathers the bytes of one packet. Gives back how many were not taken: ask [`Self::find`] and offer them again.
+    pub fn push(&mut self, bytes: &[u8], seen: Seen) -> usize {
+        let room = self.max.saturating_sub(self.bytes.len());
+        let (taken, left) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+        if !taken.is_empty() {
+            self.segments.push((self.bytes.len(), seen));
+            self.bytes.extend_from_slice(taken);
+        }
+        left.len()
+    }
+
+    /// A hole: what was gathered before it cannot hold the boundary that is looked for, but may say where that is.
+    pub fn gap(&mut self, len: Option<u64>, expect: &Expect) {
+        let chains = self.chains(expect);
+        self.forget(self.bytes.len(), &chains);
+        match len {
+            Some(len) => self.before = self.before.saturating_add(len),
+            None => self.awaited.clear(),
+        }
+    }
+
+    /// Looks for a boundary in what was gathered: only where enough has come since the last look, or `now`.
+    pub fn find(&mut self, expect: &Expect, now: bool) -> Option<Found> {
+        let full = self.bytes.len() >= self.max;
+        if !now && !full && self.bytes.len() < self.tried + self.tried / 4 {
+            return None;
+        }
+        self.tried = self.bytes.len();
+        let chains = self.chains(expect);
+        let places = self.looked.saturating_add(self.bytes.len() as u64).max(1);
+        let chance = Tenths::try_from(places.ilog2()).unwrap_or(64) * 10;
+        let found = (0..self.bytes.len()).find_map(|at| {
+            let worth = chains.get(at)?.worth.checked_add(self.expected(at))?;
+            (worth >= ENOUGH + chance).then_some((at, worth))
+        });
+        if let Some((at, worth)) = found {
+            let alone = self.stands_by_itself(at, expect);
+            let at = if alone { Some(at) } else { self.next(at) };
+            if let Some(at) = at.filter(|at| *at <= self.bytes.len()) {
+                let bits = u32::try_from((worth - chance) / 10).unwrap_or(0);
+                return Some(Found { passed: self.before.saturating_add(at as u64), bits, at });
+            }
+        }
+        if full {
+            self.forget(self.max / 2, &chains);
+        }
+        None
+    }
+
+    /// The bytes from the boundary on, by packet.
+    pub fn pieces(&self, found: &Found) -> impl Iterator<Item = (&[u8], Seen)> {
+        let ends = self.segments.iter().skip(1).map(|(start, _)| *start).chain([self.bytes.len()]);
+        self.segments.iter().zip(ends).filter_map(move |((start, seen), end)| {
+            let piece = self.bytes.get((*start).max(found.at)..end)?;
+            (!piece.is_empty()).then_some((piece, *seen))
+        })
+    }
+
+    /// What the chain that begins at each place is worth, from the last place to the first.
+    fn chains(&self, expect: &Expect) -> Vec<Chain> {
+        let len = self.bytes.len();
+        let mut chains = vec![DEAD; len];
+        let mut borders = self.segments.iter().rev().map(|(start, _)| *start).peekable();
+        for at in (0..len).rev() {
+            while borders.next_if(|border| *border > at).is_some() {}
+            let border = if borders.peek() == Some(&at) { self.border_worth() } else { 0 };
+            let chain = self.chain(at, border, &chains, expect);
+            if let Some(place) = chains.get_mut(at) {
+                *place = chain;
+            }
+        }
+        chains
+    }
+
+    /// What the chain that begins at one place is worth, knowing all behind it.
+    fn chain(&self, at: usize, border: Tenths, behind: &[Chain], expect: &Expect) -> Chain {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        let Some(header) = FrameHeader::parse(rest) else {
+            // The header goes on behind what was gathered: possible, if its first byte is.
+            let possible = rest.first().is_some_and(|first| first_byte(*first, expect).is_some());
+            return Chain { worth: if possible { 0 } else { NEVER }, first_data: FirstData::Unknown };
+        };
+        let Some(own) = worth(&header, rest, expect) else { return DEAD };
+        let end = (at as u64).saturating_add(header.header_len.into()).saturating_add(header.payload_len);
+        let next = match usize::try_from(end).ok().map(|end| (end, behind.get(end))) {
+            Some((_, Some(next))) => *next,
+            Some((end, None)) if end == self.bytes.len() => {
+                Chain { worth: self.border_worth(), first_data: FirstData::Unknown }
+            }
+            _ => Chain { worth: 0, first_data: FirstData::Unknown },
+        };
+        let follows = header.opcode.is_control()
+            || match next.first_data {
+                FirstData::Unknown => true,
+                FirstData::Begins => header.fin,
+                FirstData::Continues => !header.fin,
+            };
+        if next.worth <= NEVER || !follows {
+            return DEAD;
+        }
+        let first_data = match header.opcode {
+            Opcode::CONTINUATION => FirstData::Continues,
+            opcode if opcode.is_control() => next.first_data,
+            _ => FirstData::Begins,
+        };
+        Chain { worth: own.saturating_add(border).saturating_add(next.worth), first_data }
+    }
+
+    /// What it is worth that a frame begins with a segment: half of them do, and of arbitrary places as many as there are
+    /// segments to the byte.
+    fn border_worth(&self) -> Tenths {
+        let places = self.bytes.len() / self.segments.len().max(1);
+        let bits = Tenths::try_from(places.checked_ilog2().unwrap_or(0)).unwrap_or(0);
+        (bits * 10 - 10).clamp(LEAST_AT_BORDER, MOST_AT_BORDER)
+    }
+
+    /// The evidence that a frame before what was gathered ends exactly here.
+    fn expected(&self, at: usize) -> Tenths {
+        let place = self.before.saturating_add(at as u64);
+        self.awaited.iter().filter(|(awaited, _)| *awaited == place).map(|(_, worth)| *worth).max().unwrap_or(0)
+    }
+
+    /// Whether the frame at a place has more for it than pointing at a boundary.
+    fn stands_by_itself(&self, at: usize, expect: &Expect) -> bool {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        let Some(header) = FrameHeader::parse(rest) else { return false };
+        let border = if self.segments.iter().any(|(start, _)| *start == at) { STANDS_BY_ITSELF } else { 0 };
+        let content = content_worth(&header, rest, expect).unwrap_or(NEVER);
+        border + content + self.expected(at) >= STANDS_BY_ITSELF
+    }
+
+    /// Where the frame at a place ends.
+    fn next(&self, at: usize) -> Option<usize> {
+        let header = FrameHeader::parse(self.bytes.get(at..)?)?;
+        at.checked_add(header.header_len.into())?.checked_add(usize::try_from(header.payload_len).ok()?)
+    }
+
+    /// Gives up the first `len` bytes. What they tell of boundaries behind them is remembered.
+    fn forget(&mut self, len: usize, chains: &[Chain]) {
+        for (at, chain) in chains.iter().enumerate().take(len) {
+            let worth = chain.worth.saturating_add(self.expected(at));
+            if worth >= WORTH_AWAITING && self.awaited.len() < MAX_AWAITED {
+                self.await_end(at, len, worth, chains);
+            }
+        }
+        self.bytes.drain(..len.min(self.bytes.len()));
+        self.before = self.before.saturating_add(len as u64);
+        self.looked = self.looked.saturating_add(len as u64);
+        self.tried = 0;
+        let before = self.before;
+        self.awaited.retain(|(awaited, _)| *awaited >= before);
+        let first = self.segments.iter().rposition(|(start, _)| *start <= len).unwrap_or(0);
+        self.segments.drain(..first);
+        for (start, _) in &mut self.segments {
+            *start = start.saturating_sub(len);
+        }
+        if self.bytes.is_empty() {
+            self.segments.clear();
+        }
+    }
+
+    /// Follows a chain to where it leaves the first `len` bytes; what it was worth up to there speaks for that place.
+    fn await_end(&mut self, mut at: usize, len: usize, worth: Tenths, chains: &[Chain]) {
+        for _ in 0..MAX_CHAIN {
+            match self.next(at) {
+                Some(next) if next < len => at = next,
+                Some(next) => {
+                    // What the rest of the chain is worth will be found there again.
+                    let rest = chains.get(next).map_or(0, |chain| chain.worth.max(0));
+                    let place = self.before.saturating_add(next as u64);
+                    if !self.awaited.iter().any(|(awaited, _)| *awaited == place) {
+                        self.awaited.push((place, worth.saturating_sub(rest)));
+                    }
+                    return;
+                }
+                None => return,
+            }
+        }
+    }
+}
+
+/// What a frame by itself is worth; `None` where it cannot be one. `bytes` begin with its header.
+fn worth(header: &FrameHeader, bytes: &[u8], expect: &Expect) -> Option<Tenths> {
+    let first = first_byte(*bytes.first()?, expect)?;
+    if header.masking_key.is_some() != expect.masked || header.payload_len > LONGEST {
+        return None;
+    }
+    let length = match (header.length_width(), header.payload_len) {
+        (1, _) => -5,
+        (2, 126..) => 45,
+        (8, 65_536..) => 150,
+        _ => return None,
+    };
+    if header.opcode.is_control() && header.payload_len > 125 {
+        return None;
+    }
+    Some(first + 10 + length + content_worth(header, bytes, expect)?)
+}
+
+/// What a frame's first byte is worth: real traffic is mostly whole messages; a byte has 256 values.
+const fn first_byte(byte: u8, expect: &Expect) -> Option<Tenths> {
+    let (fin, rsv1, rest) = (byte & 0x80 != 0, byte & 0x40 != 0, byte & 0x30);
+    if rest != 0 || (rsv1 && !expect.deflate) {
+        return None;
+    }
+    match (fin, byte & 0x0f, rsv1) {
+        (true, 1 | 2, _) => Some(65),
+        (true, 0, false) | (false, 1 | 2, _) | (false, 0, false) => Some(25),
+        (true, 8..=10, false) => Some(30),
+        _ => None,
+    }
+}
+
+/// What a frame's payload is worth, as far as it was gathered; `None` where it cannot be one.
+fn content_worth(header: &FrameHeader, bytes: &[u8], expect: &Expect) -> Option<Tenths> {
+    let text = header.opcode == Opcode::TEXT && !header.rsv1;
+    let close = header.opcode == Opcode::CLOSE;
+    if !text && !close {
+        return Some(0);
+    }
+    let payload = bytes.get(header.header_len.into()..).unwrap_or_default();
+    let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX).min(TEXT_LOOK);
+    let payload = payload.get(..len).unwrap_or(payload);
+    let mut plain = Vec::new();
+    let plain = match header.masking_key {
+        None => payload,
+        Some(key) => {
+            mask::unmask_into(&mut plain, payload, key, 0);
+            plain.as_slice()
+        }
+    };
+    let whole = plain.len() as u64 == header.payload_len;
+    let checked = if close {
+        if header.payload_len == 1 {
+            return None;
+        }
+        let body = CloseBody::parse(plain);
+        if body.code.is_some_and(|code| !code.may_be_sent()) {
+            return None;
+        }
+        body.reason
+    } else {
+        plain
+    };
+    if let Err(error) = core::str::from_utf8(checked)
+        && (error.error_len().is_some() || (whole && header.fin))
+    {
+        return None;
+    }
+    // Of arbitrary bytes, hardly more than half are what UTF-8 allows at their place; but text that is not masked may be
+    // anywhere.
+    let len = Tenths::try_from(checked.len()).unwrap_or(Tenths::MAX);
+    let text = if expect.masked { len.saturating_mul(9).min(200) } else { (len * 5 / 2).min(60) };
+    Some(text + if close && plain.len() >= 2 { 40 } else { 0 })
+}
+
+#[cfg(test)]
+mod tests;
