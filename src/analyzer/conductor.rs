@@ -11,7 +11,6 @@ impl<S: Sink> Handler for Out<'_, S> {
     type Error = S::Error;
 
     fn opened(&mut self, _: &Flow) -> Session {
-        self.shared.totals.tcp_connections += 1;
         Session::default()
     }
 

@@ -109,10 +109,11 @@ impl Analyzer {
     /// Those of the sink.
     pub fn packet<S: Sink>(&mut self, packet: &Packet<'_>, sink: &mut S) -> Result<(), S::Error> {
         self.count(packet);
-        let Some(segment) = self.net.decode(packet) else {
-            return Ok(());
-        };
-        self.table.segment(&segment, &mut Out { sink, shared: &mut self.shared })
+        let mut out = Out { sink, shared: &mut self.shared };
+        match self.net.decode(packet) {
+            Some(segment) => self.table.segment(&segment, &mut out),
+            None => self.table.age(packet.seen, &mut out),
+        }
     }
 
     /// Ends the analysis: what is still open is told as it stands.
@@ -120,13 +121,28 @@ impl Analyzer {
     /// # Errors
     /// Those of the sink.
     pub fn finish<S: Sink>(&mut self, sink: &mut S) -> Result<(), S::Error> {
+        self.net.finish();
         self.table.finish(self.last, &mut Out { sink, shared: &mut self.shared })
     }
 
     /// What was read so far.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        self.shared.totals
+        let net = self.net.counts();
+        Totals {
+            cut_packets: net.cut_packets,
+            other_packets: net.not_tcp + net.malformed + net.header_cut + net.unknown_link,
+            lost_datagrams: net.lost_datagrams,
+            tcp_connections: self.table.connections(),
+            evicted_connections: self.table.evictions(),
+            ..self.shared.totals
+        }
+    }
+
+    /// Bytes that it keeps, besides a fixed size: early segments, datagrams, the table, the inflaters.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.net.held() + self.table.held() + self.shared.pool.held()
     }
 
     fn count(&mut self, packet: &Packet<'_>) {

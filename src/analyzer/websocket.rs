@@ -21,7 +21,8 @@ pub(super) struct WebSocket {
     common: Common,
     handshake: Handshake,
     handshake_seen: bool,
-    opened: Seen,
+    /// The packet that made it a WebSocket, where that was captured.
+    opened: Option<Seen>,
     /// Directions that turned out not to carry frames.
     not_frames: PerDirection<bool>,
     ends: PerDirection<Option<(EndReason, Seen)>>,
@@ -154,7 +155,7 @@ impl WebSocket {
             common,
             handshake_seen: handshake.response.is_some(),
             handshake,
-            opened,
+            opened: Some(opened),
             not_frames: PerDirection::default(),
             ends: PerDirection::default(),
         })
@@ -170,6 +171,7 @@ impl WebSocket {
         out: &mut Out<'_, S>,
     ) -> Result<Self, S::Error> {
         let mut websocket = Self::open(identity, judged, seen, out)?;
+        websocket.opened = None;
         websocket.common.tell((FindingCode::Midstream, detail), None, seen, out)?;
         websocket.lanes.to_server.begin_lost(resyncs.to_server);
         websocket.lanes.to_client.begin_lost(resyncs.to_client);
@@ -287,7 +289,7 @@ impl WebSocket {
         let summary = Summary {
             handshake,
             handshake_seen,
-            opened: Some(opened),
+            opened,
             last: flow.last,
             last_byte: common.quiet.last,
             outcome: verdict.outcome,

@@ -14,7 +14,8 @@ impl Bits {
         Self { hold: 0, count: 0 }
     }
 
-    /// Takes as many whole bytes as fit: 56 bits or more are then held, or `input` is empty.
+    /// Takes as many whole bytes as fit: 56 bits or more are then held, or `input` is empty. A length with its distance
+    /// has 48 at most, and nothing else needs more.
     #[inline]
     pub(super) fn refill(&mut self, input: &mut &[u8]) {
         let room = (63 - self.count) / 8;

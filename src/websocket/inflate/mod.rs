@@ -19,7 +19,9 @@
 //!   the sender meant, and a distance beyond it is an error of zlib's, and becomes [`InflateError::ContextLost`]. What
 //!   was handed out before that error is the right beginning of the message.
 //! - A distance beyond the negotiated window is no error for the decoder, whose window is always the largest. The walker
-//!   in `window` reads the same bits and finds it, where less than the largest window was negotiated.
+//!   in `window` reads the same bits and finds it, where less than the largest window was negotiated. It also goes along
+//!   after a loss, to tell our ignorance from the sender's fault.
+//! - A message must end where a block ends; one that does not is corrupt, and none of our tail's bits is shown for it.
 //! - Output is unlimited and never kept; who counts, compares with limits and keeps is the caller.
 //!
 //! Not here: which messages are compressed (RSV1), what was negotiated, UTF-8.
@@ -44,6 +46,8 @@
 // bits of a DEFLATE stream (formats)
 mod bits;
 mod huffman;
+// what they stand for
+mod alphabet;
 // distances, watched
 mod window;
 // what is kept

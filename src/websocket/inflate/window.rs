@@ -10,10 +10,9 @@
 //! What is not DEFLATE stops it until the next message; zlib says what is wrong. Between two pieces it keeps 63 bits at
 //! most, for everything it must see whole is shorter: a length with its distance has 48.
 
-use std::sync::LazyLock;
-
+use super::alphabet::{ALPHABETS, CodeLengths, Distances, Literals, ORDER};
 use super::bits::Bits;
-use super::huffman::Huffman;
+use super::huffman::{Entry, Kind};
 
 /// The largest window (RFC 1951 §3.2.5).
 pub(super) const LARGEST: u32 = 32 << 10;
@@ -37,41 +36,6 @@ pub(super) enum Fault {
     /// Anything else.
     Other,
 }
-
-type Literals = Huffman<1024, 288>;
-type Distances = Huffman<256, 32>;
-type CodeLengths = Huffman<128, 19>;
-
-/// Base and extra bits of the length symbols 257 to 285 (RFC 1951 §3.2.5).
-#[rustfmt::skip]
-const LENGTHS: [(u16, u8); 29] = [
-    (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0), (9, 0), (10, 0), (11, 1), (13, 1),
-    (15, 1), (17, 1), (19, 2), (23, 2), (27, 2), (31, 2), (35, 3), (43, 3), (51, 3), (59, 3),
-    (67, 4), (83, 4), (99, 4), (115, 4), (131, 5), (163, 5), (195, 5), (227, 5), (258, 0),
-];
-
-/// Base and extra bits of the distance symbols (RFC 1951 §3.2.5).
-#[rustfmt::skip]
-const DISTANCES: [(u16, u8); 30] = [
-    (1, 0), (2, 0), (3, 0), (4, 0), (5, 1), (7, 1), (9, 2), (13, 2), (17, 3), (25, 3),
-    (33, 4), (49, 4), (65, 5), (97, 5), (129, 6), (193, 6), (257, 7), (385, 7), (513, 8), (769, 8),
-    (1025, 9), (1537, 9), (2049, 10), (3073, 10), (4097, 11), (6145, 11),
-    (8193, 12), (12289, 12), (16385, 13), (24577, 13),
-];
-
-/// The order in which the lengths of the code length code are sent (RFC 1951 §3.2.7).
-const ORDER: [u8; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
-
-/// The codes of blocks with BTYPE 01 (RFC 1951 §3.2.6).
-static FIXED: LazyLock<(Literals, Distances)> = LazyLock::new(|| {
-    let mut lengths = [8; 288];
-    lengths.iter_mut().skip(144).take(112).for_each(|len| *len = 9);
-    lengths.iter_mut().skip(256).take(24).for_each(|len| *len = 7);
-    let (mut literals, mut distances) = (Literals::new(), Distances::new());
-    let built = literals.build(&lengths).and(distances.build(&[5; 32]));
-    debug_assert!(built.is_some(), "the fixed codes are complete");
-    (literals, distances)
-});
 
 /// Where the walker is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,8 +163,15 @@ impl Walker {
     }
 
     fn symbols(&mut self, input: &mut &[u8]) -> Step {
-        let codes = if self.fixed { (&FIXED.0, &FIXED.1) } else { (&self.literals, &self.distances) };
-        match symbols(&mut self.bits, codes, &mut self.measure, input) {
+        let codes = if self.fixed {
+            (&ALPHABETS.fixed_literals, &ALPHABETS.fixed_distances)
+        } else {
+            (&self.literals, &self.distances)
+        };
+        let (mut bits, mut measure) = (self.bits, self.measure); // in registers for the loop
+        let end = symbols(&mut bits, codes, &mut measure, input);
+        (self.bits, self.measure) = (bits, measure);
+        match end {
             Ok(false) => Step::Wait,
             Ok(true) => {
                 self.state = State::Header;
@@ -275,7 +246,7 @@ impl Walker {
             self.state = State::CodeLengths(have + 1);
             return Step::On;
         }
-        if self.lengths.get(..19).and_then(|lengths| self.code_lengths.build(lengths)).is_none() {
+        if self.lengths.get(..19).and_then(|lengths| self.code_lengths.build(lengths, &ALPHABETS.lengths)).is_none() {
             return Step::Bad(Fault::Other);
         }
         self.state = State::Lengths(0);
@@ -288,25 +259,18 @@ impl Walker {
         let total = self.sizes.0 + self.sizes.1;
         while have < total {
             self.bits.refill(input);
-            let Some((symbol, len)) = self.code_lengths.decode(self.bits.peek()) else {
-                return Step::Bad(Fault::Other);
-            };
-            let (extra, least) = match symbol {
-                16 => (2, 3),
-                17 => (3, 3),
-                18 => (7, 11),
-                _ => (0, 1),
-            };
-            if len + extra > self.bits.count() {
+            let Some(entry) = self.code_lengths.decode(self.bits.peek()) else { return Step::Bad(Fault::Other) };
+            let number = entry.value(self.bits.peek() >> entry.len());
+            if !self.bits.skip(entry.len() + entry.extra()) {
                 self.state = State::Lengths(have);
                 return Step::Wait;
             }
-            self.bits.skip(len);
-            let times = self.bits.take(extra).unwrap_or_default() as usize + least;
-            let value = match symbol {
-                16 => have.checked_sub(1).and_then(|before| self.lengths.get(before)).copied(),
-                17 | 18 => Some(0),
-                _ => u8::try_from(symbol).ok(),
+            let (value, times) = match entry.kind() {
+                Kind::Literal => (u8::try_from(number).ok(), 1),
+                Kind::Base => {
+                    (have.checked_sub(1).and_then(|before| self.lengths.get(before)).copied(), number as usize)
+                }
+                Kind::End | Kind::Unused => (Some(0), number as usize),
             };
             let place = self.lengths.get_mut(have..have + times).filter(|_| have + times <= total);
             let (Some(value), Some(place)) = (value, place) else { return Step::Bad(Fault::Other) };
@@ -319,7 +283,12 @@ impl Walker {
     fn build(&mut self) -> Step {
         let literals = self.lengths.get(..self.sizes.0).unwrap_or_default();
         let distances = self.lengths.get(self.sizes.0..self.sizes.0 + self.sizes.1).unwrap_or_default();
-        if self.literals.build(literals).and(self.distances.build(distances)).is_none() {
+        if self
+            .literals
+            .build(literals, &ALPHABETS.literals)
+            .and(self.distances.build(distances, &ALPHABETS.distances))
+            .is_none()
+        {
             return Step::Bad(Fault::Other);
         }
         self.state = State::Symbols;
@@ -328,6 +297,7 @@ impl Walker {
 }
 
 /// Literals, lengths with distances, and the end of the block (RFC 1951 §3.2.5). `true` at that end, `false` before it.
+#[inline]
 fn symbols(
     bits: &mut Bits,
     (literals, distances): (&Literals, &Distances),
@@ -336,55 +306,46 @@ fn symbols(
 ) -> Result<bool, Fault> {
     loop {
         bits.refill(input);
-        // Three literals have 45 bits at most, of the 56 that a refill brings while there is input.
-        let mut found = None;
-        for _ in 0..3 {
-            let (symbol, len) = literals.decode(bits.peek()).ok_or(Fault::Code)?;
-            if symbol > 255 {
-                found = Some((symbol, len));
+        let mut entry = literals.decode(bits.peek()).ok_or(Fault::Code)?;
+        // Literals come in runs; three have 45 bits at most.
+        for _ in 0..2 {
+            if entry.kind() != Kind::Literal || !bits.skip(entry.len()) {
                 break;
             }
-            if !bits.skip(len) {
+            measure.known += 1;
+            entry = literals.decode(bits.peek()).ok_or(Fault::Code)?;
+        }
+        if entry.kind() == Kind::Literal {
+            if !bits.skip(entry.len()) {
                 return Ok(false);
             }
             measure.known += 1;
+            continue;
         }
-        let Some((symbol, len)) = found else { continue };
-        if symbol == 256 {
-            return Ok(bits.skip(len));
+        if entry.kind() != Kind::Base {
+            let whole = bits.skip(entry.len());
+            return if whole && entry.kind() == Kind::Unused { Err(Fault::Code) } else { Ok(whole) };
         }
         bits.refill(input);
-        let Some((length, distance)) = pair(bits, symbol, len, distances)? else { return Ok(false) };
+        let Some((length, distance)) = pair(bits, entry, distances)? else { return Ok(false) };
         measure.check(length, distance)?;
     }
 }
 
-/// A length and its distance, whole or not at all. `symbol`, whose code has `len` bits, is next in `bits`.
+/// A length and its distance, whole or not at all.
 #[inline]
-fn pair(bits: &mut Bits, symbol: u16, len: u32, distances: &Distances) -> Result<Option<(u32, u32)>, Fault> {
-    if len > bits.count() {
-        return Ok(None);
-    }
-    let (base, extra) = *LENGTHS.get(usize::from(symbol.saturating_sub(257))).ok_or(Fault::Code)?;
-    let length = u32::from(base) + extra_bits(bits.peek() >> len, extra);
-    let before = len + u32::from(extra);
+fn pair(bits: &mut Bits, length: Entry, distances: &Distances) -> Result<Option<(u32, u32)>, Fault> {
+    let before = length.len() + length.extra();
     if before > bits.count() {
         return Ok(None);
     }
     let rest = bits.peek() >> before;
-    let (symbol, len) = distances.decode(rest).ok_or(Fault::Code)?;
-    let (base, extra) = match DISTANCES.get(usize::from(symbol)) {
-        Some(distance) => *distance,
-        None if before + len > bits.count() => return Ok(None),
-        None => return Err(Fault::Code),
-    };
-    let distance = u32::from(base) + extra_bits(rest >> len, extra);
-    Ok(bits.skip(before + len + u32::from(extra)).then_some((length, distance)))
-}
-
-#[inline]
-fn extra_bits(bits: u64, len: u8) -> u32 {
-    u32::try_from(bits & ((1 << len) - 1)).unwrap_or_default()
+    let distance = distances.decode(rest).ok_or(Fault::Code)?;
+    let pair = (length.value(bits.peek() >> length.len()), distance.value(rest >> distance.len()));
+    if !bits.skip(before + distance.len() + distance.extra()) {
+        return Ok(None);
+    }
+    if distance.kind() == Kind::Unused { Err(Fault::Code) } else { Ok(Some(pair)) }
 }
 
 impl Measure {
