@@ -106,11 +106,6 @@ impl Lane {
         }
     }
 
-    /// Whether no byte of a frame has come yet.
-    pub(super) const fn untouched(&self) -> bool {
-        self.position == 0
-    }
-
     /// Begins where no boundary is known: after a head that was cut off, or in the middle of a connection. `resync` has
     /// gathered what came so far.
     pub(super) fn begin_lost(&mut self, resync: Resync) {
@@ -118,11 +113,6 @@ impl Lane {
         self.unknown_message = true;
         self.context_lost = true;
         self.lost = Some(Box::new(Lost { resync, quiet: true }));
-    }
-
-    /// Whether a boundary is being looked for.
-    pub(super) const fn is_lost(&self) -> bool {
-        self.lost.is_some()
     }
 
     /// Takes bytes of one packet.

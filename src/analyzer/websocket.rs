@@ -4,10 +4,11 @@ use super::lane::Lane;
 use super::ledger::Ledger;
 use super::pings::{Ping, Pings};
 use super::shared::Out;
+use super::waiting::Waiting;
 use crate::event::{CloseSent, Identity, Outcome, Silence, Sink, Summary, Traffic, What};
 use crate::ground::{Detail, Direction, Finding, FindingCode, PerDirection, Role, Seen, Sketch};
-use crate::http::{Sniffed, sniff};
-use crate::tcp::{EndReason, Flow};
+use crate::http::{SNIFF_BYTES, Sniffed, sniff};
+use crate::tcp::{EndReason, Flow, Run};
 use crate::websocket::resync::Resync;
 use crate::websocket::rules::Broken;
 use crate::websocket::{CloseBody, CloseCode, Fault, Handshake, Judged};
@@ -23,9 +24,24 @@ pub(super) struct WebSocket {
     handshake_seen: bool,
     /// The packet that made it a WebSocket, where that was captured.
     opened: Option<Seen>,
-    /// Directions that turned out not to carry frames.
-    not_frames: PerDirection<bool>,
+    /// What each direction turned out to begin with.
+    openings: PerDirection<Opening>,
     ends: PerDirection<Option<(EndReason, Seen)>>,
+}
+
+/// What a direction begins with behind the handshake.
+enum Opening {
+    /// Too few bytes came to tell frames from HTTP. No frame that is allowed begins as HTTP does, but for those of
+    /// compressed messages; so hardly any frame ever waits.
+    Unknown(Waiting),
+    Frames,
+    Http,
+}
+
+impl Default for Opening {
+    fn default() -> Self {
+        Self::Unknown(Waiting::default())
+    }
 }
 
 /// What both lanes share.
@@ -96,14 +112,19 @@ impl Common {
         self.messages - 1
     }
 
-    /// A Close was sent.
+    /// A Close was sent. A hole can hold one direction up: who was first is told by the packets, not by the order in which
+    /// they are heard.
     pub(super) fn closed(&mut self, direction: Direction, body: CloseBody<'_>, seen: Seen) {
-        self.first_close.get_or_insert(direction);
-        self.closes.get_mut(direction).get_or_insert_with(|| CloseSent {
-            seen,
-            code: body.code.map(|code| code.0),
-            reason: body.reason.to_vec(),
-        });
+        let first = self.first_close.and_then(|first| self.closes.get(first).as_ref());
+        let is_first = first.is_none_or(|first| seen.packet < first.seen.packet);
+        let close = self.closes.get_mut(direction);
+        if close.is_some() {
+            return;
+        }
+        *close = Some(CloseSent { seen, code: body.code.map(|code| code.0), reason: body.reason.to_vec() });
+        if is_first {
+            self.first_close = Some(direction);
+        }
     }
 
     /// Tells of a Ping that nobody answered.
@@ -156,7 +177,7 @@ impl WebSocket {
             handshake_seen: handshake.response.is_some(),
             handshake,
             opened: Some(opened),
-            not_frames: PerDirection::default(),
+            openings: PerDirection::default(),
             ends: PerDirection::default(),
         })
     }
@@ -173,6 +194,7 @@ impl WebSocket {
         let mut websocket = Self::open(identity, judged, seen, out)?;
         websocket.opened = None;
         websocket.common.tell((FindingCode::Midstream, detail), None, seen, out)?;
+        websocket.openings = PerDirection { to_server: Opening::Frames, to_client: Opening::Frames };
         websocket.lanes.to_server.begin_lost(resyncs.to_server);
         websocket.lanes.to_client.begin_lost(resyncs.to_client);
         for direction in Direction::BOTH {
@@ -183,6 +205,7 @@ impl WebSocket {
 
     /// The head before this direction's frames was cut off: where they begin is not known.
     pub(super) fn begin_lost(&mut self, direction: Direction, max_bytes: usize) {
+        *self.openings.get_mut(direction) = Opening::Frames;
         self.lanes.get_mut(direction).begin_lost(Resync::new(max_bytes));
     }
 
@@ -196,20 +219,54 @@ impl WebSocket {
     ) -> Result<(), S::Error> {
         self.common.quiet.sent(seen);
         self.common.quiet_lanes.get_mut(direction).sent(seen);
-        let lane = self.lanes.get_mut(direction);
-        if lane.untouched()
-            && !lane.is_lost()
-            && !*self.not_frames.get(direction)
-            && matches!(sniff(bytes), Sniffed::Http1(_))
-        {
-            *self.not_frames.get_mut(direction) = true;
-            let broken = (FindingCode::HttpAfterUpgrade, Detail::None);
-            self.common.tell(broken, Some(direction), seen, out)?;
+        if self.are_frames(direction, bytes, seen, out)? {
+            self.lanes.get_mut(direction).data(bytes, seen, &mut self.common, out)?;
         }
-        if *self.not_frames.get(direction) {
-            return Ok(());
+        Ok(())
+    }
+
+    /// Whether `bytes` are frames. HTTP in their place is told of; bytes that are too few to say wait.
+    fn are_frames<S: Sink>(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<bool, S::Error> {
+        let opening = self.openings.get_mut(direction);
+        let waiting = match opening {
+            Opening::Frames => return Ok(true),
+            Opening::Http => return Ok(false),
+            Opening::Unknown(waiting) => waiting,
+        };
+        let mut first = [0; SNIFF_BYTES];
+        let len = first.iter_mut().zip(waiting.front_bytes().iter().chain(bytes)).map(|(to, from)| *to = *from).count();
+        match sniff(first.get(..len).unwrap_or_default()) {
+            Sniffed::NeedMore => waiting.push(Run::Data(bytes), seen, SNIFF_BYTES),
+            Sniffed::Http1(_) => {
+                *opening = Opening::Http;
+                self.common.tell((FindingCode::HttpAfterUpgrade, Detail::None), Some(direction), seen, out)?;
+            }
+            _ => {
+                self.begin_frames(direction, out)?;
+                return Ok(true);
+            }
         }
-        lane.data(bytes, seen, &mut self.common, out)
+        Ok(false)
+    }
+
+    /// What comes now are frames, and so is what waited.
+    fn begin_frames<S: Sink>(&mut self, direction: Direction, out: &mut Out<'_, S>) -> Result<(), S::Error> {
+        let opening = self.openings.get_mut(direction);
+        let Opening::Unknown(waiting) = opening else { return Ok(()) };
+        let mut waiting = core::mem::take(waiting);
+        *opening = Opening::Frames;
+        let (lane, common) = (self.lanes.get_mut(direction), &mut self.common);
+        waiting.offer(|run, seen| match run {
+            Run::Data(data) => lane.data(data, seen, common, out).map(|()| 0),
+            _ => Ok(0),
+        })?;
+        Ok(())
     }
 
     /// Takes a hole.
@@ -220,6 +277,7 @@ impl WebSocket {
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
+        self.begin_frames(direction, out)?;
         self.lanes.get_mut(direction).gap(hole, seen, &mut self.common, out)
     }
 
@@ -247,6 +305,7 @@ impl WebSocket {
             return Ok(());
         }
         *self.ends.get_mut(direction) = Some((reason, seen));
+        self.begin_frames(direction, out)?;
         self.lanes.get_mut(direction).finish(seen, &mut self.common, out)
     }
 

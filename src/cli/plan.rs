@@ -131,7 +131,8 @@ fn stdout(args: &CommonArgs, table: bool) -> Result<Stdout> {
         if table || args.report.is_some_and(|report| report != ReportKind::None) {
             bail!("--follow goes to standard output, and so does what else was asked for; write that to a file");
         }
-        return Only::parse(id)
+        let only = if id.is_empty() { Some(Only::All) } else { Only::parse(id) };
+        return only
             .map(Stdout::Follow)
             .ok_or_else(|| anyhow!("--follow={id}: not a connection's number, nor the beginning of a uid"));
     }

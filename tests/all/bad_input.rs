@@ -1,0 +1,160 @@
+//! Bad input: the samples cut off at every byte, and corrupted in a thousand ways. Whatever the bytes are, wslens reads
+//! them or says what is wrong with the file; it never panics, and its outputs take whatever it tells.
+//!
+//! How many positions and corruptions of a sample are tried depends on its size, so that all of it ends within about a
+//! minute. With `WSLENS_SLOW=1` it is every position of every sample, and a thousand corruptions of each.
+
+use std::io::{self, Cursor};
+
+use wslens::analyzer::Analyzer;
+use wslens::capture::{CaptureError, Input};
+use wslens::event::{Event, Sink};
+use wslens::output::{
+    Context, Follow, Format, JsonReport, Only, Order, Payload, Secrets, Style, TableName, Tables, TextReport,
+};
+
+use super::support::{Random, Sample, in_parallel, options, samples};
+
+/// Samples up to this size are cut off at each of their bytes.
+const SMALL: usize = 8 << 10;
+/// How many corruptions of each sample, at most.
+const CORRUPTIONS: usize = 1_000;
+
+/// How many bytes are read for one sample, in each of the two tests.
+fn budget() -> usize {
+    if is_slow() { usize::MAX } else { 2 << 20 }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own switch")]
+fn is_slow() -> bool {
+    std::env::var("WSLENS_SLOW").is_ok_and(|value| value == "1")
+}
+
+/// All outputs at once, written nowhere.
+struct Outputs {
+    text: TextReport<io::Sink>,
+    json: JsonReport<io::Sink>,
+    follow: Follow<io::Sink>,
+    tables: Tables,
+}
+
+impl Outputs {
+    fn new() -> Self {
+        let context = Context { payload: Payload::Full, ..Context::default() };
+        let (secrets, style) = (Secrets::default(), Style::default());
+        let formats = [Format::Ndjson, Format::Csv, Format::Ndjson, Format::Csv];
+        let mut tables = Tables::new(context.clone());
+        for (name, format) in TableName::ALL.into_iter().zip(formats) {
+            tables = tables.with(name, format, Box::new(io::sink()));
+        }
+        Self {
+            text: TextReport::new(io::sink(), Order::SummaryFirst, secrets, style),
+            json: JsonReport::new(io::sink(), context),
+            follow: Follow::new(io::sink(), Only::All, secrets, style),
+            tables,
+        }
+    }
+}
+
+impl Sink for Outputs {
+    type Error = io::Error;
+
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        self.text.event(event)?;
+        self.json.event(event)?;
+        self.follow.event(event)?;
+        self.tables.event(event)
+    }
+}
+
+/// Reads `bytes` as the command would.
+fn read(bytes: Vec<u8>) -> Result<(), CaptureError> {
+    let mut input = Input::from_reader("bad", Box::new(Cursor::new(bytes)));
+    let mut analyzer = Analyzer::new(&options());
+    let mut outputs = Outputs::new();
+    let ended = loop {
+        match input.next_packet() {
+            Ok(Some(packet)) => analyzer.packet(&packet, &mut outputs).unwrap(),
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    analyzer.finish(&mut outputs).unwrap();
+    outputs.text.finish(&analyzer.totals()).unwrap();
+    outputs.json.finish().unwrap();
+    outputs.follow.finish().unwrap();
+    outputs.tables.finish().unwrap();
+    ended
+}
+
+/// Says which input it was before a panic goes on.
+fn try_read(sample: &Sample, how: &str, bytes: Vec<u8>) -> Result<(), CaptureError> {
+    let read = std::panic::AssertUnwindSafe(|| read(bytes));
+    std::panic::catch_unwind(read).unwrap_or_else(|panic| {
+        println!("{}, {how}", sample.name);
+        std::panic::resume_unwind(panic)
+    })
+}
+
+#[test]
+fn samples_cut_off_at_every_byte() {
+    in_parallel(&samples(), |sample| {
+        let bytes = sample.bytes();
+        // Half a file is read on the average.
+        let affordable = if bytes.len() <= SMALL { usize::MAX } else { (2 * budget() / bytes.len()).clamp(20, 500) };
+        let affordable = if is_slow() { usize::MAX } else { affordable };
+        let stride = bytes.len().div_ceil(affordable).max(1);
+        let mut random = Random::of(&sample.name, 1);
+        let mut from = 0;
+        while from < bytes.len() {
+            let len = from + random.below(stride.min(bytes.len() - from));
+            let outcome = try_read(sample, &format!("cut off after {len} bytes"), bytes[..len].to_vec());
+            // A file that was cut off is read up to there; with less than its header it may be anything.
+            assert!(outcome.is_ok() || len < 24, "{}, cut off after {len} bytes: {outcome:?}", sample.name);
+            from += stride;
+        }
+    });
+}
+
+#[test]
+fn samples_corrupted() {
+    in_parallel(&samples(), |sample| {
+        let bytes = sample.bytes();
+        let affordable = (budget() / bytes.len()).clamp(10, CORRUPTIONS);
+        for seed in 0..affordable {
+            let mut random = Random::of(&sample.name, u64::try_from(seed).unwrap());
+            let mut bytes = bytes.clone();
+            for _ in 0..=random.below(8) {
+                corrupt(&mut bytes, &mut random);
+            }
+            // Either outcome will do.
+            drop(try_read(sample, &format!("corrupted with seed {seed}"), bytes));
+        }
+    });
+}
+
+/// Does one damage to `bytes`.
+fn corrupt(bytes: &mut Vec<u8>, random: &mut Random) {
+    let at = random.below(bytes.len());
+    let end = (at + 1 + random.below(40)).min(bytes.len());
+    let any = random.bits().to_le_bytes();
+    match random.below(8) {
+        0 => set(bytes, at, |byte| byte ^ (1 << (any[0] % 8))),
+        1 => set(bytes, at, |_| any[0]),
+        2 => set(bytes, at, |_| [0, 1, 0x7f, 0x80, 0xff][usize::from(any[0] % 5)]),
+        3 => (0..4).for_each(|place| set(bytes, at + place, |_| any[place])),
+        4 => (0..4).for_each(|place| set(bytes, at + place, |_| 0xff)),
+        5 => drop(bytes.drain(at..end)),
+        6 => drop(bytes.splice(at..at, any)),
+        _ => {
+            let again = bytes.get(at..end).unwrap_or_default().to_vec();
+            drop(bytes.splice(at..at, again));
+        }
+    }
+}
+
+fn set(bytes: &mut [u8], at: usize, change: impl FnOnce(u8) -> u8) {
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte = change(*byte);
+    }
+}
