@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use wslens::ground::FindingCode;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -43,6 +44,7 @@ pub(super) enum Command {
     /// Say what a finding means, how severe it is, and which clause is behind it
     Explain {
         /// A code such as unmasked_client_frame; all of them without one
+        #[arg(value_parser = codes(), hide_possible_values = true)]
         code: Option<String>,
     },
     /// Print a completion script
@@ -201,10 +203,16 @@ pub(super) fn with_default_command(args: impl Iterator<Item = std::ffi::OsString
     args
 }
 
-/// A number of bytes: 4096, 64K, 64KiB, 1.5G.
+/// The codes of findings, so that shells complete them and a slip of the hand is told the nearest.
+fn codes() -> clap::builder::PossibleValuesParser {
+    FindingCode::ALL.map(FindingCode::as_str).into()
+}
+
+/// A number of bytes: 4096, 64K, 64KiB, 64 KiB, 1.5G.
 fn size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text.strip_prefix(digits).unwrap_or_default().to_ascii_lowercase();
+    let digits = digits.trim_end();
     let factor: u64 = match unit.as_str() {
         "" | "b" => 1,
         "k" | "kb" | "kib" => 1 << 10,
@@ -260,6 +268,7 @@ mod tests {
     fn sizes_have_units() {
         assert_eq!(size("4096"), Ok(4096));
         assert_eq!(size("64KiB"), Ok(64 << 10));
+        assert_eq!(size("64 KiB"), Ok(64 << 10));
         assert_eq!(size("1.5g"), Ok((1 << 30) + (1 << 30) / 10 * 5));
         assert!(
             size("12 parsec").is_err() && size("").is_err() && size("99999999999G").is_err() && size("-1").is_err()

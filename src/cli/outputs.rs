@@ -9,7 +9,7 @@ use wslens::event::{Event, Sink, Totals, What};
 use wslens::ground::Severity;
 use wslens::output::{Follow, JsonReport, Order, Style, Tables, TextReport};
 
-use super::plan::{Plan, Stdout, is_stdout};
+use super::plan::{Plan, Stdout, is_dash};
 
 /// Everything that is written.
 pub(super) struct Outputs {
@@ -95,9 +95,31 @@ impl Sink for Outputs {
 
 /// Where a table goes.
 fn destination(path: &Path) -> Result<Box<dyn Write + Send>> {
-    if is_stdout(path) {
+    if is_dash(path) {
         return Ok(Box::new(io::stdout()));
     }
     let file = File::create(path).with_context(|| format!("{}: cannot be written", path.display()))?;
-    Ok(Box::new(file))
+    Ok(Box::new(Named { file, name: path.display().to_string() }))
+}
+
+/// A file that says its name when it cannot be written.
+struct Named {
+    file: File,
+    name: String,
+}
+
+impl Named {
+    fn told(&self, error: &io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("{}: {error}", self.name))
+    }
+}
+
+impl Write for Named {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).map_err(|error| self.told(&error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush().map_err(|error| self.told(&error))
+    }
 }

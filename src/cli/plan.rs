@@ -50,7 +50,7 @@ impl Plan {
     pub(super) fn new(args: &CommonArgs) -> Result<Self> {
         let tables = tables(args)?;
         let payload = payload(args.payload);
-        let to_stdout = tables.iter().filter(|(.., path)| is_stdout(path)).count();
+        let to_stdout = tables.iter().filter(|(.., path)| is_dash(path)).count();
         if to_stdout > 1 {
             bail!("only one table can go to standard output (`-`)");
         }
@@ -102,18 +102,20 @@ impl Plan {
     }
 }
 
-/// Whether a path stands for standard output.
-pub(super) fn is_stdout(path: &Path) -> bool {
+/// Whether a path stands for standard output, or input.
+pub(super) fn is_dash(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Whether standard output gets colours: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+/// Whether standard output gets colours: on a terminal that has some, unless `NO_COLOR` is set (<https://no-color.org>).
 pub(super) fn color(when: ColorKind) -> bool {
     match when {
         ColorKind::Always => true,
         ColorKind::Never => false,
         ColorKind::Auto => {
-            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            std::io::stdout().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                && std::env::var_os("TERM").is_none_or(|value| value != "dumb")
         }
     }
 }
@@ -131,8 +133,10 @@ fn stdout(args: &CommonArgs, table: bool) -> Result<Stdout> {
         if table || args.report.is_some_and(|report| report != ReportKind::None) {
             bail!("--follow goes to standard output, and so does what else was asked for; write that to a file");
         }
-        let only = if id.is_empty() { Some(Only::All) } else { Only::parse(id) };
-        return only
+        if id.is_empty() {
+            return Ok(Stdout::Follow(Only::All));
+        }
+        return Only::parse(id)
             .map(Stdout::Follow)
             .ok_or_else(|| anyhow!("--follow={id}: not a connection's number, nor the beginning of a uid"));
     }
@@ -157,7 +161,7 @@ fn tables(args: &CommonArgs) -> Result<Vec<(TableName, Format, PathBuf)>> {
     let mut tables: Vec<(TableName, Format, PathBuf)> = Vec::new();
     for (name, path) in asked {
         let Some(path) = path else { continue };
-        if let Some((other, ..)) = tables.iter().find(|(.., known)| known == path && !is_stdout(path)) {
+        if let Some((other, ..)) = tables.iter().find(|(.., known)| known == path && !is_dash(path)) {
             bail!("--{} and --{} cannot both be {}", other.as_str(), name.as_str(), path.display());
         }
         tables.push((name, format(name, path, args.format)?, path.clone()));
@@ -169,7 +173,7 @@ fn format(name: TableName, path: &Path, format: Option<FormatKind>) -> Result<Fo
     match format {
         Some(FormatKind::Csv) => Ok(Format::Csv),
         Some(FormatKind::Ndjson) => Ok(Format::Ndjson),
-        None if is_stdout(path) => Ok(Format::Csv),
+        None if is_dash(path) => Ok(Format::Csv),
         None => {
             let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
             ending.as_deref().and_then(Format::from_ending).ok_or_else(|| {

@@ -1,12 +1,14 @@
 //! `wslens read`: capture files from the first packet to the last.
 
-use anyhow::{Context as _, Result};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
 use wslens::analyzer::Analyzer;
 use wslens::capture::Input;
 
 use super::args::ReadArgs;
 use super::outputs::Outputs;
-use super::plan::Plan;
+use super::plan::{Plan, is_dash};
 use super::progress::Progress;
 use super::{Ending, say};
 
@@ -18,6 +20,7 @@ use super::{Ending, say};
 /// Wrong usage, unreadable input, an output that could not be written.
 pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
     let plan = Plan::new(&args.common)?;
+    spare_inputs(&plan, &args.files)?;
     let mut input = Input::open(&args.files)?;
     #[cfg(feature = "live")]
     if let Some(expression) = &args.bpf {
@@ -44,6 +47,21 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
         Some(error) => Err(error.into()),
         None => Ok(Ending::of(outputs.worst(), plan.fail_on)),
     }
+}
+
+/// Refuses to write a table over what is read, and to read standard input twice.
+fn spare_inputs(plan: &Plan, files: &[PathBuf]) -> Result<()> {
+    if files.iter().filter(|file| is_dash(file)).count() > 1 {
+        bail!("standard input (`-`) can be read only once");
+    }
+    let inputs: Vec<_> =
+        files.iter().filter_map(|file| file.canonicalize().ok()).filter(|file| file.is_file()).collect();
+    for (name, _, path) in &plan.tables {
+        if !is_dash(path) && path.canonicalize().is_ok_and(|path| inputs.contains(&path)) {
+            bail!("--{} {}: is what is read, and would be overwritten", name.as_str(), path.display());
+        }
+    }
+    Ok(())
 }
 
 /// What an error of an output is about.

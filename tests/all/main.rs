@@ -1,9 +1,28 @@
 //! All tests from outside, in one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test that fails is to stop, and helpers of tests are tests, too"
+)]
 
 mod bad_input;
+mod cli;
+mod command;
+mod craft;
 mod cuts;
 mod docs;
+mod findings;
 mod golden;
+mod layers;
+#[cfg(feature = "live")]
+mod live;
+mod memory;
+mod peers;
 mod support;
+mod synth;
 mod third_party;
 mod truth;
