@@ -7,6 +7,7 @@
 use super::columns::{Cell, PREVIEW_BYTES};
 use super::escape;
 use super::plain::{self, Times};
+use super::redact::Secrets;
 use super::table::RowFormat;
 
 /// Writes rows of CSV.
@@ -24,19 +25,15 @@ impl RowFormat for Csv {
         header.into_inner().unwrap_or_default()
     }
 
-    fn row<'a>(&mut self, out: &mut Vec<u8>, cells: impl Iterator<Item = Cell<'a>>) -> Option<usize> {
-        let mut hole = None;
-        for (place, cell) in cells.enumerate() {
-            if place > 0 {
-                out.push(b',');
-            }
-            if cell == Cell::Pending {
-                hole = Some(out.len());
-            }
-            self.cell(out, &cell);
+    fn cell(&mut self, out: &mut Vec<u8>, place: usize, cell: &Cell<'_>) {
+        if place > 0 {
+            out.push(b',');
         }
+        self.value(out, cell);
+    }
+
+    fn end(&self, out: &mut Vec<u8>) {
         out.push(b'\n');
-        hole
     }
 
     fn unknown(&self) -> &'static [u8] {
@@ -45,16 +42,17 @@ impl RowFormat for Csv {
 }
 
 impl Csv {
-    fn cell(&mut self, out: &mut Vec<u8>, cell: &Cell<'_>) {
+    fn value(&mut self, out: &mut Vec<u8>, cell: &Cell<'_>) {
         match cell {
             Cell::Null | Cell::Pending => {}
-            Cell::Bool(value) => out.extend_from_slice(plain::boolean(*value)),
+            Cell::Bool(value) => plain::boolean(out, *value),
             Cell::U64(value) => plain::number(out, *value),
             Cell::Name(name) => out.extend_from_slice(name.as_bytes()),
             Cell::Time(time) => self.times.write(out, *time),
             Cell::Ip(ip) => plain::ip(out, *ip),
-            Cell::Uid(uid) => plain::hex(out, &uid.0),
-            Cell::Key(key) => plain::hex(out, key),
+            Cell::Uid(uid) => plain::hex(out, uid.0),
+            Cell::Key(key) => plain::hex(out, *key),
+            Cell::Codes(set) if set.is_empty() => {}
             Cell::Codes(set) => {
                 for (place, code) in set.iter().enumerate() {
                     if place > 0 {
@@ -63,41 +61,64 @@ impl Csv {
                     out.extend_from_slice(code.as_str().as_bytes());
                 }
             }
-            Cell::Text(bytes) => self.text(out, |text| escape::write_terminal(text, bytes)),
-            Cell::Data(bytes) => self.text(out, |text| escape::write_terminal(text, bytes)),
+            Cell::Text(bytes) => self.text(out, bytes, false),
+            Cell::Data(bytes) => self.text(out, bytes, false),
             Cell::Preview(bytes, more) => {
-                self.text(out, |text| escape::write_preview(text, bytes, PREVIEW_BYTES, *more));
+                let (head, cut) = escape::preview(bytes, PREVIEW_BYTES, *more);
+                self.text(out, head, cut);
             }
             // Nothing is in an empty list, and that is known: unlike a text it needs no sign of its own.
             Cell::Texts([], _) => {}
-            Cell::Texts(list, secrets) => self.text(out, |text| {
-                for (place, name) in list.iter().enumerate() {
-                    let before = place.checked_sub(1).and_then(|before| list.get(before));
-                    if place > 0 {
-                        text.push(b';');
-                    }
-                    write_element(text, &secrets.subprotocol(name, before.map(String::as_str)));
-                }
-            }),
+            Cell::Texts(list, secrets) => self.list(out, list, *secrets),
         }
     }
 
-    /// Appends what `write` writes: safe for a spreadsheet, quoted if need be.
-    fn text(&mut self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Appends a text and, where it is cut, `…`.
+    fn text(&mut self, out: &mut Vec<u8>, bytes: &[u8], cut: bool) {
+        if escape::is_plain(bytes) {
+            write_safe(out, bytes, cut);
+            return;
+        }
         self.text.clear();
-        write(&mut self.text);
-        if is_formula(&self.text) {
-            self.text.insert(0, b'\'');
+        escape::write_terminal(&mut self.text, bytes);
+        write_safe(out, &self.text, cut);
+        // One long text must not be paid for ever after.
+        self.text.shrink_to(1 << 20);
+    }
+
+    fn list(&mut self, out: &mut Vec<u8>, list: &[String], secrets: Secrets) {
+        self.text.clear();
+        for (place, name) in list.iter().enumerate() {
+            let before = place.checked_sub(1).and_then(|before| list.get(before));
+            if place > 0 {
+                self.text.push(b';');
+            }
+            write_element(&mut self.text, &secrets.subprotocol(name, before.map(String::as_str)));
         }
-        if self.text.is_empty() || memchr::memchr2(b',', b'"', &self.text).is_some() {
-            quote(out, &self.text);
-        } else {
-            out.extend_from_slice(&self.text);
-        }
-        // One long field must not be paid for ever after.
-        if self.text.capacity() > 1 << 20 {
-            self.text = Vec::new();
-        }
+        write_safe(out, &self.text, false);
+    }
+}
+
+/// Appends escaped text and, where it is cut, `…`: kept from being a formula, quoted if need be, those quotes that are in
+/// it doubled (RFC 4180 §2).
+fn write_safe(out: &mut Vec<u8>, text: &[u8], cut: bool) {
+    let quoted = text.is_empty() && !cut || memchr::memchr2(b',', b'"', text).is_some();
+    if quoted {
+        out.push(b'"');
+    }
+    if is_formula(text) {
+        out.push(b'\'');
+    }
+    if quoted {
+        escape::write_quotes(out, text, b'"');
+    } else {
+        out.extend_from_slice(text);
+    }
+    if cut {
+        out.extend_from_slice("…".as_bytes());
+    }
+    if quoted {
+        out.push(b'"');
     }
 }
 
@@ -123,28 +144,19 @@ fn write_element(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// Appends `text` in quotes, by the csv crate's rules.
-fn quote(out: &mut Vec<u8>, mut text: &[u8]) {
-    out.push(b'"');
-    let mut block = [0; 512];
-    while !text.is_empty() {
-        let (_, taken, written) = csv_core::quote(text, &mut block, b'"', b'"', true);
-        out.extend_from_slice(block.get(..written).unwrap_or_default());
-        text = text.get(taken..).unwrap_or_default();
-    }
-    out.push(b'"');
-}
-
 #[cfg(test)]
 mod tests {
     use std::borrow::Cow;
 
-    use super::super::redact::Secrets;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn row(cells: &[Cell<'_>]) -> String {
         let mut out = Vec::new();
-        assert_eq!(Csv::default().row(&mut out, cells.iter().cloned()), None);
+        let mut csv = Csv::default();
+        cells.iter().enumerate().for_each(|(place, cell)| csv.cell(&mut out, place, cell));
+        csv.end(&mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -179,6 +191,23 @@ mod tests {
         assert_eq!(cell, "\"permessage-deflate; a; b=\"\"1,2\"\";x;\\x20y\"\n");
         let none: [String; 0] = [];
         assert_eq!(row(&[Cell::U64(1), Cell::Texts(&none, Secrets::Show)]), "1,\n");
+    }
+
+    proptest! {
+        /// As the csv crate would have written it.
+        #[test]
+        fn quoting_is_that_of_the_csv_crate(bytes in proptest::collection::vec(any::<u8>(), 1..200)) {
+            let mut out = Vec::new();
+            write_safe(&mut out, &bytes, false);
+            let formula = if is_formula(&bytes) { "'" } else { "" };
+            let text = [formula.as_bytes(), &bytes].concat();
+            // Line ends never come here: they are escaped.
+            prop_assume!(!bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n')));
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.write_record([text]).unwrap();
+            out.push(b'\n');
+            prop_assert_eq!(writer.into_inner().unwrap(), out);
+        }
     }
 
     #[test]

@@ -43,7 +43,8 @@ const HIDDEN: [(u32, u32); 26] = [
     (0xf_fffe, 0x10_ffff),
 ];
 
-/// Whether a character must not reach a terminal as it is: controls (C0, DEL, C1) and those of [`HIDDEN`].
+/// Whether a character must not reach a terminal as it is: controls (C0, DEL, C1), and characters that are invisible or
+/// change how their neighbours look.
 #[must_use]
 pub fn is_unsafe(c: char) -> bool {
     let code = u32::from(c);
@@ -55,7 +56,7 @@ pub fn is_unsafe(c: char) -> bool {
 }
 
 /// Whether all of `bytes` is printable ASCII without a backslash, and so safe as it is.
-fn is_plain(bytes: &[u8]) -> bool {
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
     // Whole blocks without a branch in them, which the compiler turns into vector code.
     bytes
         .chunks(32)
@@ -70,7 +71,7 @@ pub fn write_terminal(out: &mut Vec<u8>, bytes: &[u8]) {
     }
     for chunk in bytes.utf8_chunks() {
         let text = chunk.valid();
-        write_runs(out, text, |c| c != '\\' && !is_unsafe(c), push_visible);
+        write_runs(out, text, b'\\', |c| c != '\\' && !is_unsafe(c), push_visible);
         for &byte in chunk.invalid() {
             push_hex_byte(out, byte);
         }
@@ -129,17 +130,41 @@ pub fn write_preview(out: &mut Vec<u8>, bytes: &[u8], limit: usize, more: bool) 
 /// bytes are escaped as for terminals first, backslashes too, so that they can still be told.
 pub fn write_json(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
-    if is_plain(bytes) && memchr::memchr(b'"', bytes).is_none() {
-        out.extend_from_slice(bytes);
+    if is_plain(bytes) {
+        write_quotes(out, bytes, b'\\');
     } else if let Some(text) = utf8(bytes) {
-        write_runs(out, text, |c| c != '\\' && c != '"' && !is_unsafe(c), push_json);
+        write_runs(out, text, b'"', |c| c != '\\' && c != '"' && !is_unsafe(c), push_json);
     } else {
         let mut escaped = Vec::with_capacity(bytes.len() + 16);
         write_terminal(&mut escaped, bytes);
         let text = core::str::from_utf8(&escaped).unwrap_or_default();
-        write_runs(out, text, |c| c != '\\' && c != '"', push_json);
+        write_runs(out, text, b'"', |c| c != '\\' && c != '"', push_json);
     }
     out.push(b'"');
+}
+
+/// Appends `bytes` with `before` in front of every quotation mark.
+pub(super) fn write_quotes(out: &mut Vec<u8>, bytes: &[u8], before: u8) {
+    const MOST: usize = 32;
+    for bytes in bytes.chunks(MOST) {
+        // Without branches: where the quotation marks of JSON are, no processor can foresee.
+        let mut block = [0; 2 * MOST];
+        let mut len = 0_usize;
+        let mut put = |place: usize, byte: u8| {
+            if let Some(to) = block.get_mut(place % (2 * MOST)) {
+                *to = byte;
+            }
+        };
+        for &byte in bytes {
+            put(len, before);
+            len += usize::from(byte == b'"');
+            put(len, byte);
+            len += 1;
+        }
+        let end = out.len() + len;
+        out.extend_from_slice(&block);
+        out.truncate(end);
+    }
 }
 
 /// `bytes` as text, where it is UTF-8.
@@ -149,18 +174,29 @@ pub fn utf8(bytes: &[u8]) -> Option<&str> {
     if bytes.len() < 128 { core::str::from_utf8(bytes).ok() } else { simdutf8::basic::from_utf8(bytes).ok() }
 }
 
-/// Appends `text`: runs of characters that are `safe` as they are, others through `push`.
-fn write_runs(out: &mut Vec<u8>, text: &str, safe: impl Fn(char) -> bool, push: impl Fn(&mut Vec<u8>, char)) {
-    let mut start = 0;
-    for (at, c) in text.char_indices() {
-        if safe(c) {
-            continue;
+/// Appends `text`: runs of characters that are `safe` as they are, others through `push`. Printable ASCII is safe but for
+/// the backslash and `quote`.
+fn write_runs(
+    out: &mut Vec<u8>,
+    text: &str,
+    quote: u8,
+    safe: impl Fn(char) -> bool,
+    push: impl Fn(&mut Vec<u8>, char),
+) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let plain = |&byte: &u8| byte.wrapping_sub(0x20) < 0x5f && byte != b'\\' && byte != quote;
+        let run = rest.bytes().position(|byte| !plain(&byte)).unwrap_or(rest.len());
+        let (head, tail) = rest.split_at(run);
+        out.extend_from_slice(head.as_bytes());
+        let mut chars = tail.chars();
+        match chars.next() {
+            Some(c) if safe(c) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            Some(c) => push(out, c),
+            None => {}
         }
-        out.extend_from_slice(text.get(start..at).unwrap_or_default().as_bytes());
-        push(out, c);
-        start = at + c.len_utf8();
+        rest = chars.as_str();
     }
-    out.extend_from_slice(text.get(start..).unwrap_or_default().as_bytes());
 }
 
 /// Appends the visible escape of an unsafe character.
@@ -182,10 +218,9 @@ fn push_hex_byte(out: &mut Vec<u8>, byte: u8) {
 
 /// The low four bits as a lower-case digit.
 pub(super) const fn hex_digit(nibble: u8) -> u8 {
-    match nibble & 0x0f {
-        digit @ 0..=9 => b'0' + digit,
-        letter => b'a' + letter - 10,
-    }
+    let value = nibble & 0x0f;
+    // No branch: digits are drawn at random.
+    b'0' + value + if value > 9 { b'a' - b'0' - 10 } else { 0 }
 }
 
 /// Appends a character as an escape of JSON (RFC 8259 §7), in UTF-16 where it has no short one.

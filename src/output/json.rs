@@ -23,12 +23,6 @@ pub struct JsonReport<W: Write> {
     json: Json,
 }
 
-impl<T: super::Table> core::fmt::Debug for Column<T> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Column").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
-    }
-}
-
 impl<W: Write> JsonReport<W> {
     /// Reports to `to`, a line each, handed on at once: no buffer is needed for whole lines, but one may be had.
     pub fn new(to: W, context: Context) -> Self {
@@ -55,7 +49,9 @@ impl<W: Write> Sink for JsonReport<W> {
         let row = ConnectionRow { context: &self.context, connection: event.connection, summary };
         let json = &mut self.json;
         json.out.clear();
-        json.values.members(&mut json.out, self.columns.iter().map(|column| (column.fill)(&row)));
+        for (place, column) in self.columns.iter().enumerate() {
+            json.values.cell(&mut json.out, place, &(column.fill)(&row));
+        }
         json.object("handshake", |json| handshake(json, &summary.handshake, summary, &self.context));
         json.per_direction("traffic", &summary.traffic, traffic);
         json.per_direction("closes", &summary.closes, close);
@@ -92,7 +88,7 @@ impl Json {
 
     fn cell(&mut self, name: &str, cell: &Cell<'_>) {
         self.key(name);
-        self.values.cell(&mut self.out, cell);
+        self.values.value(&mut self.out, cell);
     }
 
     fn number(&mut self, name: &str, value: Option<u64>) {

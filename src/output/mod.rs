@@ -31,6 +31,7 @@ mod csv;
 mod hold;
 mod ndjson;
 mod plain;
+mod shared;
 pub mod table;
 pub mod tables;
 // Reports.

@@ -16,24 +16,52 @@ use super::table::RowFormat;
 pub(super) struct Ndjson {
     times: Times,
     text: Vec<u8>,
-    keys: Vec<Vec<u8>>,
+    keys: Vec<Key>,
+}
+
+/// Bytes of the longest key, its border, quotes and colon, rounded up.
+const KEY_LEN: usize = 24;
+
+/// A key with what stands around it, at the beginning of a block of fixed length: such a block is copied without a call.
+#[derive(Debug)]
+struct Key {
+    block: [u8; KEY_LEN],
+    len: usize,
+}
+
+impl Key {
+    fn new(text: &[u8]) -> Self {
+        let mut block = [0; KEY_LEN];
+        block.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+        Self { block, len: text.len() }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.len;
+        out.extend_from_slice(&self.block);
+        out.truncate(end);
+    }
 }
 
 impl RowFormat for Ndjson {
     fn start(&mut self, names: &[&'static str]) -> Vec<u8> {
         let border = |place| if place == 0 { '{' } else { ',' };
-        self.keys = names
-            .iter()
-            .enumerate()
-            .map(|(place, name)| format!("{}\"{name}\":", border(place)).into_bytes())
-            .collect();
+        let key = |(place, name): (usize, &&str)| Key::new(format!("{}\"{name}\":", border(place)).as_bytes());
+        self.keys = names.iter().enumerate().map(key).collect();
         Vec::new()
     }
 
-    fn row<'a>(&mut self, out: &mut Vec<u8>, cells: impl Iterator<Item = Cell<'a>>) -> Option<usize> {
-        let hole = self.members(out, cells);
+    fn cell(&mut self, out: &mut Vec<u8>, place: usize, cell: &Cell<'_>) {
+        if let Some(key) = self.keys.get(place) {
+            key.write(out);
+        }
+        if *cell != Cell::Pending {
+            self.value(out, cell);
+        }
+    }
+
+    fn end(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"}\n");
-        hole
     }
 
     fn unknown(&self) -> &'static [u8] {
@@ -42,33 +70,18 @@ impl RowFormat for Ndjson {
 }
 
 impl Ndjson {
-    /// Appends an object's members, and its opening brace but not the closing one.
-    pub(super) fn members<'a>(&mut self, out: &mut Vec<u8>, cells: impl Iterator<Item = Cell<'a>>) -> Option<usize> {
-        let keys = core::mem::take(&mut self.keys);
-        let mut hole = None;
-        for (key, cell) in keys.iter().zip(cells) {
-            out.extend_from_slice(key);
-            if cell == Cell::Pending {
-                hole = Some(out.len());
-            } else {
-                self.cell(out, &cell);
-            }
-        }
-        self.keys = keys;
-        hole
-    }
-
     /// Appends one value.
-    pub(super) fn cell(&mut self, out: &mut Vec<u8>, cell: &Cell<'_>) {
+    pub(super) fn value(&mut self, out: &mut Vec<u8>, cell: &Cell<'_>) {
         match cell {
             Cell::Null | Cell::Pending => out.extend_from_slice(b"null"),
-            Cell::Bool(value) => out.extend_from_slice(plain::boolean(*value)),
+            Cell::Bool(value) => plain::boolean(out, *value),
             Cell::U64(value) => plain::number(out, *value),
             Cell::Name(name) => quoted(out, |out| out.extend_from_slice(name.as_bytes())),
             Cell::Time(time) => quoted(out, |out| self.times.write(out, *time)),
             Cell::Ip(ip) => quoted(out, |out| plain::ip(out, *ip)),
-            Cell::Uid(uid) => quoted(out, |out| plain::hex(out, &uid.0)),
-            Cell::Key(key) => quoted(out, |out| plain::hex(out, key)),
+            Cell::Uid(uid) => quoted(out, |out| plain::hex(out, uid.0)),
+            Cell::Key(key) => quoted(out, |out| plain::hex(out, *key)),
+            Cell::Codes(set) if set.is_empty() => out.extend_from_slice(b"[]"),
             Cell::Codes(set) => {
                 list(out, set.iter(), |out, code| quoted(out, |out| out.extend_from_slice(code.as_str().as_bytes())));
             }
@@ -82,12 +95,29 @@ impl Ndjson {
             }
             Cell::Text(bytes) => escape::write_json(out, bytes),
             Cell::Preview(bytes, more) => {
-                self.text.clear();
-                escape::write_preview(&mut self.text, bytes, PREVIEW_BYTES, *more);
-                escape::write_json(out, &self.text);
+                let (head, cut) = escape::preview(bytes, PREVIEW_BYTES, *more);
+                self.preview(out, head, cut);
             }
             Cell::Data(bytes) => quoted(out, |out| base64(out, bytes)),
         }
+    }
+}
+
+impl Ndjson {
+    /// Appends the beginning of a payload, escaped as for terminals and then for JSON, and `…` where it is cut.
+    fn preview(&mut self, out: &mut Vec<u8>, head: &[u8], cut: bool) {
+        let end = if cut { "…" } else { "" };
+        if escape::is_plain(head) {
+            quoted(out, |out| {
+                escape::write_quotes(out, head, b'\\');
+                out.extend_from_slice(end.as_bytes());
+            });
+            return;
+        }
+        self.text.clear();
+        escape::write_terminal(&mut self.text, head);
+        self.text.extend_from_slice(end.as_bytes());
+        escape::write_json(out, &self.text);
     }
 }
 
@@ -130,11 +160,23 @@ mod tests {
         let mut format = Ndjson::default();
         format.start(&["a", "b"]);
         let mut out = Vec::new();
-        assert_eq!(format.row(&mut out, [cell.clone(), cell].into_iter()), None);
+        format.cell(&mut out, 0, &cell);
+        format.cell(&mut out, 1, &cell);
+        format.end(&mut out);
         assert_eq!(out.pop(), Some(b'\n'));
         let row: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(row["a"], row["b"]);
         row["a"].clone()
+    }
+
+    #[test]
+    fn every_key_fits_its_block() {
+        use super::super::columns::{Connections, Findings, Frames, Messages, Table};
+        fn longest<T: Table>() -> usize {
+            T::COLUMNS.iter().map(|column| column.name.len()).max().unwrap() + "{\"\":".len()
+        }
+        let lens = [longest::<Connections>(), longest::<Frames>(), longest::<Messages>(), longest::<Findings>()];
+        assert!(lens.into_iter().max().unwrap() <= KEY_LEN);
     }
 
     #[test]

@@ -32,17 +32,35 @@ impl Times {
             }
         }
         out.extend_from_slice(&self.written);
-        // The one in front keeps the leading zeros.
-        let mut buffer = itoa::Buffer::new();
-        let digits = buffer.format(nanos + NANOS_PER_SECOND);
-        out.extend_from_slice(digits.get(1..).unwrap_or_default().as_bytes());
-        out.push(b'Z');
+        out.extend_from_slice(&nine_digits(u32::try_from(nanos).unwrap_or(0)));
     }
 }
 
-/// Appends `value` in decimal.
+/// Nanoseconds in nine digits, and the `Z` behind them.
+fn nine_digits(nanos: u32) -> [u8; 10] {
+    let mut rest = nanos;
+    let mut digits = [b'Z'; 10];
+    for digit in digits.iter_mut().take(9).rev() {
+        *digit = digit_of(rest % 10);
+        rest /= 10;
+    }
+    digits
+}
+
+/// The digit of a number below ten.
+fn digit_of(value: u32) -> u8 {
+    b'0' | u8::try_from(value & 0x0f).unwrap_or(0)
+}
+
+/// Appends `value` in decimal. Most numbers of a row are short: these are written without a call.
+#[inline]
 pub(super) fn number(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    match u32::try_from(value) {
+        Ok(value @ 0..10) => out.push(digit_of(value)),
+        Ok(value @ 10..100) => out.extend_from_slice(&[value / 10, value % 10].map(digit_of)),
+        Ok(value @ 100..1_000) => out.extend_from_slice(&[value / 100, value / 10 % 10, value % 10].map(digit_of)),
+        _ => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
+    }
 }
 
 /// Appends the address.
@@ -61,13 +79,19 @@ pub(super) fn ip(out: &mut Vec<u8>, ip: IpAddr) {
 }
 
 /// Appends `bytes` in hexadecimal.
-pub(super) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend(bytes.iter().flat_map(|&byte| [hex_digit(byte >> 4), hex_digit(byte)]));
+pub(super) fn hex<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N]) {
+    out.extend_from_slice(bytes.map(|byte| [hex_digit(byte >> 4), hex_digit(byte)]).as_flattened());
 }
 
-/// `true` or `false`.
-pub(super) const fn boolean(value: bool) -> &'static [u8] {
-    if value { b"true" } else { b"false" }
+/// Appends `true` or `false`.
+#[inline]
+pub(super) fn boolean(out: &mut Vec<u8>, value: bool) {
+    // Two calls, each of a length that the compiler knows.
+    if value {
+        out.extend_from_slice(b"true");
+    } else {
+        out.extend_from_slice(b"false");
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +113,16 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_every_length() {
+        let edges = (0..20).flat_map(|power| [10_u64.pow(power) - 1, 10_u64.pow(power), 10_u64.pow(power) + 7]);
+        for value in edges.chain([0, 305, 999, u64::MAX]) {
+            let mut out = Vec::new();
+            number(&mut out, value);
+            assert_eq!(String::from_utf8(out).unwrap(), value.to_string());
+        }
+    }
+
+    #[test]
     fn addresses_are_those_of_std() {
         for text in ["0.0.0.0", "255.1.20.3", "fd00::1", "::ffff:10.0.0.1"] {
             let mut out = Vec::new();
@@ -96,7 +130,7 @@ mod tests {
             assert_eq!(String::from_utf8(out).unwrap(), text);
         }
         let mut out = Vec::new();
-        hex(&mut out, &[0, 0xaf, 0x1b]);
+        hex(&mut out, [0, 0xaf, 0x1b]);
         assert_eq!(out, b"00af1b");
     }
 }

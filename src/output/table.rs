@@ -2,7 +2,7 @@
 //!
 //! In: rows of one [`Table`]. Out: bytes, to anything that implements [`Write`], and only ever whole rows: they are
 //! formatted into one buffer that is handed on at the border of a row. Rows that wait for a number are in
-//! [`super::hold`].
+//! `hold.rs`.
 
 use std::io::{self, Write};
 
@@ -10,6 +10,7 @@ use super::columns::{Cell, Column, Payload, Table, columns};
 use super::csv::Csv;
 use super::hold::{Hold, Open};
 use super::ndjson::Ndjson;
+use super::shared::Shared;
 
 /// Bytes of rows that are gathered before they are handed on. 128 KiB: fewer calls than a page at a time, and still in
 /// the cache.
@@ -40,8 +41,10 @@ impl Format {
 pub(super) trait RowFormat {
     /// Takes the columns' names; what stands before the first row.
     fn start(&mut self, names: &[&'static str]) -> Vec<u8>;
-    /// Appends a row; where in `out` a number is missing.
-    fn row<'a>(&mut self, out: &mut Vec<u8>, cells: impl Iterator<Item = Cell<'a>>) -> Option<usize>;
+    /// Appends the cell at that place of a row, with what stands before it; of [`Cell::Pending`] only that.
+    fn cell(&mut self, out: &mut Vec<u8>, place: usize, cell: &Cell<'_>);
+    /// Ends a row.
+    fn end(&self, out: &mut Vec<u8>);
     /// What stands where a number is not known.
     fn unknown(&self) -> &'static [u8];
 }
@@ -52,9 +55,45 @@ enum AnyFormat {
     Ndjson(Ndjson),
 }
 
+impl AnyFormat {
+    fn row<'a, T: Table>(
+        &mut self,
+        runs: &[Run<T>],
+        shared: &mut Shared,
+        out: &mut Vec<u8>,
+        row: &'a T::Row<'a>,
+    ) -> Option<usize> {
+        match self {
+            Self::Csv(csv) => format(csv, runs, shared, out, row),
+            Self::Ndjson(ndjson) => format(ndjson, runs, shared, out, row),
+        }
+    }
+}
+
+/// Columns beside each other of which all or none are [`Column::shared`].
+struct Run<T: Table> {
+    shared: bool,
+    /// The place of the first of them.
+    first: usize,
+    columns: Vec<&'static Column<T>>,
+}
+
+/// The columns of a table in runs.
+fn runs<T: Table>(payload: Payload) -> Vec<Run<T>> {
+    let mut runs: Vec<Run<T>> = Vec::new();
+    for (place, column) in columns::<T>(payload).enumerate() {
+        match runs.last_mut().filter(|run| run.shared == column.shared) {
+            Some(run) => run.columns.push(column),
+            None => runs.push(Run { shared: column.shared, first: place, columns: vec![column] }),
+        }
+    }
+    runs
+}
+
 /// Writes one table.
 pub struct TableWriter<T: Table> {
-    columns: Vec<&'static Column<T>>,
+    runs: Vec<Run<T>>,
+    shared: Shared,
     format: AnyFormat,
     hold: Hold,
     out: Vec<u8>,
@@ -75,8 +114,7 @@ impl<T: Table> TableWriter<T> {
     #[must_use]
     pub fn new(format: Format, payload: Payload, to: Box<dyn Write + Send>) -> Self {
         let payload = if format == Format::Csv && payload == Payload::Full { Payload::None } else { payload };
-        let columns: Vec<_> = columns::<T>(payload).collect();
-        let names: Vec<_> = columns.iter().map(|column| column.name).collect();
+        let names: Vec<_> = columns::<T>(payload).map(|column| column.name).collect();
         let (format, out) = match format {
             Format::Csv => {
                 let mut csv = Csv::default();
@@ -89,17 +127,17 @@ impl<T: Table> TableWriter<T> {
                 (AnyFormat::Ndjson(ndjson), header)
             }
         };
-        Self { columns, format, hold: Hold::default(), out, to }
+        Self { runs: runs(payload), shared: Shared::default(), format, hold: Hold::default(), out, to }
     }
 
     /// Writes a row. `open` is the message whose number the row waits for, if it does.
     pub(super) fn row<'a>(&mut self, row: &'a T::Row<'a>, open: Option<Open>) -> io::Result<()> {
         if self.hold.is_empty() && open.is_none() {
-            format::<T>(&mut self.format, &self.columns, &mut self.out, row);
+            self.format.row::<T>(&self.runs, &mut self.shared, &mut self.out, row);
         } else {
             let out = self.hold.buffer();
             let start = out.len();
-            let hole = format::<T>(&mut self.format, &self.columns, out, row);
+            let hole = self.format.row::<T>(&self.runs, &mut self.shared, out, row);
             self.hold.push(start, hole.map(|at| at - start).zip(open));
             self.release(false);
         }
@@ -136,7 +174,7 @@ impl<T: Table> TableWriter<T> {
     /// Bytes that it keeps.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.out.capacity() + self.hold.held()
+        self.out.capacity() + self.hold.held() + self.shared.held()
     }
 
     fn release(&mut self, all: bool) {
@@ -160,16 +198,35 @@ impl<T: Table> TableWriter<T> {
     }
 }
 
-/// Formats one row; each format's loop is compiled for itself.
-fn format<'a, T: Table>(
-    format: &mut AnyFormat,
-    columns: &[&'static Column<T>],
+/// Formats one row; where in `out` a number is missing. Each format's loop is compiled for itself.
+fn format<'a, T: Table, F: RowFormat>(
+    format: &mut F,
+    runs: &[Run<T>],
+    shared: &mut Shared,
     out: &mut Vec<u8>,
     row: &'a T::Row<'a>,
 ) -> Option<usize> {
-    let cells = columns.iter().map(|column| (column.fill)(row));
-    match format {
-        AnyFormat::Csv(csv) => csv.row(out, cells),
-        AnyFormat::Ndjson(ndjson) => ndjson.row(out, cells),
+    let mut slot = shared.slot(T::likeness(row));
+    let mut stretches = 0;
+    let mut hole = None;
+    for run in runs {
+        if let Some((slot, true)) = slot.as_ref().filter(|_| run.shared) {
+            out.extend_from_slice(slot.stretch(stretches));
+            stretches += 1;
+            continue;
+        }
+        let start = out.len();
+        for (place, column) in (run.first..).zip(&run.columns) {
+            let cell = (column.fill)(row);
+            format.cell(out, place, &cell);
+            if matches!(cell, Cell::Pending) {
+                hole = Some(out.len());
+            }
+        }
+        if let Some((slot, false)) = slot.as_mut().filter(|_| run.shared) {
+            slot.keep(out.get(start..).unwrap_or_default());
+        }
     }
+    format.end(out);
+    hole
 }

@@ -9,7 +9,7 @@ use wslens::output::{PREVIEW_BYTES, Table};
 
 #[test]
 fn tables_md_is_the_columns() {
-    let mut text = format!("{}", TABLES_HEAD.replace("{PREVIEW_BYTES}", &PREVIEW_BYTES.to_string()));
+    let mut text = TABLES_HEAD.replace("{PREVIEW_BYTES}", &PREVIEW_BYTES.to_string());
     table::<Connections>(&mut text);
     table::<Frames>(&mut text);
     table::<Messages>(&mut text);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::community_id::community_id;
 use super::super::redact::Secrets;
-use super::{Cell, Column, Context, Kind, Table};
+use super::{Cell, Column, Context, Kind, Likeness, Table};
 use crate::event::{CloseSent, Identity, Outcome, Summary, Traffic};
 use crate::ground::{FindingSet, Role};
 use crate::websocket::{AcceptCheck, Request, Response};
@@ -375,6 +375,11 @@ impl Table for Connections {
         ),
         Column::<Self>::new("findings", Kind::List, |row| row.findings(), "What was found in it, by code."),
     ];
+
+    fn likeness<'a>(row: &'a Self::Row<'a>) -> Likeness {
+        let connection = (row.connection.number, row.connection.uid);
+        Likeness { connection, direction: None, kind: 0 }
+    }
 }
 
 /// Whether the accept that was sent is right; a missing one is not.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Cell, Column, Context, Kind, Table};
+use super::{Cell, Column, Context, Kind, Likeness, Table};
 use crate::event::Identity;
 use crate::ground::{Detail, Finding};
 
@@ -52,14 +52,17 @@ impl Table for Findings {
             Kind::Integer,
             |row| Cell::U64(row.connection.number),
             "The connection's number, from 0 over the input.",
-        ),
+        )
+        .shared(),
         Column::<Self>::new(
             "uid",
             Kind::Hex,
             |row| Cell::Uid(row.connection.uid),
             "The connection's name, 32 digits: the same however the capture is read.",
-        ),
-        Column::<Self>::new("capture", Kind::Text, |row| Cell::label(row.context), "The label given with `--capture`."),
+        )
+        .shared(),
+        Column::<Self>::new("capture", Kind::Text, |row| Cell::label(row.context), "The label given with `--capture`.")
+            .shared(),
         Column::<Self>::new("time", Kind::Time, |row| Cell::Time(row.finding.seen.at), "The time of the packet."),
         Column::<Self>::new(
             "packet",
@@ -105,4 +108,9 @@ impl Table for Findings {
             "The clause behind it.",
         ),
     ];
+
+    fn likeness<'a>(row: &'a Self::Row<'a>) -> Likeness {
+        let connection = (row.connection.number, row.connection.uid);
+        Likeness { connection, direction: None, kind: 0 }
+    }
 }

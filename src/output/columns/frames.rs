@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::super::escape;
-use super::{Cell, Column, Context, Kind, Payload, Shown, Table, ends};
+use super::{Cell, Column, Context, Kind, Likeness, Payload, Shown, Table, ends};
 use crate::event::{Frame, Identity};
 use crate::ground::{Direction, Endpoint};
 use crate::websocket::Opcode;
@@ -32,10 +32,15 @@ impl<'a> FrameRow<'a> {
         cell(if destination { to } else { from })
     }
 
-    /// The payload as text: that of a text frame that is not compressed and is UTF-8.
+    /// The payload as text: that of a text frame that is not compressed and is UTF-8. Where it was too long to be kept, the
+    /// end of what was kept may be in the middle of a character, which is left out then.
     fn text(&self) -> Option<&'a str> {
         let text = self.frame.header.opcode == Opcode::TEXT && !self.frame.header.rsv1;
-        if text && self.known() { escape::utf8(self.frame.payload) } else { None }
+        if !text || !self.known() {
+            return None;
+        }
+        let cut = self.frame.complete && self.more();
+        escape::utf8(if cut { escape::without_cut_char(self.frame.payload) } else { self.frame.payload })
     }
 
     /// Whether anything is known of the payload; an empty one is.
@@ -58,14 +63,17 @@ impl Table for Frames {
             Kind::Integer,
             |row| Cell::U64(row.connection.number),
             "The connection's number, from 0 over the input.",
-        ),
+        )
+        .shared(),
         Column::<Self>::new(
             "uid",
             Kind::Hex,
             |row| Cell::Uid(row.connection.uid),
             "The connection's name, 32 digits: the same however the capture is read.",
-        ),
-        Column::<Self>::new("capture", Kind::Text, |row| Cell::label(row.context), "The label given with `--capture`."),
+        )
+        .shared(),
+        Column::<Self>::new("capture", Kind::Text, |row| Cell::label(row.context), "The label given with `--capture`.")
+            .shared(),
         Column::<Self>::new(
             "frame",
             Kind::Integer,
@@ -78,63 +86,74 @@ impl Table for Frames {
             |row| Cell::Time(row.frame.last.at),
             "When its last byte was captured.",
         ),
-        Column::<Self>::new("direction", Kind::Word, |row| Cell::direction(row.direction), "`c2s` or `s2c`."),
+        Column::<Self>::new("direction", Kind::Word, |row| Cell::direction(row.direction), "`c2s` or `s2c`.").shared(),
         Column::<Self>::new(
             "src_ip",
             Kind::Address,
             |row| row.end(|end| Cell::Ip(end.ip), false),
             "The sender's address.",
-        ),
+        )
+        .shared(),
         Column::<Self>::new(
             "src_port",
             Kind::Integer,
             |row| row.end(|end| Cell::U64(end.port.into()), false),
             "The sender's TCP port.",
-        ),
+        )
+        .shared(),
         Column::<Self>::new(
             "dst_ip",
             Kind::Address,
             |row| row.end(|end| Cell::Ip(end.ip), true),
             "The receiver's address.",
-        ),
+        )
+        .shared(),
         Column::<Self>::new(
             "dst_port",
             Kind::Integer,
             |row| row.end(|end| Cell::U64(end.port.into()), true),
             "The receiver's TCP port.",
-        ),
+        )
+        .shared(),
         Column::<Self>::new(
             "opcode",
             Kind::Integer,
             |row| Cell::U64(row.frame.header.opcode.bits().into()),
             "The opcode, 0 to 15 (RFC 6455 §5.2).",
-        ),
+        )
+        .shared(),
         Column::<Self>::new(
             "opcode_name",
             Kind::Word,
             |row| Cell::Name(row.frame.header.opcode.name()),
             "`continuation`, `text`, `binary`, `close`, `ping`, `pong`, or `reserved-N`.",
-        ),
+        )
+        .shared(),
         Column::<Self>::new(
             "fin",
             Kind::Boolean,
             |row| Cell::Bool(row.frame.header.fin),
             "Whether it is the last fragment of its message.",
-        ),
+        )
+        .shared(),
         Column::<Self>::new(
             "rsv1",
             Kind::Boolean,
             |row| Cell::Bool(row.frame.header.rsv1),
             "The first reserved bit; \"compressed\" with permessage-deflate (RFC 7692 §6).",
-        ),
-        Column::<Self>::new("rsv2", Kind::Boolean, |row| Cell::Bool(row.frame.header.rsv2), "The second reserved bit."),
-        Column::<Self>::new("rsv3", Kind::Boolean, |row| Cell::Bool(row.frame.header.rsv3), "The third reserved bit."),
+        )
+        .shared(),
+        Column::<Self>::new("rsv2", Kind::Boolean, |row| Cell::Bool(row.frame.header.rsv2), "The second reserved bit.")
+            .shared(),
+        Column::<Self>::new("rsv3", Kind::Boolean, |row| Cell::Bool(row.frame.header.rsv3), "The third reserved bit.")
+            .shared(),
         Column::<Self>::new(
             "masked",
             Kind::Boolean,
             |row| Cell::Bool(row.frame.header.masking_key.is_some()),
             "Whether the payload is masked (RFC 6455 §5.3).",
-        ),
+        )
+        .shared(),
         Column::<Self>::new(
             "masking_key",
             Kind::Hex,
@@ -235,6 +254,17 @@ impl Table for Frames {
         )
         .shown(Shown::Full),
     ];
+
+    fn likeness<'a>(row: &'a Self::Row<'a>) -> Likeness {
+        let header = &row.frame.header;
+        let flags = [header.masking_key.is_some(), header.fin, header.rsv1, header.rsv2, header.rsv3];
+        let kind = flags.into_iter().fold(0, |kind, flag| kind << 1 | u16::from(flag)) << 4;
+        Likeness {
+            connection: (row.connection.number, row.connection.uid),
+            direction: row.direction,
+            kind: kind | u16::from(header.opcode.bits()),
+        }
+    }
 }
 
 impl<'a> FrameRow<'a> {

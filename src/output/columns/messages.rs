@@ -2,7 +2,7 @@
 
 use super::super::escape;
 use super::frames::reason_cell;
-use super::{Cell, Column, Context, Kind, Payload, Shown, Table};
+use super::{Cell, Column, Context, Kind, Likeness, Payload, Shown, Table};
 use crate::event::{Close, Identity, Message};
 use crate::ground::Direction;
 use crate::websocket::Opcode;
@@ -68,14 +68,17 @@ impl Table for Messages {
             Kind::Integer,
             |row| Cell::U64(row.connection.number),
             "The connection's number, from 0 over the input.",
-        ),
+        )
+        .shared(),
         Column::<Self>::new(
             "uid",
             Kind::Hex,
             |row| Cell::Uid(row.connection.uid),
             "The connection's name, 32 digits: the same however the capture is read.",
-        ),
-        Column::<Self>::new("capture", Kind::Text, |row| Cell::label(row.context), "The label given with `--capture`."),
+        )
+        .shared(),
+        Column::<Self>::new("capture", Kind::Text, |row| Cell::label(row.context), "The label given with `--capture`.")
+            .shared(),
         Column::<Self>::new(
             "message",
             Kind::Integer,
@@ -94,13 +97,14 @@ impl Table for Messages {
             |row| Cell::Time(row.message.last.at),
             "When its last byte was captured.",
         ),
-        Column::<Self>::new("direction", Kind::Word, |row| Cell::direction(row.direction), "`c2s` or `s2c`."),
+        Column::<Self>::new("direction", Kind::Word, |row| Cell::direction(row.direction), "`c2s` or `s2c`.").shared(),
         Column::<Self>::new(
             "type",
             Kind::Word,
             |row| Cell::Name(row.message.opcode.name()),
             "`text`, `binary`, `close`, `ping` or `pong`.",
-        ),
+        )
+        .shared(),
         Column::<Self>::new("frames", Kind::Integer, |row| Cell::U64(row.message.frames), "How many frames it has."),
         Column::<Self>::new(
             "wire_len",
@@ -180,4 +184,9 @@ impl Table for Messages {
         )
         .shown(Shown::Full),
     ];
+
+    fn likeness<'a>(row: &'a Self::Row<'a>) -> Likeness {
+        let connection = (row.connection.number, row.connection.uid);
+        Likeness { connection, direction: row.direction, kind: row.message.opcode.bits().into() }
+    }
 }

@@ -199,6 +199,20 @@ pub trait Table: Sized + 'static {
     const DOC: &'static str;
     /// Its columns, in order.
     const COLUMNS: &'static [Column<Self>];
+
+    /// What the values of shared columns depend on.
+    fn likeness<'a>(row: &'a Self::Row<'a>) -> Likeness;
+}
+
+/// What rows have in common whose shared columns are equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Likeness {
+    /// The connection's number and name.
+    pub connection: (u64, Uid),
+    /// The way.
+    pub direction: Option<Direction>,
+    /// Whatever else the table's shared columns show.
+    pub kind: u16,
 }
 
 /// One column of a table.
@@ -209,6 +223,8 @@ pub struct Column<T: Table> {
     pub kind: Kind,
     /// When it is there.
     pub shown: Shown,
+    /// Whether all rows of the same [`Table::likeness`] have the same value in it, so that it is formatted once for many.
+    pub shared: bool,
     /// What it means, in a line.
     pub doc: &'static str,
     /// Its value in a row.
@@ -222,12 +238,23 @@ impl<T: Table> Column<T> {
         fill: for<'a> fn(&'a T::Row<'a>) -> Cell<'a>,
         doc: &'static str,
     ) -> Self {
-        Self { name, kind, shown: Shown::Always, doc, fill }
+        Self { name, kind, shown: Shown::Always, shared: false, doc, fill }
+    }
+
+    const fn shared(mut self) -> Self {
+        self.shared = true;
+        self
     }
 
     const fn shown(mut self, shown: Shown) -> Self {
         self.shown = shown;
         self
+    }
+}
+
+impl<T: Table> core::fmt::Debug for Column<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Column").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 

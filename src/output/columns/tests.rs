@@ -171,6 +171,11 @@ fn a_frame_s_payload_is_text_or_data_or_unknown() {
     let mut compressed = frame(0, Opcode::TEXT, b"x");
     compressed.header.rsv1 = true;
     check(&compressed, None, Some(b"x"));
+    let mut capped = frame(0, Opcode::TEXT, b"ab\xe2\x82");
+    capped.header.payload_len = 9;
+    check(&capped, Some("ab"), None);
+    capped.complete = false;
+    check(&capped, None, Some(b"ab\xe2\x82"));
     let mut lost = frame(0, Opcode::TEXT, b"");
     (lost.header.payload_len, lost.missing) = (5, 5);
     check(&lost, None, None);
