@@ -165,11 +165,15 @@ fn extension_lines(handshake: &Handshake) -> Vec<String> {
     let shown = |list: &[String]| list.iter().map(|one| wire(one.as_bytes(), SHORT)).collect::<Vec<_>>().join(", ");
     let offered = handshake.request.as_ref().map_or_else(String::new, |request| shown(&request.extensions));
     let chosen = handshake.response.as_ref().map_or_else(String::new, |response| shown(&response.extensions));
+    if chosen.is_empty() && handshake.negotiated.deflate.is_some() {
+        return vec!["extensions not captured: RSV1 is taken for permessage-deflate".to_owned()];
+    }
     let mut lines = Vec::new();
     match (offered.is_empty(), chosen.is_empty()) {
         (true, true) => {}
         (false, true) => lines.push(format!("extensions none, offered: {offered}")),
         (_, false) if offered == chosen => lines.push(format!("extensions {chosen}")),
+        (true, false) if handshake.request.is_none() => lines.push(format!("extensions {chosen}")),
         (true, false) => lines.push(format!("extensions {chosen}, offered: none")),
         (false, false) => {
             lines.push(format!("extensions {chosen}"));
