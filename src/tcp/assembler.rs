@@ -10,21 +10,16 @@
 //!              unacknowledged        hole       hole          end
 //! ```
 //!
-//! What is believed. A receiver acknowledges only what it has, so an acknowledgment past `next` says that bytes were
-//! there and the capture lacks them, or has them later (two interfaces merged into one file). Nothing is given up on
-//! that word alone: bytes from beyond the hole must have come too, and [`PATIENCE`] packets or some milliseconds must
-//! have passed, and the latest acknowledgment must still say so. Where the other side is not heard at all, silence in the hole
-//! for [`crate::ground::Limits::hole_silence_ms`] is enough. Holding too much ends every patience.
+//! What is believed of holes, and how long they wait: see `waiting.rs`. A number further than [`WINDOW`] from where the
+//! direction is moves nothing, whoever sent it; nor does an acknowledgment, unless bytes follow that prove it right.
 
 use super::budget::{Budget, index, low_32};
-use super::chunk::{Chunk, Run};
-use super::held::{Added, Held, HeldContent};
+use super::held::{Added, HeldContent};
 use super::history::History;
-use crate::ground::{Seen, Timestamp};
+use super::piece::{Input, Piece};
+use super::waiting::Waiting;
+use crate::ground::Seen;
 use crate::net::{Segment, SeqNumber};
-
-/// Packets of the connection that may pass between an acknowledgment and the bytes it acknowledges.
-const PATIENCE: u32 = 16;
 
 /// Numbers further away than this belong to no segment or acknowledgment of now: a window is at most 2^30 bytes
 /// (RFC 7323 §2.3).
@@ -35,13 +30,6 @@ const WINDOW: i32 = 1 << 30;
 const RST_BEHIND: i32 = 1 << 16;
 const RST_AHEAD: u64 = 1 << 20;
 
-/// So many segments in a row, each following the one before, move a direction that is not acknowledged in the capture
-/// to where they are.
-const STRAY_RUN: u32 = 8;
-
-/// How far an acknowledgment may lag behind the stray segments it confirms.
-const STRAY_LAG: i32 = 1 << 20;
-
 /// One direction of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Assembler {
@@ -49,8 +37,6 @@ pub(super) struct Assembler {
     next: u64,
     /// The latest acknowledgment, as an offset.
     acked: u64,
-    /// Where the sender's FIN is.
-    fin: Option<u64>,
     /// The sequence number of `next`.
     next_seq: u32,
     /// Whether `next_seq` counts yet.
@@ -62,63 +48,6 @@ pub(super) struct Assembler {
     history: History,
     /// Only while something is out of order.
     waiting: Option<Box<Waiting>>,
-}
-
-/// What is out of order in one direction.
-#[derive(Debug, Default)]
-struct Waiting {
-    held: Held,
-    /// When the hole at `next` was first noticed.
-    since: Timestamp,
-    /// Whether the other side was heard since then.
-    heard: bool,
-    /// An acknowledgment past `next`, not taken back since.
-    evidence: Option<Evidence>,
-    stray: Option<Stray>,
-}
-
-/// An acknowledgment of bytes that have not come.
-#[derive(Debug, Clone, Copy)]
-struct Evidence {
-    /// All before this offset was acknowledged.
-    until: u64,
-    at: Timestamp,
-    /// Packets of the connection since then.
-    packets: u32,
-}
-
-/// A run of segments far from where they should be.
-#[derive(Debug, Clone, Copy)]
-struct Stray {
-    end: SeqNumber,
-    run: u32,
-    acknowledged: bool,
-}
-
-/// A segment's bytes on their way in, and what became of them.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Input<'i> {
-    offset: u64,
-    bytes: &'i [u8],
-    cut: u64,
-    seen: Seen,
-    /// Some of its bytes had come before.
-    pub(super) again: bool,
-    /// Some of its bytes came too early.
-    pub(super) early: bool,
-    /// The first byte that differs from its first copy.
-    pub(super) conflict: Option<u64>,
-}
-
-/// The next piece of the direction.
-#[derive(Debug)]
-pub(super) enum Piece<'i> {
-    /// Bytes of the segment at hand, in place.
-    Data(u64, &'i [u8], Seen),
-    /// Bytes that had come too early.
-    Held(u64, Box<[u8]>, Seen),
-    /// So many bytes are missing.
-    Gap(u64, u64, Seen),
 }
 
 impl Assembler {
@@ -160,6 +89,33 @@ impl Assembler {
         (-WINDOW..=WINDOW).contains(&distance).then_some(distance)
     }
 
+    /// Whether a segment at `seq` is the next one, and nothing is out of order.
+    pub(super) const fn expects(&self, seq: SeqNumber) -> bool {
+        self.begun && !self.ended && self.waiting.is_none() && self.next_seq == seq.0
+    }
+
+    /// Takes `bytes` of the segment it [`Self::expects`]; the answer is their offset. The short way for most segments:
+    /// the same as [`Self::next`] would do.
+    pub(super) fn accept(&mut self, bytes: &[u8], budget: &mut Budget) -> u64 {
+        let offset = self.next;
+        self.remember(bytes, budget);
+        self.next = self.next.saturating_add(bytes.len() as u64);
+        self.next_seq = self.next_seq.wrapping_add(low_32(bytes.len() as u64));
+        offset
+    }
+
+    /// The other side acknowledges all before `ack`, and that has come, and nothing is out of order; false if not so,
+    /// and nothing was learnt. The short way of [`Self::acknowledge`].
+    pub(super) const fn acknowledge_known(&mut self, ack: SeqNumber) -> bool {
+        let distance = ack.distance_from(SeqNumber(self.next_seq));
+        let known = self.waiting.is_none() && -WINDOW <= distance && distance <= 0;
+        if known && self.begun {
+            self.acked = self.next.saturating_sub(distance.unsigned_abs() as u64);
+            self.two_sided = true;
+        }
+        known || !self.begun || self.ended
+    }
+
     /// The payload of `segment`, whose first byte lies `distance` beyond the next one; and where it ends.
     pub(super) fn input<'i>(&self, distance: i32, segment: &Segment<'i>) -> (Input<'i>, Option<u64>) {
         let mut input = Input::nothing(segment.seen);
@@ -184,14 +140,11 @@ impl Assembler {
 
     /// The sender's FIN stands at `offset`. The first one counts.
     pub(super) fn finish_at(&mut self, offset: u64, seen: Seen) {
-        if self.fin.is_some() || offset < self.next {
+        if self.fin().is_some() || offset < self.next {
             return;
         }
-        self.fin = Some(offset);
+        self.wait(seen).fin = Some(offset);
         self.acked = self.acked.min(offset);
-        if offset > self.next {
-            self.wait(seen);
-        }
     }
 
     /// The other side acknowledges all before `ack`.
@@ -204,22 +157,19 @@ impl Assembler {
             return self.confirm_stray(ack);
         };
         let acked = self.next.saturating_add_signed(i64::from(distance));
-        self.acked = acked.min(self.fin.unwrap_or(u64::MAX));
+        self.acked = acked.min(self.fin().unwrap_or(u64::MAX));
         if self.acked > self.next {
             let until = self.acked;
-            let waiting = self.wait(seen);
-            waiting.heard = true;
-            waiting.evidence.get_or_insert(Evidence { until, at: seen.at, packets: 0 });
+            self.wait(seen).acknowledged(until, seen);
         } else if let Some(waiting) = &mut self.waiting {
-            waiting.heard = true;
-            waiting.evidence = None;
+            waiting.contradicted();
         }
     }
 
     /// Another packet of the connection.
     pub(super) fn count_packet(&mut self) {
-        if let Some(evidence) = self.waiting.as_mut().and_then(|waiting| waiting.evidence.as_mut()) {
-            evidence.packets = evidence.packets.saturating_add(1);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.count_packet();
         }
     }
 
@@ -236,31 +186,31 @@ impl Assembler {
         if !input.is_empty() {
             self.hold(input, budget);
         }
-        let end = self.hole_end(input.seen.at, budget)?;
+        let end = self.waiting.as_ref()?.hole_end(self.next, self.acked, input.seen.at, budget)?;
         Some(self.gap(end - self.next, input.seen))
     }
 
     /// The next piece when nothing more will come: what is held, and the gaps between.
     pub(super) fn flush(&mut self, seen: Seen, budget: &mut Budget) -> Option<Piece<'static>> {
-        let fin = self.fin.unwrap_or(u64::MAX);
+        let fin = self.fin().unwrap_or(u64::MAX);
         let first = self.first_held().filter(|&first| first < fin);
         if first == Some(self.next) {
             return self.release(seen, budget);
         }
         // One acknowledged byte that never came is a FIN that was not captured.
         let unseen = Some(self.acked).filter(|&acked| acked > self.next.saturating_add(1));
-        let end = first.or(self.fin).or(unseen).filter(|&end| end > self.next)?;
+        let end = first.or(self.fin()).or(unseen).filter(|&end| end > self.next)?;
         Some(self.gap(end - self.next, seen))
     }
 
     /// Whether all before the FIN was handed up.
     pub(super) fn is_at_fin(&self) -> bool {
-        !self.ended && self.has_fin() && self.fin.is_some_and(|fin| fin <= self.next)
+        self.fin().is_some_and(|fin| fin <= self.next)
     }
 
-    /// Whether the FIN was seen.
-    pub(super) const fn has_fin(&self) -> bool {
-        self.fin.is_some()
+    /// Whether the FIN was seen, and the end not yet handed up.
+    pub(super) fn has_fin(&self) -> bool {
+        self.fin().is_some()
     }
 
     /// The end is handed up: keeps nothing any more.
@@ -279,7 +229,7 @@ impl Assembler {
 
     /// Whether a RST at `seq` can be the sender's own: near the next byte, in the spirit of RFC 5961 §3.2.
     pub(super) fn accepts_rst(&self, seq: SeqNumber) -> bool {
-        let frontier = self.acked.max(self.held_end().unwrap_or(0)).max(self.fin.unwrap_or(0)).max(self.next);
+        let frontier = self.acked.max(self.held_end().unwrap_or(0)).max(self.fin().unwrap_or(0)).max(self.next);
         let ahead = (frontier - self.next).saturating_add(RST_AHEAD);
         self.distance(seq).is_some_and(|distance| distance >= -RST_BEHIND && i64::from(distance) <= clamp(ahead))
     }
@@ -295,16 +245,8 @@ impl Assembler {
     /// That happens when more than 2^30 bytes are missing (a file of a ring is lost). Less than 2^32 but more than
     /// 3 * 2^30 missing bytes look like retransmissions, and are taken for such.
     pub(super) fn strays_to(&mut self, seq: SeqNumber, len: u32, seen: Seen) -> bool {
-        if len == 0 {
-            return false;
-        }
         let two_sided = self.two_sided;
-        let stray = &mut self.wait(seen).stray;
-        let before = stray.filter(|stray| stray.end == seq);
-        let run = before.map_or(1, |stray| stray.run.saturating_add(1));
-        let acknowledged = before.is_some_and(|stray| stray.acknowledged);
-        *stray = Some(Stray { end: seq.plus(len), run, acknowledged });
-        acknowledged || !two_sided && run >= STRAY_RUN
+        len > 0 && self.wait(seen).strays_to(seq, len, two_sided)
     }
 
     /// Goes on at `seq`, an unknown number of bytes later. What was held was handed up before.
@@ -313,18 +255,21 @@ impl Assembler {
         self.history.restart(self.next);
         self.next_seq = seq.0;
         self.acked = self.next;
-        self.fin = None;
     }
 
     /// The other side acknowledges `ack`, perhaps of segments out of any window.
     pub(super) fn confirm_stray(&mut self, ack: SeqNumber) {
-        if let Some(stray) = self.waiting.as_mut().and_then(|waiting| waiting.stray.as_mut()) {
-            stray.acknowledged |= (-STRAY_LAG..=0).contains(&ack.distance_from(stray.end));
+        if let Some(waiting) = &mut self.waiting {
+            waiting.confirm_stray(ack);
         }
     }
 
     fn wait(&mut self, seen: Seen) -> &mut Waiting {
-        self.waiting.get_or_insert_with(|| Box::new(Waiting { since: seen.at, ..Waiting::default() }))
+        self.waiting.get_or_insert_with(|| Box::new(Waiting::new(seen)))
+    }
+
+    fn fin(&self) -> Option<u64> {
+        self.waiting.as_ref()?.fin
     }
 
     fn first_held(&self) -> Option<u64> {
@@ -397,24 +342,9 @@ impl Assembler {
     fn advance(&mut self, len: u64, now: Seen) {
         self.next = self.next.saturating_add(len);
         self.next_seq = self.next_seq.wrapping_add(low_32(len));
-        if self.waiting.is_some() {
-            self.settle(now);
-        }
-    }
-
-    /// A hole was filled or given up: what is out of order now begins to wait anew, if anything is.
-    fn settle(&mut self, now: Seen) {
-        let Some(waiting) = &mut self.waiting else { return };
-        waiting.since = now.at;
-        waiting.heard = false;
-        waiting.stray = None;
-        if waiting.evidence.is_some_and(|evidence| evidence.until <= self.next) {
-            // Bytes from behind that were acknowledged later, and have a right to be late too.
-            let later = Evidence { until: self.acked, at: now.at, packets: 0 };
-            waiting.evidence = (self.acked > self.next).then_some(later);
-        }
-        let fin_is_ahead = self.fin.is_some_and(|fin| fin > self.next);
-        if waiting.held.is_empty() && waiting.evidence.is_none() && !fin_is_ahead {
+        if let Some(waiting) = &mut self.waiting
+            && !waiting.renew(self.next, self.acked, now)
+        {
             self.waiting = None;
         }
     }
@@ -422,10 +352,7 @@ impl Assembler {
     fn hold(&mut self, input: &mut Input<'_>, budget: &mut Budget) {
         let Input { offset, bytes, cut, seen, .. } = *input;
         let waiting = self.wait(seen);
-        if waiting.held.is_empty() {
-            waiting.since = seen.at;
-            waiting.heard = waiting.evidence.is_some();
-        }
+        waiting.notice_hole(seen);
         let added = waiting.held.add(offset, bytes, seen, budget);
         let behind = offset.saturating_add(bytes.len() as u64);
         let Added { news, again, .. } = waiting.held.add_cut(behind, cut, seen, budget);
@@ -433,52 +360,6 @@ impl Assembler {
         input.again |= added.again || again;
         input.conflict = input.conflict.or(added.conflict);
         input.skip(u64::MAX);
-    }
-
-    /// Where the hole at `next` ends, if it is time to give it up.
-    fn hole_end(&self, now: Timestamp, budget: &Budget) -> Option<u64> {
-        let waiting = self.waiting.as_ref()?;
-        let fin = self.fin.filter(|&fin| fin > self.next);
-        let beyond = waiting.held.first().into_iter().chain(fin).min()?;
-        let too_much = waiting.held.bytes() > budget.max_held_bytes
-            || waiting.held.len() > budget.max_held_segments
-            || (budget.is_over() && !waiting.held.is_empty());
-        let unheard = !waiting.heard && now.since(waiting.since) >= budget.hole_silence;
-        if too_much || unheard {
-            return Some(beyond);
-        }
-        let evidence = waiting.evidence.filter(|_| self.acked > self.next)?;
-        let waited = evidence.packets >= PATIENCE || now.since(evidence.at) >= budget.ack_tolerance;
-        waited.then(|| beyond.min(self.acked).min(evidence.until))
-    }
-}
-
-impl<'i> Input<'i> {
-    /// No bytes: only time passes.
-    pub(super) const fn nothing(seen: Seen) -> Self {
-        Self { offset: 0, bytes: &[], cut: 0, seen, again: false, early: false, conflict: None }
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && self.cut == 0
-    }
-
-    fn skip(&mut self, len: u64) {
-        let bytes = len.min(self.bytes.len() as u64);
-        self.bytes = self.bytes.get(index(bytes)..).unwrap_or_default();
-        self.cut = self.cut.saturating_sub(len - bytes);
-        self.offset = self.offset.saturating_add(len);
-    }
-}
-
-impl Piece<'_> {
-    /// As the listener sees it.
-    pub(super) fn chunk(&self) -> Chunk<'_> {
-        match self {
-            Self::Data(offset, bytes, seen) => Chunk { offset: *offset, run: Run::Data(bytes), seen: *seen },
-            Self::Held(offset, bytes, seen) => Chunk { offset: *offset, run: Run::Data(bytes), seen: *seen },
-            Self::Gap(offset, len, seen) => Chunk { offset: *offset, run: Run::Gap(Some(*len)), seen: *seen },
-        }
     }
 }
 

@@ -31,14 +31,23 @@ pub(super) enum Body<S> {
 pub(super) struct Quiet {
     /// Its number, as far as it fits.
     number: u32,
-    /// Both directions have ended.
-    over: bool,
-    /// Whose FIN was seen.
-    fins: PerSide<bool>,
-    /// For whom `starts` says something.
-    heard: PerSide<bool>,
     /// The sequence numbers of the first bytes.
     starts: PerSide<u32>,
+    /// For whom `starts` says something.
+    heard: Sides,
+    /// Whose FIN was seen.
+    fins: Sides,
+    /// Both directions have ended.
+    over: bool,
+}
+
+/// Neither side, one, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sides {
+    Neither,
+    Low,
+    High,
+    Both,
 }
 
 /// What a connection is worth, from the first to be given up to the last.
@@ -120,17 +129,14 @@ impl<S> Body<S> {
 
 impl Quiet {
     fn new(number: u64, over: bool, starts: &PerSide<Start>) -> Self {
-        let mut quiet = Self {
-            number: u32::try_from(number).unwrap_or(u32::MAX),
-            over,
-            fins: PerSide::default(),
-            heard: PerSide::default(),
-            starts: PerSide::default(),
-        };
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let (heard, fins) = (Sides::Neither, Sides::Neither);
+        let mut quiet = Self { number, starts: PerSide::default(), heard, fins, over };
         for side in [Side::Low, Side::High] {
-            let seq = starts.get(side).heard();
-            *quiet.heard.get_mut(side) = seq.is_some();
-            *quiet.starts.get_mut(side) = seq.unwrap_or(0);
+            if let Some(seq) = starts.get(side).heard() {
+                quiet.heard = quiet.heard.and(side);
+                *quiet.starts.get_mut(side) = seq;
+            }
         }
         quiet
     }
@@ -138,13 +144,14 @@ impl Quiet {
     /// Sees a packet pass. True when it ends the connection; whether a RST is genuine does not matter here, since a
     /// connection that is over is only forgotten sooner.
     pub(super) fn observe(&mut self, side: Side, flags: TcpFlags) -> bool {
-        *self.fins.get_mut(side) |= flags.fin;
-        let ends = flags.rst || (*self.fins.get(Side::Low) && *self.fins.get(Side::High));
-        ends && !self.over
+        if flags.fin {
+            self.fins = self.fins.and(side);
+        }
+        (flags.rst || self.fins == Sides::Both) && !self.over
     }
 
     fn greeting(&self, side: Side, segment: &Segment<'_>) -> Greeting {
-        let heard = *self.heard.get(side);
+        let heard = self.heard.and(side) == self.heard;
         let same = heard && *self.starts.get(side) == segment.seq.plus(1).0;
         let again = if self.number == u32::MAX { Greeting::Anew } else { Greeting::Again(self.number.into()) };
         match segment.flags.ack {
@@ -152,6 +159,16 @@ impl Quiet {
             false if self.over => again,
             true if self.over && heard && !same => again,
             _ => Greeting::Same,
+        }
+    }
+}
+
+impl Sides {
+    fn and(self, side: Side) -> Self {
+        match (self, side) {
+            (Self::Neither | Self::Low, Side::Low) => Self::Low,
+            (Self::Neither | Self::High, Side::High) => Self::High,
+            _ => Self::Both,
         }
     }
 }

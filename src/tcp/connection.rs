@@ -4,17 +4,19 @@
 //! In: its segments. Out, to the [`Handler`]: chunks of each direction in order, oddities, and, for the table, whether
 //! it goes on. It does not look anything up, age, or tell that it is over: the table does.
 
-use super::assembler::{Assembler, Input};
+use super::assembler::Assembler;
 use super::budget::{Budget, low_32};
 use super::chunk::{Chunk, EndReason, Run};
 use super::flow::{PerSide, Side};
 use super::handler::{Counters, Flow, Handler, Interest, Oddity};
 use super::opening::{Beginning, Opening, Start, first_byte};
+use super::piece::Input;
 use crate::ground::{Endpoint, PerDirection, Seen};
-use crate::net::Segment;
+use crate::net::{Segment, TcpFlags};
 
 /// A connection, and what its listener keeps for it.
 #[derive(Debug)]
+#[repr(C)] // In this order: what every packet touches stands together, behind the changing end of the flow.
 pub(super) struct Connection<S> {
     flow: Flow,
     lanes: PerSide<Assembler>,
@@ -76,7 +78,9 @@ impl<S> Connection<S> {
             reversed: false,
         };
         let state = handler.opened(&flow);
-        let (lanes, beginning) = (PerSide::default(), opening.beginning);
+        // Whom the listener knows as the client is for the listener to change from here on, not for a late SYN.
+        let beginning = Beginning { oriented: true, ..opening.beginning };
+        let lanes = PerSide::default();
         Self { flow, lanes, beginning, wants_time: false, cherished: false, state }
     }
 
@@ -118,6 +122,7 @@ impl<S> Connection<S> {
     }
 
     /// Takes a segment from `side`.
+    #[inline]
     pub(super) fn segment<H: Handler<State = S>>(
         &mut self,
         side: Side,
@@ -125,6 +130,27 @@ impl<S> Connection<S> {
         turn: &mut Turn<'_, H>,
     ) -> Result<Fate, H::Error> {
         self.flow.last = segment.seen;
+        if let Some(bytes) = self.in_order(side, segment) {
+            return match bytes {
+                [] => Ok(Fate::Lives),
+                bytes => {
+                    let offset = self.lanes.get_mut(side).accept(bytes, turn.budget);
+                    let chunk = Chunk { offset, run: Run::Data(bytes), seen: segment.seen };
+                    settle(self.hand_up(side, chunk, turn).map(|()| Fate::Lives))
+                }
+            };
+        }
+        self.out_of_order(side, segment, turn)
+    }
+
+    /// Any segment.
+    #[inline(never)]
+    fn out_of_order<H: Handler<State = S>>(
+        &mut self,
+        side: Side,
+        segment: &Segment<'_>,
+        turn: &mut Turn<'_, H>,
+    ) -> Result<Fate, H::Error> {
         let fate = if segment.flags.rst { self.reset(side, segment, turn) } else { self.arrive(side, segment, turn) };
         settle(fate)
     }
@@ -144,6 +170,20 @@ impl<S> Connection<S> {
         H: Handler<State = S>,
     {
         handler.ended(&self.flow, self.state, reason, seen)
+    }
+
+    /// The payload of a segment like most are: the next one, with nothing out of order either way. Its acknowledgment is
+    /// taken. `None` for any other segment, of which nothing is taken.
+    fn in_order<'i>(&mut self, side: Side, segment: &Segment<'i>) -> Option<&'i [u8]> {
+        let TcpFlags { syn, ack, fin, rst } = segment.flags;
+        let (mine, theirs) = self.lanes.both_mut(side);
+        if syn || fin || rst || segment.cut > 0 || self.beginning.awaits_ack || !mine.expects(segment.seq) {
+            return None;
+        }
+        if theirs.is_waiting() || (ack && !theirs.acknowledge_known(segment.ack)) {
+            return None;
+        }
+        Some(segment.payload)
     }
 
     fn arrive<H: Handler<State = S>>(

@@ -4,7 +4,7 @@
 //! Pure functions; nothing here knows who is the client.
 
 use core::hash::{Hash, Hasher};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::ground::{Direction, Endpoint};
 
@@ -18,7 +18,7 @@ use crate::ground::{Direction, Endpoint};
 ///
 /// The two families cannot be confused: an IPv6 key whose last five words are zero has `::` for its higher endpoint,
 /// hence for its lower one too, and is zero throughout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Eq)]
 pub(super) struct FlowKey([u32; 9]);
 
 /// One of the two endpoints of a connection, by their order in the key.
@@ -40,29 +40,40 @@ pub(super) struct PerSide<T> {
 impl FlowKey {
     /// The key of the connection, and which end of it `src` is.
     pub(super) fn of(src: Endpoint, dst: Endpoint) -> (Self, Side) {
-        match (src.ip, dst.ip) {
-            (IpAddr::V4(from), IpAddr::V4(to)) => Self::v4((from, src.port), (to, dst.port)),
-            (from, to) => Self::v6((as_v6(from), src.port), (as_v6(to), dst.port)),
-        }
+        Self::v4(src, dst).unwrap_or_else(|| Self::v6((as_v6(src.ip), src.port), (as_v6(dst.ip), dst.port)))
     }
 
-    fn v4(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) -> (Self, Side) {
-        let pack = |(ip, port): (Ipv4Addr, u16)| u64::from(ip.to_bits()) << 16 | u64::from(port);
-        let (low, high, side) = in_order(pack(from), pack(to));
-        let address = |packed: u64| u32::try_from(packed >> 16).unwrap_or(0);
-        let port = |packed: u64| u32::from(from_low_16(packed));
-        (Self([address(low), address(high), port(low) << 16 | port(high), 0, 0, 0, 0, 0, 0]), side)
+    /// The same, for IPv4 only.
+    #[inline]
+    pub(super) fn v4(src: Endpoint, dst: Endpoint) -> Option<(Self, Side)> {
+        let (IpAddr::V4(from), IpAddr::V4(to)) = (src.ip, dst.ip) else { return None };
+        let (from, to) = ((from.to_bits(), src.port), (to.to_bits(), dst.port));
+        // Address and port in one word each: compared at once.
+        let pack = |(ip, port): (u32, u16)| u64::from(ip) << 16 | u64::from(port);
+        let side = if pack(from) <= pack(to) { Side::Low } else { Side::High };
+        let ((low, low_port), (high, high_port)) = if side == Side::Low { (from, to) } else { (to, from) };
+        Some((Self([low, high, ports(low_port, high_port), 0, 0, 0, 0, 0, 0]), side))
     }
 
     fn v6(from: (Ipv6Addr, u16), to: (Ipv6Addr, u16)) -> (Self, Side) {
-        let (low, high, side) = in_order((from.0.to_bits(), from.1), (to.0.to_bits(), to.1));
-        let ([a, b, c, d], [e, f, g, h]) = (words(low.0), words(high.0));
-        (Self([a, b, c, d, e, f, g, h, u32::from(low.1) << 16 | u32::from(high.1)]), side)
+        let side = if from <= to { Side::Low } else { Side::High };
+        let ((low, low_port), (high, high_port)) = if side == Side::Low { (from, to) } else { (to, from) };
+        let ([a, b, c, d], [e, f, g, h]) = (words(low), words(high));
+        (Self([a, b, c, d, e, f, g, h, ports(low_port, high_port)]), side)
+    }
+}
+
+impl PartialEq for FlowKey {
+    /// Without a branch, and without the call that comparing arrays would be.
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
     }
 }
 
 impl Hash for FlowKey {
     /// Two or five writes: a fast hasher takes a third of the time for the short form.
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self([a, b, c, d, e, f, g, h, i]) = *self;
         let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
@@ -117,16 +128,13 @@ impl<T> PerSide<T> {
     }
 }
 
-fn in_order<T: PartialOrd>(from: T, to: T) -> (T, T, Side) {
-    if from <= to { (from, to, Side::Low) } else { (to, from, Side::High) }
+fn ports(low: u16, high: u16) -> u32 {
+    u32::from(low) << 16 | u32::from(high)
 }
 
-fn from_low_16(packed: u64) -> u16 {
-    u16::try_from(packed & 0xFFFF).unwrap_or(0)
-}
-
-fn words(address: u128) -> [u32; 4] {
-    [96, 64, 32, 0].map(|shift| u32::try_from(address >> shift & 0xFFFF_FFFF).unwrap_or(0))
+fn words(address: Ipv6Addr) -> [u32; 4] {
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    [(a, b), (c, d), (e, f), (g, h)].map(|(high, low)| u32::from(high) << 16 | u32::from(low))
 }
 
 /// No packet has addresses of both families; were there one, it would still have a key.

@@ -5,25 +5,27 @@ use crate::ground::{Direction, Endpoint, Seen};
 
 /// One TCP connection as its listener sees it.
 #[derive(Debug, Clone)]
+#[repr(C)] // In this order: what every packet changes stands last, beside what reassembly keeps.
 pub struct Flow {
-    /// Its number, from 0 in the order of first packets, as Wireshark counts.
+    /// Its number, from 0 in the order of first packets, as Wireshark counts. A connection that begins again with
+    /// initial sequence numbers that are already known keeps the number of the one before, as it does there.
     pub number: u64,
-    /// Who asked: the sender of the SYN or, without one, a guess.
-    pub client: Endpoint,
-    /// Who was asked.
-    pub server: Endpoint,
-    /// Whether a SYN told who is who. Where it did not, the listener may [`Flow::reverse`] it.
-    pub oriented: bool,
     /// Its first packet.
     pub first: Seen,
     /// The sequence number of its first packet.
     pub first_seq: u32,
-    /// Its latest packet.
-    pub last: Seen,
+    /// Whether a SYN told who is who. Where it did not, the listener may [`Flow::reverse`] it.
+    pub oriented: bool,
+    /// Who asked: the sender of the SYN or, without one, a guess.
+    pub client: Endpoint,
+    /// Who was asked.
+    pub server: Endpoint,
     /// From the SYN to the first ACK of the client, in microseconds.
     pub handshake_us: Option<u64>,
     /// Counters of each direction.
     pub counters: crate::ground::PerDirection<Counters>,
+    /// Its latest packet.
+    pub last: Seen,
     /// Set by [`Flow::reverse`]; the table reads it.
     pub(super) reversed: bool,
 }
@@ -79,7 +81,9 @@ pub trait Handler {
     /// What can go wrong in it.
     type Error;
 
-    /// A connection was seen for the first time.
+    /// A connection has come to its first byte (or its FIN, or an acknowledgment of bytes that the capture lacks). Scans,
+    /// and handshakes that nothing follows, are never told; [`Flow::first`] and [`Flow::number`] are nevertheless those
+    /// of the first packet.
     fn opened(&mut self, flow: &Flow) -> Self::State;
 
     /// The next piece of one direction.
@@ -107,8 +111,8 @@ pub trait Handler {
         seen: Seen,
     ) -> Result<(), Self::Error>;
 
-    /// The connection is over. Each direction that had not ended has been given its `End` before, unless its listener
-    /// dropped it.
+    /// The connection is over. Each direction that had not ended has been given its `End` before. Not told of a
+    /// connection that its listener dropped.
     ///
     /// # Errors
     /// Whatever stops the listener; the analysis stops with it.

@@ -70,11 +70,12 @@ impl History {
 
     fn write(&mut self, offset: u64, bytes: &[u8]) {
         let at = self.place(offset);
-        let Some((left, right)) = self.ring.split_at_mut_checked(at) else { return };
-        let (head, tail) = bytes.split_at_checked(right.len()).unwrap_or((bytes, &[]));
-        if let Some(place) = right.get_mut(..head.len()) {
-            place.copy_from_slice(head);
+        if let Some(place) = self.ring.get_mut(at..at.saturating_add(bytes.len())) {
+            return place.copy_from_slice(bytes);
         }
+        let Some((left, right)) = self.ring.split_at_mut_checked(at) else { return };
+        let Some((head, tail)) = bytes.split_at_checked(right.len()) else { return };
+        right.copy_from_slice(head);
         if let Some(place) = left.get_mut(..tail.len()) {
             place.copy_from_slice(tail);
         }
@@ -85,9 +86,10 @@ impl History {
     }
 
     /// A ring for at least `wanted` bytes, where the budget has room for it; the bytes before `end` move there.
+    #[inline(never)]
     fn grow(&mut self, wanted: u64, end: u64, budget: &mut Budget) {
         let len = index(wanted.max(MIN_RING).next_power_of_two());
-        if !budget.take_history(self.ring.len(), len) {
+        if len <= self.ring.len() || wanted == 0 || !budget.take_history(self.ring.len(), len) {
             return;
         }
         let old = core::mem::replace(&mut self.ring, vec![0; len].into());

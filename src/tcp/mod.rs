@@ -1,19 +1,94 @@
-//! Segments → data, gap, end.
+//! Segments → data, gap, end: TCP as an observer sees it (RFC 9293).
+//!
+//! In: [`Segment`](crate::net::Segment)s of all connections, in the order they were captured. Out, to a [`Handler`]: for
+//! each direction of each connection its bytes in order, holes of known place, and its end. In-order bytes are handed up
+//! as the very slice of their segment. It does not know what the bytes mean, answers nobody, and refuses nothing.
+//!
+//! An observer is no endpoint. It may come late, see one direction only, miss packets that arrived, or get them in
+//! another order than they were sent; and what it sees may be forged for it alone. So:
+//!
+//! * Bytes that came early wait for those before them, within limits; the first copy of a byte wins, and a copy that
+//!   differs is an [`Oddity`].
+//! * A hole is given up, as [`Run::Gap`], when the other side acknowledges it and time has shown that it was not merely
+//!   late; where nobody acknowledges, after some silence; when too much waits; and at the end.
+//! * Sequence and acknowledgment numbers count when they are near to where a direction is. A connection is ended by a
+//!   RST that can be genuine, and goes on otherwise.
+//! * Time is the packets'. Silent connections leave; a full [`Table`] gives up what is worth least.
+//!
+//! What it costs: an entry of 64 bytes and an eight-byte share of the index for every connection, 64 more while it has
+//! no byte, and some 300 and the listener's state while somebody listens.
+//!
+//! ```
+//! use wslens::ground::{Direction, Endpoint, Limits, Seen};
+//! use wslens::net::{Segment, SeqNumber, TcpFlags};
+//! use wslens::tcp::{Chunk, EndReason, Flow, Handler, Interest, Oddity, Run, Table};
+//!
+//! /// Counts the bytes of each connection.
+//! struct Meter;
+//!
+//! impl Handler for Meter {
+//!     type State = usize;
+//!     type Error = std::convert::Infallible;
+//!
+//!     fn opened(&mut self, _: &Flow) -> usize {
+//!         0
+//!     }
+//!     fn chunk(&mut self, _: &mut Flow, count: &mut usize, _: Direction, chunk: Chunk<'_>) -> Result<Interest, Self::Error> {
+//!         if let Run::Data(bytes) = chunk.run {
+//!             *count += bytes.len();
+//!         }
+//!         Ok(Interest::Keep)
+//!     }
+//!     fn oddity(&mut self, _: &Flow, _: &mut usize, _: Direction, _: Oddity, _: Seen) -> Result<(), Self::Error> {
+//!         Ok(())
+//!     }
+//!     fn ended(&mut self, _: &Flow, count: usize, reason: EndReason, _: Seen) -> Result<(), Self::Error> {
+//!         assert_eq!((count, reason), (5, EndReason::CaptureOver));
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let mut table = Table::new(&Limits::default());
+//! let seen = Seen::default();
+//! table.segment(
+//!     &Segment {
+//!         src: Endpoint { ip: [192, 0, 2, 1].into(), port: 50_000 },
+//!         dst: Endpoint { ip: [192, 0, 2, 2].into(), port: 80 },
+//!         seq: SeqNumber(1),
+//!         ack: SeqNumber(1),
+//!         flags: TcpFlags { ack: true, ..TcpFlags::default() },
+//!         window: 1024,
+//!         seen,
+//!         payload: b"hello",
+//!         cut: 0,
+//!     },
+//!     &mut Meter,
+//! )?;
+//! table.finish(seen, &mut Meter)?;
+//! # Ok::<(), std::convert::Infallible>(())
+//! ```
 
+// What is handed up, and to whom.
 pub mod chunk;
 pub mod handler;
-pub mod table;
-// Within:
-mod assembler;
-mod body;
-mod budget;
-mod clock;
-mod connection;
+// Which connection.
 mod flow;
+pub mod table;
+// Its entry: by worth and silence.
+mod clock;
+mod slots;
+// Its life.
+mod body;
+mod connection;
+mod opening;
+// One direction of it.
+mod assembler;
+mod piece;
+mod waiting;
+// What is kept, and how much.
+mod budget;
 mod held;
 mod history;
-mod opening;
-mod slots;
 
 pub use chunk::{Chunk, EndReason, Run};
 pub use handler::{Counters, Flow, Handler, Interest, Oddity};

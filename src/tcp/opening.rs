@@ -122,12 +122,15 @@ impl Opening {
         Self { number, first: segment.seen, first_seq: segment.seq.0, handshake: None, beginning }
     }
 
-    /// Takes a segment from `side`. Of [`Opened::Yes`] it has learnt nothing: the connection will.
+    /// Takes a segment from `side`. With [`Opened::Yes`] it learns at most who began: the rest is the connection's.
     pub(super) fn segment(&mut self, side: Side, segment: &Segment<'_>) -> Opened {
         if segment.flags.rst {
             return if self.accepts_rst(side, segment) { Opened::Refused } else { Opened::NotYet };
         }
         if !segment.payload.is_empty() || segment.cut > 0 || segment.flags.fin || self.lacks_bytes(side, segment) {
+            if segment.flags.syn {
+                self.beginning.observe(side, segment);
+            }
             return Opened::Yes;
         }
         if self.beginning.observe(side, segment) {

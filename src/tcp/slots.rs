@@ -80,6 +80,15 @@ impl<S> Slots<S> {
         self.slots.into_iter().map(|slot| slot.body)
     }
 
+    /// All that have a listener.
+    #[cfg(test)]
+    pub(super) fn connections(&self) -> impl Iterator<Item = &super::connection::Connection<S>> {
+        self.slots.iter().filter_map(|slot| match &slot.body {
+            Body::Live(connection) => Some(&**connection),
+            _ => None,
+        })
+    }
+
     /// A slot for a new entry; `None` if there are 2^32 already.
     pub(super) fn insert(&mut self, key: FlowKey, tick: u32, body: Body<S>) -> Option<u32> {
         let slot = Slot { key, last: tick, older: NONE, newer: NONE, body };
@@ -117,6 +126,7 @@ impl<S> Slots<S> {
     }
 
     /// A packet of this entry came at `tick`.
+    #[inline]
     pub(super) fn touch(&mut self, at: u32, tick: u32) {
         if self.slots.get(at as usize).is_some_and(|slot| slot.last != tick) {
             self.move_to_newest(at, tick);
@@ -138,6 +148,7 @@ impl<S> Slots<S> {
         self.link(at);
     }
 
+    #[inline(never)]
     fn move_to_newest(&mut self, at: u32, tick: u32) {
         self.unlink(at);
         if let Some(slot) = self.slots.get_mut(at as usize) {
@@ -195,5 +206,17 @@ impl Lists {
             Rank::Live => &mut self.live,
             Rank::Cherished => &mut self.cherished,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_a_cache_line() {
+        assert_eq!(size_of::<Slot<[u64; 9]>>(), 64);
+        assert!(size_of::<super::super::opening::Opening>() <= 64);
+        assert!(size_of::<super::super::connection::Connection<()>>() <= 288);
     }
 }
