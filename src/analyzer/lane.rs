@@ -1,17 +1,19 @@
 //! One direction of a WebSocket: bytes → frames → messages, told as events.
 //!
-//! The machines are the websocket floor's; this file hands bytes from one to the next, gives frames and messages their
-//! numbers, and counts.
+//! The machines are the websocket floor's; this file hands bytes from one to the next. What they say is counted, numbered
+//! and told in `lane/tell.rs`.
+
+mod tell;
 
 use super::shared::{Out, Shared};
 use super::websocket::Common;
-use crate::event::{Close, Frame, Message, Sink, Traffic, What};
-use crate::ground::{Detail, Direction, Finding, FindingCode, FindingSet, Seen, Timestamp};
+use crate::event::{Sink, Traffic};
+use crate::ground::{Detail, Direction, FindingCode, FindingSet, Seen, Timestamp};
 use crate::websocket::inflate::Inflater;
-use crate::websocket::message::{Finished, OpenMessage, Tools};
+use crate::websocket::message::{OpenMessage, Tools};
 use crate::websocket::resync::{Expect, Resync};
 use crate::websocket::rules::{self, Broken, Context};
-use crate::websocket::{CloseBody, Decoder, Deflate, FrameHeader, Opcode, Step, mask};
+use crate::websocket::{Decoder, Deflate, FrameHeader, Opcode, Step, mask};
 
 /// The longest payload that a control frame may have (RFC 6455 §5.5), and what is kept of one that is longer.
 const CONTROL_KEEP: usize = 4096;
@@ -412,203 +414,6 @@ impl Lane {
         self.tell_frame(frame, seen, true, common, out)
     }
 
-    /// Gives the frame its number, counts it, and tells its findings, itself, and the message that it ends.
-    fn tell_frame<S: Sink>(
-        &mut self,
-        mut frame: OpenFrame,
-        seen: Seen,
-        complete: bool,
-        common: &mut Common,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
-        let header = frame.header;
-        let number = common.next_frame();
-        let is_last = frame.kind == Kind::Control || (frame.kind == Kind::Data && header.fin && complete);
-        let message = is_last.then(|| common.next_message());
-        let direction = self.direction;
-        let rtt = if frame.kind == Kind::Control && complete {
-            self.control(&mut frame, seen, number, message.unwrap_or_default(), common, out)?
-        } else {
-            None
-        };
-        self.count_frame(&frame);
-        if let (Kind::Data, Some(open)) = (frame.kind, &mut self.message) {
-            open.findings.extend(frame.findings);
-        }
-        let in_message = frame.kind != Kind::Stray;
-        for (seen, (code, detail)) in frame.broken.drain(..) {
-            let finding =
-                Finding { code, seen, direction: Some(direction), frame: Some(number), message, in_message, detail };
-            common.ledger.note(finding, &common.identity, out)?;
-        }
-        let body = CloseBody::parse(&frame.kept);
-        let close = (header.opcode == Opcode::CLOSE)
-            .then_some(Close { code: body.code.map(|code| code.0), reason: body.reason });
-        let event = Frame {
-            number,
-            header,
-            message,
-            in_message,
-            fragment: frame.fragment,
-            first: self.frame_first,
-            last: seen,
-            stream_offset: self.frame_start,
-            payload: &frame.kept,
-            missing: frame.missing,
-            complete,
-            close,
-            ping_rtt_us: rtt,
-            findings: frame.findings,
-        };
-        out.say(&common.identity, seen, Some(direction), What::Frame(&event))?;
-        if let Some(message) = message {
-            if frame.kind == Kind::Control {
-                self.tell_control(&event, message, common, out)?;
-            } else {
-                self.tell_message(message, true, seen, common, out)?;
-            }
-        }
-        out.shared.buffers.give_back(frame.kept);
-        Ok(())
-    }
-
-    /// A whole control frame: remembers a Close, matches Pings and Pongs. Gives the round trip that a Pong ends.
-    fn control<S: Sink>(
-        &mut self,
-        frame: &mut OpenFrame,
-        seen: Seen,
-        number: u64,
-        message: u64,
-        common: &mut Common,
-        out: &mut Out<'_, S>,
-    ) -> Result<Option<u64>, S::Error> {
-        match frame.header.opcode {
-            Opcode::CLOSE => {
-                self.close_sent = true;
-                common.closed(self.direction, CloseBody::parse(&frame.kept), seen);
-                Ok(None)
-            }
-            Opcode::PING => {
-                let max = out.shared.limits.max_pings;
-                let too_old = common.pings.get_mut(self.direction).sent(&frame.kept, seen, number, message, max);
-                too_old.map_or(Ok(()), |ping| common.unanswered(ping, self.direction, out)).map(|()| None)
-            }
-            _ => {
-                let ping = common.pings.get_mut(self.direction.reverse()).answered(&frame.kept);
-                let rtt = ping.map(|ping| seen.at.micros_since(ping.seen.at));
-                match rtt {
-                    Some(rtt) => common.ping_rtts_us.add(rtt),
-                    None => frame.broke(seen, (FindingCode::UnsolicitedPong, Detail::None)),
-                }
-                Ok(rtt)
-            }
-        }
-    }
-
-    /// Counts a frame.
-    fn count_frame(&mut self, frame: &OpenFrame) {
-        let header = &frame.header;
-        if let Some(count) = self.traffic.frames.get_mut(usize::from(header.opcode.bits())) {
-            *count += 1;
-        }
-        self.traffic.header_bytes += u64::from(header.header_len);
-        self.traffic.wire_bytes =
-            self.traffic.wire_bytes.saturating_add(frame_have(self.position, self.frame_start, frame) + frame.missing);
-    }
-
-    /// Tells a control frame as the message that it is.
-    fn tell_control<S: Sink>(
-        &mut self,
-        frame: &Frame<'_>,
-        number: u64,
-        common: &Common,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
-        let header = frame.header;
-        let kept = u64::try_from(frame.payload.len()).unwrap_or(u64::MAX);
-        if let Some(count) = self.traffic.messages.get_mut(usize::from(header.opcode.bits())) {
-            *count += 1;
-        }
-        self.traffic.bytes = self.traffic.bytes.saturating_add(header.payload_len);
-        let complete = frame.complete && frame.missing == 0;
-        self.traffic.incomplete_messages += u64::from(!complete);
-        let text = if header.opcode == Opcode::CLOSE { CloseBody::parse(frame.payload).reason } else { frame.payload };
-        let message = Message {
-            number,
-            opcode: header.opcode,
-            compressed: false,
-            frames: 1,
-            wire_len: header.payload_len,
-            len: Some(header.payload_len),
-            content: frame.payload,
-            content_whole: kept == header.payload_len,
-            complete,
-            utf8: core::str::from_utf8(text).is_ok(),
-            first: frame.first,
-            last: frame.last,
-            close: frame.close,
-            ping_rtt_us: frame.ping_rtt_us,
-            findings: frame.findings,
-        };
-        out.say(&common.identity, frame.last, Some(self.direction), What::Message(&message))
-    }
-
-    /// Tells the open message, of which nothing more will come.
-    fn tell_message<S: Sink>(
-        &mut self,
-        number: u64,
-        ended: bool,
-        seen: Seen,
-        common: &Common,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
-        let Some(open) = self.message.take() else { return Ok(()) };
-        let (opcode, compressed, first, findings) = (open.opcode, open.compressed, open.first, open.findings);
-        let (frames, wire_len) = (open.frames, open.wire_len);
-        let Finished { len, content, content_whole, holed, utf8 } = open.finish();
-        let complete = ended && !holed;
-        let traffic = &mut self.traffic;
-        if let Some(count) = traffic.messages.get_mut(usize::from(opcode.bits())) {
-            *count += 1;
-        }
-        let plain_len = len.unwrap_or(0);
-        traffic.bytes = traffic.bytes.saturating_add(plain_len);
-        traffic.incomplete_messages += u64::from(!complete);
-        if compressed {
-            traffic.compressed_messages += 1;
-            if complete {
-                traffic.compressed_wire_bytes = traffic.compressed_wire_bytes.saturating_add(wire_len);
-                traffic.compressed_bytes = traffic.compressed_bytes.saturating_add(plain_len);
-            }
-        }
-        if complete {
-            traffic.message_len.add(plain_len);
-        }
-        if let Some(before) = self.last_data_message.replace(seen.at) {
-            traffic.message_gap_us.add(seen.at.micros_since(before));
-        }
-        let message = Message {
-            number,
-            opcode,
-            compressed,
-            frames,
-            wire_len,
-            len,
-            content: &content,
-            content_whole,
-            complete,
-            utf8,
-            first,
-            last: seen,
-            close: None,
-            ping_rtt_us: None,
-            findings,
-        };
-        out.say(&common.identity, seen, Some(self.direction), What::Message(&message))?;
-        out.shared.buffers.give_back(content);
-        Ok(())
-    }
-
     /// Tells a message that will never be complete, if one is open.
     fn drop_message<S: Sink>(&mut self, seen: Seen, common: &mut Common, out: &mut Out<'_, S>) -> Result<(), S::Error> {
         if self.message.is_none() {
@@ -619,20 +424,6 @@ impl Lane {
         }
         let number = common.next_message();
         self.tell_message(number, false, seen, common, out)
-    }
-
-    /// Tells a finding that belongs to no frame.
-    fn tell<S: Sink>(
-        &self,
-        code: FindingCode,
-        detail: Detail,
-        seen: Seen,
-        common: &mut Common,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
-        let direction = Some(self.direction);
-        let finding = Finding { code, seen, direction, frame: None, message: None, in_message: false, detail };
-        common.ledger.note(finding, &common.identity, out)
     }
 }
 

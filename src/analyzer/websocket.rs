@@ -4,14 +4,15 @@ use super::lane::Lane;
 use super::ledger::Ledger;
 use super::pings::{Ping, Pings};
 use super::shared::Out;
+use super::verdict::verdict;
 use super::waiting::Waiting;
 use crate::event::{CloseSent, Identity, Outcome, Silence, Sink, Summary, Traffic, What};
-use crate::ground::{Detail, Direction, Finding, FindingCode, PerDirection, Role, Seen, Sketch};
+use crate::ground::{Detail, Direction, Finding, FindingCode, PerDirection, Seen, Sketch};
 use crate::http::{SNIFF_BYTES, Sniffed, sniff};
 use crate::tcp::{EndReason, Flow, Run};
 use crate::websocket::resync::Resync;
 use crate::websocket::rules::Broken;
-use crate::websocket::{CloseBody, CloseCode, Fault, Handshake, Judged};
+use crate::websocket::{CloseBody, Fault, Handshake, Judged};
 
 /// A Ping at the very end of a capture is not called unanswered before it waited for so long.
 const PING_PATIENCE_NANOS: i64 = 1_000_000_000;
@@ -336,7 +337,7 @@ impl WebSocket {
     /// What is known in the end.
     fn summary(self, flow: &Flow) -> (Summary, Identity) {
         let Self { lanes, common, handshake, handshake_seen, opened, ends, .. } = self;
-        let verdict = verdict(&common, &ends);
+        let verdict = verdict(common.first_close, &common.closes, &ends);
         let mut traffic = PerDirection { to_server: lanes.to_server.traffic, to_client: lanes.to_client.traffic };
         for direction in Direction::BOTH {
             let one: &mut Traffic = traffic.get_mut(direction);
@@ -365,48 +366,6 @@ impl WebSocket {
             findings: common.ledger.into_counts(),
         };
         (summary, common.identity)
-    }
-}
-
-/// What became of a connection, and by whom.
-struct Verdict {
-    outcome: Outcome,
-    closed_by: Option<Role>,
-    close_code: Option<u16>,
-    close_reason: Vec<u8>,
-    clean: Option<bool>,
-}
-
-/// RFC 6455 §7.1.4 to §7.1.6: what an endpoint's API would say.
-fn verdict(common: &Common, ends: &PerDirection<Option<(EndReason, Seen)>>) -> Verdict {
-    if let Some(first) = common.first_close {
-        let close = common.closes.get(first).as_ref();
-        return Verdict {
-            outcome: Outcome::Closed,
-            closed_by: Some(first.sender()),
-            close_code: Some(close.and_then(|close| close.code).unwrap_or(CloseCode::NO_STATUS.0)),
-            close_reason: close.map(|close| close.reason.clone()).unwrap_or_default(),
-            clean: Some(common.closes.get(first.reverse()).is_some()),
-        };
-    }
-    let ended = |direction: Direction| match ends.get(direction) {
-        Some((EndReason::Fin, seen)) => Some((seen.packet, Some(direction.sender()))),
-        Some((EndReason::Rst(by), seen)) => Some((seen.packet, Some(by.sender()))),
-        Some((EndReason::Reused, seen)) => Some((seen.packet, None)),
-        _ => None,
-    };
-    let first_end = Direction::BOTH.into_iter().filter_map(ended).min_by_key(|(packet, _)| *packet);
-    match first_end {
-        Some((_, by)) => Verdict {
-            outcome: Outcome::Aborted,
-            closed_by: by,
-            close_code: Some(CloseCode::ABNORMAL.0),
-            close_reason: Vec::new(),
-            clean: Some(false),
-        },
-        None => {
-            Verdict { outcome: Outcome::Open, closed_by: None, close_code: None, close_reason: Vec::new(), clean: None }
-        }
     }
 }
 

@@ -37,7 +37,7 @@ impl Outputs {
         for (name, format, path) in &plan.tables {
             tables = tables.with(*name, *format, destination(path)?);
         }
-        let style = Style { color: plan.color, ..Style::default() };
+        let style = Style { color: plan.color };
         let secrets = plan.context.secrets;
         let report = match &plan.stdout {
             Stdout::Text => {
