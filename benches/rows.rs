@@ -107,6 +107,7 @@ fn frame(number: u64, seen: Seen, payload: &[u8]) -> Frame<'_> {
             payload_len: payload.len() as u64,
             header_len: 6,
         },
+        header_captured: 6,
         message: Some(number),
         in_message: true,
         fragment: 0,

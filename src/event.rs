@@ -100,6 +100,9 @@ pub struct Frame<'a> {
     pub number: u64,
     /// Its header.
     pub header: FrameHeader,
+    /// How many bytes of the header were captured: all, unless the stream ends in it. What would lie in the others reads as
+    /// 0 and is not known.
+    pub header_captured: u8,
     /// The number of its message. `None` for a fragment whose message is not complete: it is that of the next
     /// [`Message`] of this direction that is not a control message, and [`Self::in_message`] is true.
     pub message: Option<u64>,
@@ -125,6 +128,27 @@ pub struct Frame<'a> {
     pub ping_rtt_us: Option<u64>,
     /// What was found in it.
     pub findings: FindingSet,
+}
+
+impl Frame<'_> {
+    /// Whether the byte with the MASK bit was captured, and so how long the header is.
+    #[must_use]
+    pub const fn mask_is_known(&self) -> bool {
+        self.header_captured >= 2
+    }
+
+    /// Whether the payload length was captured whole.
+    #[must_use]
+    pub const fn length_is_known(&self) -> bool {
+        let key = if self.header.masking_key.is_some() { 4 } else { 0 };
+        self.mask_is_known() && self.header_captured + key >= self.header.header_len
+    }
+
+    /// Whether the masking key was captured whole, where there is one.
+    #[must_use]
+    pub const fn header_is_known(&self) -> bool {
+        self.header_captured >= self.header.header_len
+    }
 }
 
 /// One message.

@@ -3,6 +3,7 @@
 //! The machines are the websocket floor's; this file hands bytes from one to the next. What they say is counted, numbered
 //! and told in `lane/tell.rs`.
 
+mod lost;
 mod tell;
 
 use super::shared::{Out, Shared};
@@ -11,11 +12,12 @@ use crate::event::{Sink, Traffic};
 use crate::ground::{Detail, Direction, FindingCode, FindingSet, Seen, Timestamp};
 use crate::websocket::inflate::Inflater;
 use crate::websocket::message::{OpenMessage, Tools};
-use crate::websocket::resync::{Expect, Resync};
 use crate::websocket::rules::{self, Broken, Context};
 use crate::websocket::{Decoder, Deflate, FrameHeader, Opcode, Step, mask};
+use lost::Lost;
 
-/// The longest payload that a control frame may have (RFC 6455 §5.5), and what is kept of one that is longer.
+/// Bytes that are kept of a control frame's payload. One that is allowed has at most 125 (RFC 6455 §5.5); more are kept so
+/// that a reason that is too long can be read.
 const CONTROL_KEEP: usize = 4096;
 
 /// One direction.
@@ -32,6 +34,8 @@ pub(super) struct Lane {
     /// The packet that carried the first byte of the frame at hand, and where that byte stands.
     frame_first: Seen,
     frame_start: u64,
+    /// The last packet that carried bytes.
+    last_seen: Option<Seen>,
     frame: Option<OpenFrame>,
     message: Option<OpenMessage>,
     /// Looks for the next boundary, since one was lost.
@@ -50,6 +54,7 @@ pub(super) struct Lane {
 /// A frame whose header is known and whose end has not come.
 struct OpenFrame {
     header: FrameHeader,
+    header_captured: u8,
     kind: Kind,
     fragment: u64,
     missing: u64,
@@ -57,13 +62,6 @@ struct OpenFrame {
     keep: usize,
     findings: FindingSet,
     broken: Vec<(Seen, Broken)>,
-}
-
-/// A frame boundary is looked for.
-struct Lost {
-    resync: Resync,
-    /// Nobody needs to be told when it is found: the connection's beginning was not captured.
-    quiet: bool,
 }
 
 /// Where a frame belongs.
@@ -96,6 +94,7 @@ impl Lane {
             masked: None,
             frame_first: Seen::default(),
             frame_start: 0,
+            last_seen: None,
             frame: None,
             message: None,
             lost: None,
@@ -106,15 +105,6 @@ impl Lane {
             last_data_message: None,
             traffic: Traffic::default(),
         }
-    }
-
-    /// Begins where no boundary is known: after a head that was cut off, or in the middle of a connection. `resync` has
-    /// gathered what came so far.
-    pub(super) fn begin_lost(&mut self, resync: Resync) {
-        self.decoder.gap(&mut None);
-        self.unknown_message = true;
-        self.context_lost = true;
-        self.lost = Some(Box::new(Lost { resync, quiet: true }));
     }
 
     /// Takes bytes of one packet.
@@ -135,38 +125,6 @@ impl Lane {
         self.frames(input, seen, common, out)
     }
 
-    /// Looks for the boundary that was lost; goes on behind it, if it is there.
-    pub(super) fn resynchronize<S: Sink>(
-        &mut self,
-        now: bool,
-        seen: Seen,
-        common: &mut Common,
-        out: &mut Out<'_, S>,
-    ) -> Result<bool, S::Error> {
-        let expect = self.expect();
-        let Some(found) = self.lost.as_mut().and_then(|lost| lost.resync.find(&expect, now)) else { return Ok(false) };
-        let Some(lost) = self.lost.take() else { return Ok(false) };
-        self.decoder = Decoder::new();
-        self.position = self.lost_at.saturating_add(found.passed);
-        self.traffic.passed_bytes = self.traffic.passed_bytes.saturating_add(found.passed);
-        if !lost.quiet {
-            let ppm = found.confidence_ppm();
-            let detail =
-                format!("{} bytes passed over, confidence {}.{:04} %", found.passed, ppm / 10_000, ppm % 10_000);
-            self.tell(FindingCode::Resynchronized, Detail::text(detail), seen, common, out)?;
-        }
-        for (piece, seen) in lost.resync.pieces(&found) {
-            self.frames(piece, seen, common, out)?;
-        }
-        Ok(true)
-    }
-
-    /// What this sender's frames look like.
-    fn expect(&self) -> Expect {
-        let masked = self.masked.unwrap_or(self.direction == Direction::ToServer);
-        Expect { masked, deflate: self.deflate.is_some() }
-    }
-
     /// Takes bytes of one packet, in step.
     fn frames<S: Sink>(
         &mut self,
@@ -175,6 +133,7 @@ impl Lane {
         common: &mut Common,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
+        self.last_seen = Some(seen);
         loop {
             if self.decoder.at_boundary() {
                 self.frame_first = seen;
@@ -232,18 +191,40 @@ impl Lane {
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         self.resynchronize(true, seen, common, out)?;
+        let seen = self.last_seen.unwrap_or(seen);
         if let Some(mut frame) = self.frame.take() {
             let (have, want) = (frame_have(self.position, self.frame_start, &frame), frame.header.payload_len);
             frame.broke(seen, (FindingCode::TruncatedFrame, Detail::Numbers("bytes of payload", have, "of", want)));
             self.tell_frame(frame, seen, false, common, out)?;
-        } else if !self.decoder.partial_header().is_empty() {
-            self.tell(FindingCode::TruncatedFrame, Detail::Fixed("inside its header"), seen, common, out)?;
+        } else if let Some(frame) = self.partial_frame(seen) {
+            self.tell_frame(frame, seen, false, common, out)?;
         }
         self.drop_message(seen, common, out)?;
         if let Some(mut inflater) = self.inflater.take() {
             inflater.release(&mut out.shared.pool);
         }
         Ok(())
+    }
+
+    /// The frame whose header the stream ends in, as far as it came.
+    fn partial_frame(&self, seen: Seen) -> Option<OpenFrame> {
+        let captured = self.decoder.partial_header();
+        let mut bytes = [0; FrameHeader::MAX_LEN];
+        let len = bytes.iter_mut().zip(captured).map(|(to, from)| *to = *from).count();
+        let header = FrameHeader::parse(&bytes).filter(|_| len > 0)?;
+        let mut frame = OpenFrame {
+            header,
+            header_captured: u8::try_from(len).unwrap_or(header.header_len),
+            kind: Kind::Stray,
+            fragment: 0,
+            missing: 0,
+            kept: Vec::new(),
+            keep: 0,
+            findings: FindingSet::default(),
+            broken: Vec::new(),
+        };
+        frame.broke(seen, (FindingCode::TruncatedFrame, Detail::Fixed("inside its header")));
+        Some(frame)
     }
 
     /// A frame begins.
@@ -271,6 +252,7 @@ impl Lane {
         let kept = if keep > 0 { shared.buffers.lend() } else { Vec::new() };
         let mut frame = OpenFrame {
             header,
+            header_captured: header.header_len,
             kind: Kind::Control,
             fragment: 0,
             missing: 0,
@@ -369,30 +351,6 @@ impl Lane {
                 Tools { inflater: self.inflater.as_deref_mut(), pool: &mut shared.pool, limits: &shared.limits };
             message.missing(len, &mut tools);
         }
-    }
-
-    /// A hole took the boundary: nothing is known of what was open. `rest` of the hole lies behind the last boundary.
-    fn lose<S: Sink>(
-        &mut self,
-        rest: Option<u64>,
-        seen: Seen,
-        common: &mut Common,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
-        if let Some(frame) = self.frame.take() {
-            self.tell_frame(frame, seen, false, common, out)?;
-        }
-        self.context_lost = true;
-        if let Some(inflater) = &mut self.inflater {
-            inflater.lose_context(&mut out.shared.pool);
-        }
-        self.drop_message(seen, common, out)?;
-        let mut resync = Resync::new(out.shared.limits.max_resync_bytes);
-        resync.gap(rest, &self.expect());
-        self.lost_at = self.position;
-        self.unknown_message = true;
-        self.lost = Some(Box::new(Lost { resync, quiet: false }));
-        Ok(())
     }
 
     /// A frame is complete.

@@ -28,8 +28,9 @@ pub struct Limits {
     pub max_unacked_bytes: usize,
     /// Delivered and acknowledged bytes that are kept for the same reason. Default 2 KiB.
     pub max_acked_bytes: usize,
-    /// Connections in the table, of up to 256 bytes each besides what they keep. Default 1 Mi. The one that was silent
-    /// longest leaves first.
+    /// Connections in the table: 72 bytes each, 64 more while they open, and about 300 and what they keep once bytes came.
+    /// Default 1 Mi. Those that are over leave first, then those that nobody looks at, then the one that was silent longest;
+    /// WebSockets last.
     pub max_connections: usize,
     /// Seconds of silence, by the capture's clock, after which a connection without WebSocket is forgotten. Default 300.
     pub idle_secs: u64,

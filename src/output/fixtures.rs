@@ -136,6 +136,7 @@ pub(super) fn frame<'a>(number: u64, opcode: Opcode, payload: &'a [u8]) -> Frame
             payload_len: payload.len() as u64,
             header_len: 6,
         },
+        header_captured: 6,
         message: Some(number),
         in_message: true,
         fragment: 0,

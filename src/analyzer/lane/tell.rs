@@ -44,6 +44,7 @@ impl Lane {
         let event = Frame {
             number,
             header,
+            header_captured: frame.header_captured,
             message,
             in_message,
             fragment: frame.fragment,
@@ -108,7 +109,7 @@ impl Lane {
         if let Some(count) = self.traffic.frames.get_mut(usize::from(header.opcode.bits())) {
             *count += 1;
         }
-        self.traffic.header_bytes += u64::from(header.header_len);
+        self.traffic.header_bytes += u64::from(frame.header_captured);
         self.traffic.wire_bytes =
             self.traffic.wire_bytes.saturating_add(frame_have(self.position, self.frame_start, frame) + frame.missing);
     }

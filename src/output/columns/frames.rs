@@ -45,7 +45,7 @@ impl<'a> FrameRow<'a> {
 
     /// Whether anything is known of the payload; an empty one is.
     const fn known(&self) -> bool {
-        !self.frame.payload.is_empty() || self.frame.header.payload_len == 0
+        !self.frame.payload.is_empty() || (self.frame.header.payload_len == 0 && self.frame.header_is_known())
     }
 
     const fn more(&self) -> bool {
@@ -150,26 +150,28 @@ impl Table for Frames {
         Column::<Self>::new(
             "masked",
             Kind::Boolean,
-            |row| Cell::Bool(row.frame.header.masking_key.is_some()),
+            |row| {
+                if row.frame.mask_is_known() { Cell::Bool(row.frame.header.masking_key.is_some()) } else { Cell::Null }
+            },
             "Whether the payload is masked (RFC 6455 §5.3).",
         )
         .shared(),
         Column::<Self>::new(
             "masking_key",
             Kind::Hex,
-            |row| row.frame.header.masking_key.map_or(Cell::Null, Cell::Key),
+            |row| row.frame.header.masking_key.filter(|_| row.frame.header_is_known()).map_or(Cell::Null, Cell::Key),
             "The masking key, 8 digits.",
         ),
         Column::<Self>::new(
             "header_len",
             Kind::Integer,
-            |row| Cell::U64(row.frame.header.header_len.into()),
+            |row| if row.frame.mask_is_known() { Cell::U64(row.frame.header.header_len.into()) } else { Cell::Null },
             "Bytes of its header, 2 to 14.",
         ),
         Column::<Self>::new(
             "payload_len",
             Kind::Integer,
-            |row| Cell::U64(row.frame.header.payload_len),
+            |row| if row.frame.length_is_known() { Cell::U64(row.frame.header.payload_len) } else { Cell::Null },
             "Bytes of its payload, as the header says.",
         ),
         Column::<Self>::new(

@@ -1,0 +1,83 @@
+//! A lane that has lost its frame boundary, and how it finds the next (the search itself is the websocket floor's).
+
+use super::Lane;
+use crate::analyzer::shared::Out;
+use crate::analyzer::websocket::Common;
+use crate::event::Sink;
+use crate::ground::{Detail, Direction, FindingCode, Seen};
+use crate::websocket::Decoder;
+use crate::websocket::resync::{Expect, Resync};
+
+/// A frame boundary is looked for.
+pub(super) struct Lost {
+    pub(super) resync: Resync,
+    /// Nobody needs to be told when it is found: the connection's beginning was not captured.
+    pub(super) quiet: bool,
+}
+
+impl Lane {
+    /// Begins where no boundary is known: after a head that was cut off, or in the middle of a connection. `resync` has
+    /// gathered what came so far.
+    pub(in crate::analyzer) fn begin_lost(&mut self, resync: Resync) {
+        self.decoder.gap(&mut None);
+        self.unknown_message = true;
+        self.context_lost = true;
+        self.lost = Some(Box::new(Lost { resync, quiet: true }));
+    }
+
+    /// A hole took the boundary: nothing is known of what was open. `rest` of the hole lies behind the last boundary.
+    pub(super) fn lose<S: Sink>(
+        &mut self,
+        rest: Option<u64>,
+        seen: Seen,
+        common: &mut Common,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
+        if let Some(frame) = self.frame.take() {
+            self.tell_frame(frame, seen, false, common, out)?;
+        }
+        self.context_lost = true;
+        if let Some(inflater) = &mut self.inflater {
+            inflater.lose_context(&mut out.shared.pool);
+        }
+        self.drop_message(seen, common, out)?;
+        let mut resync = Resync::new(out.shared.limits.max_resync_bytes);
+        resync.gap(rest, &self.expect());
+        self.lost_at = self.position;
+        self.unknown_message = true;
+        self.lost = Some(Box::new(Lost { resync, quiet: false }));
+        Ok(())
+    }
+
+    /// Looks for the boundary that was lost; goes on behind it, if it is there.
+    pub(in crate::analyzer) fn resynchronize<S: Sink>(
+        &mut self,
+        now: bool,
+        seen: Seen,
+        common: &mut Common,
+        out: &mut Out<'_, S>,
+    ) -> Result<bool, S::Error> {
+        let expect = self.expect();
+        let Some(found) = self.lost.as_mut().and_then(|lost| lost.resync.find(&expect, now)) else { return Ok(false) };
+        let Some(lost) = self.lost.take() else { return Ok(false) };
+        self.decoder = Decoder::new();
+        self.position = self.lost_at.saturating_add(found.passed);
+        self.traffic.passed_bytes = self.traffic.passed_bytes.saturating_add(found.passed);
+        if !lost.quiet {
+            let ppm = found.confidence_ppm();
+            let detail =
+                format!("{} bytes passed over, confidence {}.{:04} %", found.passed, ppm / 10_000, ppm % 10_000);
+            self.tell(FindingCode::Resynchronized, Detail::text(detail), seen, common, out)?;
+        }
+        for (piece, seen) in lost.resync.pieces(&found) {
+            self.frames(piece, seen, common, out)?;
+        }
+        Ok(true)
+    }
+
+    /// What this sender's frames look like.
+    pub(super) fn expect(&self) -> Expect {
+        let masked = self.masked.unwrap_or(self.direction == Direction::ToServer);
+        Expect { masked, deflate: self.deflate.is_some() }
+    }
+}
