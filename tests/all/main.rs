@@ -1,3 +1,4 @@
 //! All tests from outside, in one binary.
 
 mod docs;
+mod losses;
