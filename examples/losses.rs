@@ -47,7 +47,11 @@ fn losses(cuts: usize, real: &[(String, Whole)]) {
             for _ in 0..PER_CONVERSATION {
                 tally.add(&whole.cut(random).unwrap_or_default());
             }
-            holes.add(&whole.riddle(15, random));
+            let riddled = whole.riddle(15, random);
+            if !riddled.is_honest() {
+                report(&format!("{kind:?}, many holes"), &riddled);
+            }
+            holes.add(&riddled);
         }
         report(&format!("{kind:?}"), &tally);
         all.add(&tally);
@@ -96,7 +100,12 @@ fn adoptions(cuts: usize, real: &[(String, Whole)]) {
         let kind = Kind::ALL[number % Kind::ALL.len()];
         let ends = (endpoint(1, random.next() as u16), endpoint(2, random.next() as u16));
         let whole = Whole::new(conversation(kind, 80, ends, random));
-        made.add(&adopt::cut(&whole, keeps[random.below(3)], random).unwrap_or_default());
+        let keep = keeps[random.below(3)];
+        let mut tally = adopt::cut(&whole, keep, random).unwrap_or_default();
+        for complaint in &mut tally.complaints {
+            *complaint = format!("{kind:?}, {keep:?}: {complaint}");
+        }
+        made.add(&tally);
     }
     for number in 0..cuts / 2 {
         let random = &mut Random::new(number as u64 + 10_000_000);

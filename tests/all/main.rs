@@ -2,3 +2,5 @@
 
 mod docs;
 mod losses;
+mod one_sided;
+mod tshark;

@@ -135,7 +135,7 @@ fn check(whole: &Whole, after: &Watch, ways: &[Way], tally: &mut Tally) {
             let place = shift.map(|shift| frame.offset.wrapping_add(shift));
             if !known.iter().any(|known| place == Some(known.offset) && same(known, frame)) {
                 tally.invented += 1;
-                tally.complaints.push(format!("invented {frame:?}"));
+                tally.complaints.push(format!("invented at {} in {} of {:?}, first told {:?} {:?}; {:?}", frame.offset, frame.first, frame.header, first.offset, first.first, after.findings));
             }
         }
         tally.told += told.len() as u64;

@@ -7,7 +7,7 @@ use wslens::ground::{FindingCode, Severity};
 
 use super::packets::Raw;
 use super::random::Random;
-use super::watch::{Frame, Watch, Way, analyse};
+use super::watch::{Frame, Message, Watch, Way, analyse};
 
 /// One connection, undamaged.
 pub struct Whole {
@@ -135,15 +135,21 @@ impl Whole {
             gone.extend(self.data(&way).into_iter().filter(|_| random.one_in(n)));
         }
         let after = analyse(self.raws.iter().filter(|raw| !gone.contains(&raw.number)));
+        if after.count(FindingCode::Midstream) > self.watch.count(FindingCode::Midstream) {
+            return Tally::default(); // the handshake had come again, and is gone
+        }
         let mut tally = Tally { cuts: gone.len() as u64, ..Tally::default() };
-        self.check_truth(&after, &mut tally);
+        self.check_truth(&gone, &after, &mut tally);
         tally
     }
 
     fn lose(&self, way: Way, gone: &BTreeSet<u64>) -> Tally {
         let after = analyse(self.raws.iter().filter(|raw| !gone.contains(&raw.number)));
+        if after.count(FindingCode::Midstream) > self.watch.count(FindingCode::Midstream) {
+            return Tally::default(); // the handshake had come again, and is gone
+        }
         let mut tally = Tally { cuts: 1, ..Tally::default() };
-        self.check_truth(&after, &mut tally);
+        self.check_truth(gone, &after, &mut tally);
         for other in self.watch.ways().into_iter().filter(|other| *other != way) {
             if self.watch.frames(&other) != after.frames(&other) {
                 tally.other += 1;
@@ -155,24 +161,34 @@ impl Whole {
     }
 
     /// All that is told must be so.
-    fn check_truth(&self, after: &Watch, tally: &mut Tally) {
+    fn check_truth(&self, gone: &BTreeSet<u64>, after: &Watch, tally: &mut Tally) {
+        // What was lost may have come again, in another packet.
+        let touched = |first: u64, last: u64| gone.range(first..=last.max(first)).next().is_some();
+        let without_packets = |message: &Message| Message { first: 0, last: 0, ..message.clone() };
         for (way, frames) in &after.frames {
             let known: BTreeMap<u64, &Frame> = self.watch.frames(way).iter().map(|frame| (frame.offset, frame)).collect();
             for frame in frames {
                 let same = known.get(&frame.offset).is_some_and(|known| {
                     known.header == frame.header
                         && (frame.missing > 0 || !frame.complete || known.payload == frame.payload)
-                        && (frame.last == known.last || frame.missing > 0 || !frame.complete)
+                        && (frame.last == known.last
+                            || frame.missing > 0
+                            || !frame.complete
+                            || touched(known.first, known.last))
                 });
                 if !same {
                     tally.invented += 1;
-                    tally.complain(|| format!("invented {} {:?} {:?}", frame.offset, frame.header, after.findings));
+                    tally.complain(|| format!("invented at {} {:?}; gone {gone:?}", frame.offset, frame.header));
                 }
             }
         }
         for (way, messages) in &after.messages {
             let known: BTreeSet<_> = self.watch.messages(way).iter().collect();
-            for message in messages.iter().filter(|message| !known.contains(message)) {
+            let again = |message: &Message| {
+                let same = |one: &&Message| without_packets(one) == without_packets(message);
+                self.watch.messages(way).iter().filter(same).any(|one| touched(one.first, one.last))
+            };
+            for message in messages.iter().filter(|message| !known.contains(message) && !again(message)) {
                 tally.wrong += 1;
                 tally.complain(|| format!("a wrong message {message:?}"));
             }
