@@ -36,8 +36,9 @@ struct Searches {
 pub(super) enum Verdict {
     /// Nothing yet.
     Unknown,
-    /// It is a WebSocket; its client sends in this direction (of those that were searched).
-    WebSocket(Direction, Found),
+    /// It is a WebSocket; its client sends in this direction (of those that were searched). So many bytes of the piece at
+    /// hand were left, or 1 of a hole or an end.
+    WebSocket(Direction, Found, usize),
     /// It was looked through long enough.
     Other,
 }
@@ -59,8 +60,8 @@ impl Midstream {
         for masked in masks {
             let search = if masked { &mut searches.masked } else { &mut searches.unmasked };
             let expect = Expect { masked, deflate: true };
-            if let Some(found) = look(search, &expect, run, seen) {
-                return Verdict::WebSocket(if masked { direction } else { direction.reverse() }, found);
+            if let Some((found, left)) = look(search, &expect, run, seen) {
+                return Verdict::WebSocket(if masked { direction } else { direction.reverse() }, found, left);
             }
         }
         if let Run::Data(data) = run {
@@ -99,17 +100,16 @@ pub(super) fn assumed() -> crate::websocket::Negotiated {
     crate::websocket::Negotiated { deflate: Some(Deflate::default()) }
 }
 
-/// Gives a piece to one search.
-fn look(search: &mut Resync, expect: &Expect, run: Run<'_>, seen: Seen) -> Option<Found> {
+/// Gives a piece to one search. Says what it found, and how much of the piece it did not take.
+fn look(search: &mut Resync, expect: &Expect, run: Run<'_>, seen: Seen) -> Option<(Found, usize)> {
     let enough = |found: Option<Found>| found.filter(|found| found.bits >= ENOUGH_BITS);
     match run {
         Run::Data(mut data) => {
             while !data.is_empty() {
                 let left = search.push(data, seen);
                 data = data.len().checked_sub(left).and_then(|taken| data.get(taken..)).unwrap_or_default();
-                let found = enough(search.find(expect, false));
-                if found.is_some() {
-                    return found;
+                if let Some(found) = enough(search.find(expect, false)) {
+                    return Some((found, left));
                 }
                 if left > 0 && search.is_full() {
                     search.gap(Some(0), expect);
@@ -122,8 +122,8 @@ fn look(search: &mut Resync, expect: &Expect, run: Run<'_>, seen: Seen) -> Optio
             if found.is_none() {
                 search.gap(len, expect);
             }
-            found
+            found.map(|found| (found, 1))
         }
-        Run::End(_) => enough(search.find(expect, true)),
+        Run::End(_) => enough(search.find(expect, true)).map(|found| (found, 1)),
     }
 }

@@ -183,27 +183,38 @@ impl Session {
             return Ok(if turned { direction.reverse() } else { direction });
         }
         let verdict = midstream.take(direction, run, seen, out.shared.limits.max_midstream_bytes);
-        let turned = matches!(&verdict, Verdict::WebSocket(Direction::ToClient, _)) && !flow.oriented;
+        let turned = matches!(&verdict, Verdict::WebSocket(Direction::ToClient, ..)) && !flow.oriented;
         if turned {
             midstream.swap();
             flow.reverse();
         }
-        self.judge(verdict, flow, seen, out)?;
-        Ok(if turned { direction.reverse() } else { direction })
+        let direction = if turned { direction.reverse() } else { direction };
+        self.judge(verdict, flow, (direction, run, seen), out)?;
+        Ok(direction)
     }
 
-    /// Does what the search in a connection without a beginning asks for.
+    /// Does what the search in a connection without a beginning asks for; what it left of the piece at hand goes on.
     fn judge<S: Sink>(
         &mut self,
         verdict: Verdict,
         flow: &Flow,
-        seen: Seen,
+        (direction, run, seen): (Direction, Run<'_>, Seen),
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         match (verdict, core::mem::take(&mut self.protocol)) {
-            (Verdict::WebSocket(_, found), Protocol::Midstream(midstream)) => {
+            (Verdict::WebSocket(_, found, left), Protocol::Midstream(midstream)) => {
                 let identity = identify(flow, &mut self.attempts, out);
-                self.protocol = Protocol::WebSocket(Box::new(midstream.adopt(identity, &found, seen, out)?));
+                let mut websocket = Box::new(midstream.adopt(identity, &found, seen, out)?);
+                let rest = match run {
+                    Run::Data(data) => {
+                        Run::Data(data.len().checked_sub(left).and_then(|taken| data.get(taken..)).unwrap_or_default())
+                    }
+                    other => other,
+                };
+                if left > 0 {
+                    take(&mut websocket, direction, rest, seen, out)?;
+                }
+                self.protocol = Protocol::WebSocket(websocket);
             }
             (Verdict::Other, Protocol::Midstream(midstream)) => {
                 self.protocol = Protocol::Opaque;
@@ -235,7 +246,7 @@ impl Session {
             Protocol::Midstream(midstream) => {
                 let max = out.shared.limits.max_midstream_bytes;
                 let verdict = midstream.take(direction, run, seen, max);
-                self.judge(verdict, flow, seen, out)?;
+                self.judge(verdict, flow, (direction, run, seen), out)?;
                 Ok(0)
             }
             Protocol::WebSocket(websocket) => take(websocket, direction, run, seen, out).map(|()| 0),

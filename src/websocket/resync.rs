@@ -59,6 +59,15 @@ const ENOUGH: Tenths = 200;
 /// The most and least that it is worth that a frame begins with a segment, or ends with the last one.
 const MOST_AT_BORDER: Tenths = 80;
 const LEAST_AT_BORDER: Tenths = 20;
+/// What it is worth that a frame which is the same as one of the next two begins with a segment, and what it costs where it
+/// does not: heartbeats have a packet each, a payload of zeros has not.
+const REPEATED_AT_BORDER: Tenths = 40;
+const REPEATED: Tenths = 20;
+/// What it costs that text has control characters.
+const NOT_WRITTEN: Tenths = -60;
+/// Bytes that are looked at, to see whether they repeat every one to [`MAX_PERIOD`] bytes.
+const PERIODIC_LOOK: usize = 32;
+const MAX_PERIOD: usize = 8;
 /// What the first frame of a chain must show besides its header, to be believed.
 const STANDS_BY_ITSELF: Tenths = 60;
 /// Payload that is looked at, to see whether it is UTF-8.
@@ -168,7 +177,7 @@ impl Resync {
             (worth >= ENOUGH + chance).then_some((at, worth))
         });
         if let Some((at, worth)) = found {
-            let alone = self.stands_by_itself(at, expect);
+            let alone = self.stands_by_itself(at);
             let at = if alone { Some(at) } else { self.next(at) };
             if let Some(at) = at.filter(|at| *at <= self.bytes.len()) {
                 let bits = u32::try_from((worth - chance) / 10).unwrap_or(0);
@@ -216,12 +225,11 @@ impl Resync {
         };
         let Some(own) = worth(&header, rest, expect) else { return DEAD };
         let end = (at as u64).saturating_add(header.header_len.into()).saturating_add(header.payload_len);
-        let next = match usize::try_from(end).ok().map(|end| (end, behind.get(end))) {
-            Some((_, Some(next))) => *next,
-            Some((end, None)) if end == self.bytes.len() => {
-                Chain { worth: self.border_worth(), first_data: FirstData::Unknown }
-            }
-            _ => Chain { worth: 0, first_data: FirstData::Unknown },
+        let end = usize::try_from(end).unwrap_or(usize::MAX);
+        let next = match behind.get(end) {
+            Some(next) => *next,
+            None if end == self.bytes.len() => Chain { worth: self.border_worth(), first_data: FirstData::Unknown },
+            None => Chain { worth: 0, first_data: FirstData::Unknown },
         };
         let follows = header.opcode.is_control()
             || match next.first_data {
@@ -237,7 +245,27 @@ impl Resync {
             opcode if opcode.is_control() => next.first_data,
             _ => FirstData::Begins,
         };
-        Chain { worth: own.saturating_add(border).saturating_add(next.worth), first_data }
+        let worth = if !self.repeats(at, end) {
+            own.saturating_add(border).saturating_add(next.worth)
+        } else if border > 0 {
+            next.worth.saturating_add(border.min(REPEATED_AT_BORDER))
+        } else {
+            next.worth.saturating_sub(REPEATED).max(next.worth.min(0))
+        };
+        Chain { worth, first_data }
+    }
+
+    /// Whether the frame from `at` to `end` says nothing new: it is one of the next two again, or data that repeats every
+    /// few bytes. Such data looks like frames all the way if it does once.
+    fn repeats(&self, at: usize, end: usize) -> bool {
+        let (Some(frame), Some(behind)) = (self.bytes.get(at..end), self.bytes.get(end..)) else { return false };
+        let again = |from: usize| {
+            let there = behind.get(from..).unwrap_or_default();
+            let there = there.get(..frame.len()).unwrap_or(there);
+            there.len() >= 2 && frame.starts_with(there)
+        };
+        let second = || self.next(end).and_then(|next| next.checked_sub(end));
+        again(0) || second().is_some_and(again) || is_periodic(self.bytes.get(at..).unwrap_or_default())
     }
 
     /// What it is worth that a frame begins with a segment: half of them do, and of arbitrary places as many as there are
@@ -255,11 +283,11 @@ impl Resync {
     }
 
     /// Whether the frame at a place has more for it than pointing at a boundary.
-    fn stands_by_itself(&self, at: usize, expect: &Expect) -> bool {
+    fn stands_by_itself(&self, at: usize) -> bool {
         let rest = self.bytes.get(at..).unwrap_or_default();
         let Some(header) = FrameHeader::parse(rest) else { return false };
         let border = if self.segments.iter().any(|(start, _)| *start == at) { STANDS_BY_ITSELF } else { 0 };
-        let content = content_worth(&header, rest, expect).unwrap_or(NEVER);
+        let content = content_worth(&header, rest).unwrap_or(NEVER);
         border + content + self.expected(at) >= STANDS_BY_ITSELF
     }
 
@@ -313,6 +341,13 @@ impl Resync {
     }
 }
 
+/// Whether data repeats every few bytes.
+fn is_periodic(bytes: &[u8]) -> bool {
+    let look = bytes.get(..PERIODIC_LOOK).unwrap_or(bytes);
+    look.len() >= 2 * MAX_PERIOD
+        && (1..=MAX_PERIOD).any(|period| look.iter().zip(look.iter().skip(period)).all(|(one, other)| one == other))
+}
+
 /// What a frame by itself is worth; `None` where it cannot be one. `bytes` begin with its header.
 fn worth(header: &FrameHeader, bytes: &[u8], expect: &Expect) -> Option<Tenths> {
     let first = first_byte(*bytes.first()?, expect)?;
@@ -328,7 +363,14 @@ fn worth(header: &FrameHeader, bytes: &[u8], expect: &Expect) -> Option<Tenths> 
     if header.opcode.is_control() && header.payload_len > 125 {
         return None;
     }
-    Some(first + 10 + length + content_worth(header, bytes, expect)?)
+    // Hardly anybody sends messages of nothing, and nobody fragments of nothing that are not the last.
+    let empty = match header.payload_len {
+        0 if header.opcode.is_control() => 0,
+        0 if header.fin => -40,
+        0 => -80,
+        _ => 0,
+    };
+    Some(first + 10 + length + empty + content_worth(header, bytes)?)
 }
 
 /// What a frame's first byte is worth: real traffic is mostly whole messages; a byte has 256 values.
@@ -339,14 +381,17 @@ const fn first_byte(byte: u8, expect: &Expect) -> Option<Tenths> {
     }
     match (fin, byte & 0x0f, rsv1) {
         (true, 1 | 2, _) => Some(65),
-        (true, 0, false) | (false, 1 | 2, _) | (false, 0, false) => Some(25),
+        (true, 0, false) => Some(25),
+        // Small numbers are everywhere, and zeros more than anything.
+        (false, 1 | 2, _) => Some(10),
+        (false, 0, false) => Some(-20),
         (true, 8..=10, false) => Some(30),
         _ => None,
     }
 }
 
 /// What a frame's payload is worth, as far as it was gathered; `None` where it cannot be one.
-fn content_worth(header: &FrameHeader, bytes: &[u8], expect: &Expect) -> Option<Tenths> {
+fn content_worth(header: &FrameHeader, bytes: &[u8]) -> Option<Tenths> {
     let text = header.opcode == Opcode::TEXT && !header.rsv1;
     let close = header.opcode == Opcode::CLOSE;
     if !text && !close {
@@ -382,9 +427,14 @@ fn content_worth(header: &FrameHeader, bytes: &[u8], expect: &Expect) -> Option<
         return None;
     }
     // Of arbitrary bytes, hardly more than half are what UTF-8 allows at their place; but text that is not masked may be
-    // anywhere.
+    // anywhere. A key that repeats a byte may be data that does, and nobody writes control characters.
     let len = Tenths::try_from(checked.len()).unwrap_or(Tenths::MAX);
-    let text = if expect.masked { len.saturating_mul(9).min(200) } else { (len * 5 / 2).min(60) };
+    let is_key = header.masking_key.is_some_and(|[a, b, c, d]| a != b || b != c || c != d);
+    let text = match checked.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace()) {
+        true => NOT_WRITTEN,
+        false if is_key => len.saturating_mul(9).min(200),
+        false => (len.saturating_mul(5) / 2).min(60),
+    };
     Some(text + if close && plain.len() >= 2 { 40 } else { 0 })
 }
 

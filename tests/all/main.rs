@@ -20,9 +20,12 @@ mod golden;
 mod layers;
 #[cfg(feature = "live")]
 mod live;
+mod losses;
 mod memory;
+mod one_sided;
 mod peers;
 mod support;
 mod synth;
 mod third_party;
 mod truth;
+mod tshark;

@@ -128,7 +128,7 @@ fn recover(bytes: &[u8], starts: &[usize], segments: &[usize], to: usize, expect
 #[test]
 fn losses_are_mended_and_nothing_is_invented() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    for (mix, frames, cuts) in [(Mix::Text, 200, 400), (Mix::Binary, 200, 400), (Mix::Large, 40, 60)] {
+    for (mix, frames, cuts) in [(Mix::Text, 60, 40), (Mix::Binary, 60, 40), (Mix::Large, 20, 8)] {
         for (masked, expect) in [(false, SERVER), (true, CLIENT)] {
             let (mut within_three, mut all) = (0, 0);
             let (bytes, starts, segments) = traffic(&mut random, mix, masked, frames);
@@ -141,7 +141,7 @@ fn losses_are_mended_and_nothing_is_invented() {
                 within_three += usize::from(lost <= 3);
             }
             println!("resync {mix:?} masked {masked}: {within_three} of {all} within three frames");
-            assert!(within_three * 1000 >= all * 995, "{mix:?} masked {masked}: {within_three} of {all}");
+            assert!(within_three == all, "{mix:?} masked {masked}: {within_three} of {all}");
         }
     }
 }
@@ -149,8 +149,8 @@ fn losses_are_mended_and_nothing_is_invented() {
 #[test]
 fn random_bytes_hold_no_boundary() {
     let mut random = Random(42);
-    for round in 0..60 {
-        let bytes = random.bytes(50_000);
+    for round in 0..4 {
+        let bytes = random.bytes(40_000);
         for expect in [SERVER, CLIENT, Expect { deflate: true, ..SERVER }, Expect { deflate: true, ..CLIENT }] {
             let mut resync = Resync::new(16 << 10);
             for (number, mut piece) in bytes.chunks(1460).enumerate() {

@@ -1,0 +1,135 @@
+//! How well lost frame boundaries are found again, and how often something is invented: the experiments of
+//! `tests/all/losses.rs` in large numbers. Prints a line for each kind of traffic.
+//!
+//! ```text
+//! cargo run --release --example losses [LOSSES [STRANGERS]]
+//! ```
+
+#[path = "../tests/all/losses/lab/mod.rs"]
+mod lab;
+
+use lab::adopt::{self, Keep};
+use lab::damage::{Tally, Whole};
+use lab::packets::{by_connection, captures, read};
+use lab::random::Random;
+use lab::strangers::{TONGUES, stranger};
+use lab::talk::{Kind, conversation, endpoint};
+use lab::watch::analyse;
+
+/// Losses in one made conversation.
+const PER_CONVERSATION: usize = 10;
+
+#[allow(clippy::print_stdout, reason = "an example")]
+fn main() {
+    let mut arguments = std::env::args().skip(1).filter_map(|argument| argument.parse().ok());
+    let cuts: usize = arguments.next().unwrap_or(12_000);
+    let strangers: usize = arguments.next().unwrap_or(6_000);
+    let real: Vec<(String, Whole)> = captures(&[])
+        .into_iter()
+        .flat_map(|(name, path)| by_connection(&read(&path)).into_iter().take(4).map(move |raws| (name.clone(), Whole::new(raws))))
+        .filter(|(_, whole)| !whole.watch.frames.is_empty())
+        .collect();
+    losses(cuts, &real);
+    adoptions(cuts / 4, &real);
+    foreign(strangers);
+}
+
+/// Half of the losses in made traffic, half in real.
+#[allow(clippy::print_stdout, reason = "an example")]
+fn losses(cuts: usize, real: &[(String, Whole)]) {
+    let (mut all, mut holes) = (Tally::default(), Tally::default());
+    let each = cuts / 2 / Kind::ALL.len();
+    for kind in Kind::ALL {
+        let mut tally = Tally::default();
+        for seed in 0..each.div_ceil(PER_CONVERSATION) as u64 {
+            let random = &mut Random::new(seed * 31 + kind as u64);
+            let whole = Whole::new(conversation(kind, 120, (endpoint(1, 50_123), endpoint(2, 8080)), random));
+            for _ in 0..PER_CONVERSATION {
+                tally.add(&whole.cut(random).unwrap_or_default());
+            }
+            let riddled = whole.riddle(15, random);
+            if !riddled.is_honest() {
+                report(&format!("{kind:?}, many holes"), &riddled);
+            }
+            holes.add(&riddled);
+        }
+        report(&format!("{kind:?}"), &tally);
+        all.add(&tally);
+    }
+    let each = cuts.div_ceil(2).div_ceil(real.len().max(1));
+    let mut of_capture = (String::new(), Tally::default());
+    for (number, (name, whole)) in real.iter().enumerate() {
+        let random = &mut Random::new(number as u64);
+        if of_capture.0 != *name {
+            report(&of_capture.0, &of_capture.1);
+            of_capture = (name.clone(), Tally::default());
+        }
+        for _ in 0..each {
+            of_capture.1.add(&whole.cut(random).unwrap_or_default());
+        }
+        let riddled = whole.riddle(10, random);
+        if !riddled.is_honest() {
+            report(&format!("{name}, many holes"), &riddled);
+        }
+        holes.add(&riddled);
+        if real.get(number + 1).is_none_or(|next| next.0 != *name) {
+            all.add(&of_capture.1);
+        }
+    }
+    report(&of_capture.0, &of_capture.1);
+    report("ALL", &all);
+    report("many holes at once", &holes);
+}
+
+#[allow(clippy::print_stdout, reason = "an example")]
+fn report(name: &str, tally: &Tally) {
+    if tally.cuts > 0 {
+        println!("{name:>20} {tally}");
+    }
+    for complaint in tally.complaints.iter().filter(|_| name != "ALL") {
+        println!("{:>20} {}", "", complaint.chars().take(400).collect::<String>());
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "an example")]
+fn adoptions(cuts: usize, real: &[(String, Whole)]) {
+    let (mut made, mut captured) = (adopt::Tally::default(), adopt::Tally::default());
+    let keeps = [Keep::Both, Keep::ToServer, Keep::ToClient];
+    for number in 0..cuts / 2 {
+        let random = &mut Random::new(number as u64 + 9_000_000);
+        let kind = Kind::ALL[number % Kind::ALL.len()];
+        let ends = (endpoint(1, random.next() as u16), endpoint(2, random.next() as u16));
+        let whole = Whole::new(conversation(kind, 80, ends, random));
+        let keep = keeps[random.below(3)];
+        let mut tally = adopt::cut(&whole, keep, random).unwrap_or_default();
+        for complaint in &mut tally.complaints {
+            *complaint = format!("{kind:?}, {keep:?}: {complaint}");
+        }
+        made.add(&tally);
+    }
+    for number in 0..cuts / 2 {
+        let random = &mut Random::new(number as u64 + 10_000_000);
+        let Some((_, whole)) = real.get(random.below(real.len())) else { break };
+        captured.add(&adopt::cut(whole, keeps[random.below(3)], random).unwrap_or_default());
+    }
+    for (name, tally) in [("adopted, made", made), ("adopted, real", captured)] {
+        println!("{name:>20} {tally}");
+        for complaint in &tally.complaints {
+            println!("{:>20} {}", "", complaint.chars().take(300).collect::<String>());
+        }
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "an example")]
+fn foreign(count: usize) {
+    let mut adopted = 0;
+    for number in 0..count {
+        let (name, raws) = stranger(number, &mut Random::new(number as u64));
+        let watch = analyse(&raws);
+        if !watch.opened.is_empty() {
+            adopted += 1;
+            println!("{:>20} {number}: {name} {:?}", "TAKEN FOR ONE", watch.findings.first());
+        }
+    }
+    println!("{:>20} {count} connections in {} tongues, {adopted} adopted", "strangers", TONGUES.len());
+}
