@@ -16,6 +16,7 @@ mod craft;
 mod cuts;
 mod docs;
 mod findings;
+mod fuzzed;
 mod golden;
 mod layers;
 #[cfg(feature = "live")]
@@ -24,6 +25,7 @@ mod losses;
 mod memory;
 mod one_sided;
 mod peers;
+mod regressions;
 mod support;
 mod synth;
 mod third_party;

@@ -1,0 +1,15 @@
+//! The bodies of the targets, which `cargo test` runs over the seeds too: see `tests/all/fuzzed/`.
+
+#[path = "../../tests/all/fuzzed/mod.rs"]
+mod fuzzed;
+
+macro_rules! bodies {
+    ($($name:ident),+) => { $(
+        #[doc = concat!("See `tests/all/fuzzed/", stringify!($name), ".rs`.")]
+        pub fn $name(bytes: &[u8]) {
+            fuzzed::$name(bytes);
+        }
+    )+ };
+}
+
+bodies!(capture, packets, reassembly, http, frames, inflate, resync, read, conversation);

@@ -1,0 +1,165 @@
+//! Any chunks of an HTTP/1 connection: however each is cut, the same heads and bodies are seen, up to where one direction
+//! is lost (from there on, where chunks begin decides).
+//!
+//! The script: cuts; then chunks: a byte of direction and kind, a byte of length, the bytes.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+
+use wslens::ground::{Direction, Limits, PerDirection};
+use wslens::http::{H1, Step, sniff};
+
+use super::script::{Cuts, Script};
+
+#[derive(Clone, Copy)]
+enum Piece<'a> {
+    Bytes(&'a [u8]),
+    Gap(Option<u64>),
+    End,
+}
+
+pub(crate) fn http(bytes: &[u8]) {
+    let mut script = Script::new(bytes);
+    let cuts = script.cuts();
+    let mut chunks = Vec::new();
+    while !script.is_over() {
+        let (kind, len) = (script.byte(), script.byte());
+        let direction = if kind & 1 == 0 { Direction::ToServer } else { Direction::ToClient };
+        chunks.push((
+            direction,
+            match kind >> 2 {
+                58..62 => Piece::Gap(Some(len.into())),
+                62 => Piece::Gap(None),
+                63 => Piece::End,
+                // So that long heads need no long script.
+                long => Piece::Bytes(script.take(usize::from(len) << (long & 1))),
+            },
+        ));
+    }
+    let limits = Limits { max_head_bytes: 512, max_pipelined: 4, ..Limits::default() };
+    let whole = Run::new(&limits).all(&chunks, &Cuts::none());
+    let pieces = Run::new(&limits).all(&chunks, &cuts);
+    for direction in Direction::BOTH {
+        let (whole_said, pieces_said) = (whole.said.get(direction), pieces.said.get(direction));
+        // What one direction still says when the other one is over depends on where it was cut.
+        let all = if whole.over { whole_said.len().min(pieces_said.len()) } else { usize::MAX };
+        let up_to = |said: &[String]| said.iter().take(all).cloned().collect::<Vec<_>>();
+        assert_eq!(up_to(whole_said), up_to(pieces_said), "{direction}: any cut gives the same");
+    }
+    assert_eq!(whole.over, pieces.over);
+    if let Some((_, Piece::Bytes(bytes))) = chunks.first() {
+        _ = sniff(bytes);
+    }
+}
+
+struct Run {
+    h1: H1,
+    most: usize,
+    said: PerDirection<Vec<String>>,
+    waiting: VecDeque<Vec<u8>>,
+    over: bool,
+}
+
+impl Run {
+    fn new(limits: &Limits) -> Self {
+        let most = 4 * limits.max_head_bytes + 64 * limits.max_pipelined + 1024;
+        Self { h1: H1::new(limits), most, said: PerDirection::default(), waiting: VecDeque::new(), over: false }
+    }
+
+    fn all(mut self, chunks: &[(Direction, Piece<'_>)], cuts: &Cuts<'_>) -> Self {
+        let mut cuts = cuts.clone();
+        for (direction, piece) in chunks {
+            match *piece {
+                _ if self.over => break,
+                Piece::Bytes(mut bytes) => {
+                    while let Some(piece) = cuts.piece(&mut bytes) {
+                        self.chunk(*direction, piece);
+                    }
+                }
+                // What waits must not be overtaken.
+                _ if *direction == Direction::ToServer && self.h1.is_paused() => self.over = true,
+                Piece::Gap(len) => {
+                    let step = self.h1.gap(*direction, len);
+                    self.over |= note(&mut self.said, *direction, step.as_ref());
+                }
+                Piece::End => {
+                    let step = self.h1.finish(*direction);
+                    note(&mut self.said, *direction, step.as_ref());
+                    self.over = true;
+                }
+            }
+        }
+        self
+    }
+
+    fn chunk(&mut self, direction: Direction, bytes: &[u8]) {
+        if self.over {
+            return;
+        }
+        if direction == Direction::ToServer {
+            self.waiting.push_back(bytes.to_vec());
+        } else {
+            let mut input = bytes;
+            self.feed(direction, &mut input);
+            assert!(self.over || input.is_empty(), "only what is not HTTP's is left");
+        }
+        while !self.h1.is_paused() && !self.over {
+            let Some(held) = self.waiting.pop_front() else { break };
+            let mut input = held.as_slice();
+            self.feed(Direction::ToServer, &mut input);
+            if !input.is_empty() {
+                assert!(self.over || self.h1.is_paused(), "bytes are left for a reason");
+                self.waiting.push_front(input.to_vec());
+            }
+        }
+        assert!(self.h1.held() <= self.most, "holds {}", self.h1.held());
+    }
+
+    fn feed(&mut self, direction: Direction, input: &mut &[u8]) {
+        while !self.over {
+            let before = input.len();
+            let step = self.h1.next(direction, input);
+            let said = step.is_some();
+            self.over = note(&mut self.said, direction, step.as_ref());
+            assert!(input.len() <= before);
+            if !said {
+                break;
+            }
+            // In a body that lasts to the end, only a chunk that begins like a head is looked at.
+            self.over |= self.h1.is_over();
+        }
+    }
+}
+
+/// Writes a step down. True for the last that counts.
+fn note(said: &mut PerDirection<Vec<String>>, direction: Direction, step: Option<&Step<'_>>) -> bool {
+    let mut line = String::new();
+    let over = match step {
+        None => return false,
+        Some(Step::Request { number, head }) => {
+            assert_eq!(direction, Direction::ToServer);
+            let (method, target) = (head.method.escape_ascii(), head.target.escape_ascii());
+            _ = write!(
+                line,
+                "{number} {method} {target} {} {:?} {} {}",
+                head.minor, head.wants, head.complete, head.well_formed
+            );
+            head.fields.iter().for_each(|field| _ = write!(line, " {field:?}"));
+            false
+        }
+        Some(Step::Response { head, answers, effect }) => {
+            assert_eq!(direction, Direction::ToClient);
+            assert!(head.status <= 999);
+            _ = write!(line, "{answers:?} {} {} {effect:?} {}", head.status, head.reason.escape_ascii(), head.complete);
+            head.fields.iter().for_each(|field| _ = write!(line, " {field:?}"));
+            effect.ends_http()
+        }
+        Some(Step::Lost(loss)) => {
+            _ = write!(line, "{}", loss.as_str());
+            true
+        }
+        Some(other) => panic!("{other:?}"),
+    };
+    said.get_mut(direction).push(line);
+    over
+}

@@ -1,0 +1,213 @@
+//! Any segments of one connection: what is handed up is in order without a break, says only what was captured, and calls
+//! nothing missing that was there. The model is a map from each place to the byte that was captured there.
+//!
+//! The script: a byte of options, two of sequence numbers, then segments: flags, where, how long, time.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
+
+use wslens::ground::{Direction, Endpoint, Limits, PerDirection, Seen, Timestamp};
+use wslens::net::{Segment, SeqNumber, TcpFlags};
+use wslens::tcp::{Chunk, EndReason, Flow, Handler, Interest, Oddity, Run, Table};
+
+use super::script::Script;
+
+const CLIENT: Endpoint = Endpoint { ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), port: 40_000 };
+const SERVER: Endpoint = Endpoint { ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), port: 80 };
+
+pub(crate) fn reassembly(bytes: &[u8]) {
+    let mut script = Script::new(bytes);
+    let options = script.byte();
+    // An honest connection has a handshake, one byte at each place, and segments near where they belong.
+    let honest = options & 1 == 0;
+    let limits = if options & 2 == 0 { Limits::default() } else { tight() };
+    let first = [u32::from(script.number()) << 16 | 0xff00, u32::from(script.number()) << 16 | 0xfff0];
+    let mut model = Model { honest, generous: options & 2 == 0, ..Model::default() };
+    let mut table = Table::new(&limits);
+    let mut wire = Wire { first, seen: Seen { packet: 0, at: Timestamp::from_nanos(0) } };
+    if honest {
+        for (from, flags) in [(0, SYN), (1, SYN_ACK), (0, ACK)] {
+            let seq = if flags.syn { wire.first[from].wrapping_sub(1) } else { wire.first[from] };
+            let segment = wire.segment(from, seq, flags, 0, 0, &[]);
+            _ = table.segment(&segment, &mut model);
+        }
+    }
+    while !script.is_over() {
+        step(&mut script, &mut wire, &mut table, &mut model);
+        let most = limits.max_memory_bytes.saturating_add(1 << 20);
+        assert!(table.held() <= most, "holds {}", table.held());
+    }
+    let seen = wire.seen;
+    let Ok(()) = table.finish(seen, &mut model);
+    assert_eq!(table.held(), 0, "nothing is held for nobody");
+    assert_eq!(model.open, 0, "who was opened was ended");
+}
+
+fn tight() -> Limits {
+    Limits {
+        max_held_bytes: 256,
+        max_held_segments: 4,
+        max_memory_bytes: 1 << 10,
+        max_unacked_bytes: 128,
+        max_acked_bytes: 32,
+        max_connections: 2,
+        ..Limits::default()
+    }
+}
+
+const ACK: TcpFlags = TcpFlags { syn: false, ack: true, fin: false, rst: false };
+const SYN: TcpFlags = TcpFlags { syn: true, ack: false, fin: false, rst: false };
+const SYN_ACK: TcpFlags = TcpFlags { syn: true, ack: true, fin: false, rst: false };
+
+/// One segment of the script.
+fn step(script: &mut Script<'_>, wire: &mut Wire, table: &mut Table<State>, model: &mut Model) {
+    let kind = script.byte();
+    let from = usize::from(kind & 1);
+    let (at, acked, len) = (script.number(), script.number(), usize::from(script.byte()));
+    wire.seen.at = Timestamp::from_nanos(wire.seen.at.as_nanos() + i64::from(kind >> 6) * 40_000_000);
+    let mut flags = TcpFlags { ack: kind & 2 == 0, fin: kind & 0b1100 == 0b1100, ..TcpFlags::default() };
+    let direction = if from == 0 { Direction::ToServer } else { Direction::ToClient };
+    let mut at = u32::from(at);
+    let mut payload: Vec<u8> = (at..).take(len).map(|place| byte_at(direction, place.into())).collect();
+    let mut cut = 0;
+    if model.honest {
+        // Honest in what it says and never said otherwise; FIN only behind everything.
+        flags.fin = false;
+        if kind & 0b10_0000 != 0 {
+            cut = u32::try_from(len / 2).unwrap_or(0);
+            payload.truncate(len - len / 2);
+        }
+        if len > 1 || cut > 0 {
+            model.captured.get_mut(direction).extend((u64::from(at)..).zip(payload.iter().copied()));
+        } else {
+            payload.clear();
+            cut = 0;
+        }
+    } else {
+        flags.rst = kind & 0b11_1100 == 0b10_0000;
+        flags.syn = kind & 0b11_1100 == 0b01_0000;
+        if kind & 0b11_1100 == 0b10_0100 {
+            at = at.wrapping_mul(0x1_0001);
+        }
+        if kind & 0b11_1100 == 0b10_1000 {
+            cut = u32::from(acked) << 8;
+        }
+        if kind & 0b11_1100 == 0b01_0100 {
+            payload.fill(0xee);
+        }
+    }
+    let seq = wire.first[from].wrapping_add(at);
+    let ack = wire.first[1 - from].wrapping_add(acked.into());
+    let mut segment = wire.segment(from, seq, flags, ack, cut, &payload);
+    if !model.honest && kind & 0b11_1100 == 0b01_1000 {
+        segment.src.port ^= 1;
+    }
+    let Ok(()) = table.segment(&segment, model);
+}
+
+/// What the sender of a direction has at each place.
+fn byte_at(direction: Direction, place: u64) -> u8 {
+    let mixed = (place ^ (direction as u64) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed.to_be_bytes()[0]
+}
+
+struct Wire {
+    first: [u32; 2],
+    seen: Seen,
+}
+
+impl Wire {
+    fn segment<'p>(
+        &mut self,
+        from: usize,
+        seq: u32,
+        flags: TcpFlags,
+        ack: u32,
+        cut: u32,
+        payload: &'p [u8],
+    ) -> Segment<'p> {
+        self.seen.packet += 1;
+        let ack = if ack == 0 { self.first[1 - from] } else { ack };
+        let (src, dst) = if from == 0 { (CLIENT, SERVER) } else { (SERVER, CLIENT) };
+        let (seq, ack) = (SeqNumber(seq), SeqNumber(ack));
+        Segment { src, dst, seq, ack, flags, window: 1000, seen: self.seen, payload, cut }
+    }
+}
+
+/// What was captured, and what was handed up.
+#[derive(Default)]
+struct Model {
+    honest: bool,
+    generous: bool,
+    captured: PerDirection<BTreeMap<u64, u8>>,
+    open: u64,
+}
+
+/// What was handed up of one connection.
+#[derive(Default)]
+struct State {
+    next: PerDirection<u64>,
+    ended: PerDirection<bool>,
+}
+
+impl Handler for Model {
+    type State = State;
+    type Error = Infallible;
+
+    fn opened(&mut self, _: &Flow) -> State {
+        self.open += 1;
+        State::default()
+    }
+
+    fn chunk(
+        &mut self,
+        _: &mut Flow,
+        state: &mut State,
+        direction: Direction,
+        chunk: Chunk<'_>,
+    ) -> Result<Interest, Infallible> {
+        assert!(!*state.ended.get(direction), "nothing comes behind the end");
+        let next = state.next.get_mut(direction);
+        assert_eq!(chunk.offset, *next, "each piece follows the one before");
+        let captured = self.captured.get(direction);
+        match chunk.run {
+            Run::Data(bytes) => {
+                assert!(!bytes.is_empty());
+                if self.honest {
+                    for (place, byte) in (*next..).zip(bytes) {
+                        assert_eq!(captured.get(&place), Some(byte), "{direction} {place}: as captured");
+                    }
+                }
+                *next += bytes.len() as u64;
+            }
+            Run::Gap(len) => {
+                let len = len.unwrap_or(0);
+                if self.honest {
+                    assert!(len > 0, "a hole of an honest connection has a length");
+                    let there = captured.range(*next..*next + len).next();
+                    assert_eq!(there, None, "{direction} {next}+{len}: called missing, and was captured");
+                }
+                *next += len;
+            }
+            Run::End(_) => {
+                *state.ended.get_mut(direction) = true;
+                if self.honest && self.generous {
+                    assert_eq!(captured.range(*next..).next(), None, "{direction} {next}: ends before the last byte");
+                }
+            }
+        }
+        Ok(Interest::Keep)
+    }
+
+    fn oddity(&mut self, _: &Flow, _: &mut State, _: Direction, oddity: Oddity, _: Seen) -> Result<(), Infallible> {
+        assert!(!self.honest, "nobody said otherwise: {oddity:?}");
+        Ok(())
+    }
+
+    fn ended(&mut self, _: &Flow, state: State, _: EndReason, _: Seen) -> Result<(), Infallible> {
+        assert!(Direction::BOTH.into_iter().all(|direction| *state.ended.get(direction)), "both directions end first");
+        self.open -= 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+//! The bodies of the fuzz targets over their seeds, and over all that ever went wrong in them.
+
+use std::path::{Path, PathBuf};
+
+use crate::fuzzed;
+
+/// The targets, by name.
+const TARGETS: [(&str, fn(&[u8])); 9] = [
+    ("capture", fuzzed::capture),
+    ("packets", fuzzed::packets),
+    ("reassembly", fuzzed::reassembly),
+    ("http", fuzzed::http),
+    ("frames", fuzzed::frames),
+    ("inflate", fuzzed::inflate),
+    ("resync", fuzzed::resync),
+    ("read", fuzzed::read),
+    ("conversation", fuzzed::conversation),
+];
+
+/// The files in a folder, in order; none where it is not there, as in the published package.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut files: Vec<_> = folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    files
+}
+
+fn run(body: fn(&[u8]), path: &Path) {
+    println!("{}", path.display()); // shown when it fails
+    body(&std::fs::read(path).unwrap());
+}
+
+#[test]
+fn every_target_holds_over_its_seeds() {
+    for (target, body) in TARGETS {
+        files(&format!("fuzz/seeds/{target}")).iter().for_each(|path| run(body, path));
+    }
+}
+
+#[test]
+fn what_went_wrong_does_not_again() {
+    for path in files("tests/regressions") {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let target = TARGETS.into_iter().find(|(target, _)| name.starts_with(&format!("{target}-")));
+        let (_, body) = target.unwrap_or_else(|| panic!("{name} begins with no target's name"));
+        run(body, &path);
+    }
+}
+
+#[test]
+fn every_target_holds_for_nothing_and_next_to_nothing() {
+    for (_, body) in TARGETS {
+        body(&[]);
+        for byte in 0..=255 {
+            body(&[byte]);
+            body(&[byte; 40]);
+        }
+    }
+}
+
+/// A message that ends in the middle of a dynamic block's header, which swallows what is appended to find that out. A
+/// receiver would go on there, and nothing here says so.
+#[test]
+#[ignore = "open: the end of a message with context takeover is not held exactly to a block's"]
+fn a_message_that_ends_in_a_dynamic_header_is_corrupt() {
+    use wslens::ground::{Direction, Limits};
+    use wslens::websocket::Deflate;
+    use wslens::websocket::inflate::{Inflater, InflaterPool};
+    let mut pool = InflaterPool::new(&Limits::default());
+    let mut inflater = Inflater::new(&Deflate::default(), Direction::ToClient);
+    inflater.begin_message(&mut pool);
+    inflater.push(&mut pool, &[0x62, 0x08, 0x05, 0x90, 0x27, 0, 0, 0], &mut |_: &[u8]| {}).unwrap();
+    assert!(inflater.finish_message(&mut pool).is_err());
+}
