@@ -4,6 +4,16 @@
 //! ```text
 //! cargo run --release --example losses [LOSSES [STRANGERS]]
 //! ```
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a measurement that fails is to stop"
+)]
 
 #[path = "../tests/all/losses/lab/mod.rs"]
 mod lab;
@@ -26,7 +36,9 @@ fn main() {
     let strangers: usize = arguments.next().unwrap_or(6_000);
     let real: Vec<(String, Whole)> = captures(&[])
         .into_iter()
-        .flat_map(|(name, path)| by_connection(&read(&path)).into_iter().take(4).map(move |raws| (name.clone(), Whole::new(raws))))
+        .flat_map(|(name, path)| {
+            by_connection(&read(&path)).into_iter().take(4).map(move |raws| (name.clone(), Whole::new(raws)))
+        })
         .filter(|(_, whole)| !whole.watch.frames.is_empty())
         .collect();
     losses(cuts, &real);

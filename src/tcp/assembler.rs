@@ -148,7 +148,9 @@ impl Assembler {
         if self.fin().is_some() || offset < self.next {
             return;
         }
-        self.wait(seen).fin = Some(offset);
+        let waiting = self.wait(seen);
+        waiting.fin = Some(offset);
+        waiting.fin_seen = Some(seen);
         self.acked = self.acked.min(offset);
     }
 
@@ -271,6 +273,11 @@ impl Assembler {
 
     fn wait(&mut self, seen: Seen) -> &mut Waiting {
         self.waiting.get_or_insert_with(|| Box::new(Waiting::new(seen)))
+    }
+
+    /// The packet that carried the sender's FIN.
+    pub(super) fn fin_seen(&self) -> Option<Seen> {
+        self.waiting.as_ref()?.fin_seen
     }
 
     fn fin(&self) -> Option<u64> {

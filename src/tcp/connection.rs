@@ -371,8 +371,11 @@ impl<S> Connection<S> {
         H: Handler<State = S>,
     {
         let lane = self.lanes.get_mut(side);
+        // A hole may have held the FIN up.
+        let fin_seen = lane.fin_seen().filter(|_| reason == EndReason::Fin);
         lane.end(turn.budget);
-        let chunk = Chunk { offset: lane.next_offset(), run: Run::End(reason), seen: turn.seen };
+        let seen = fin_seen.unwrap_or(turn.seen);
+        let chunk = Chunk { offset: lane.next_offset(), run: Run::End(reason), seen };
         self.hand_up(side, chunk, turn)?;
         let both = self.lanes.get(side.other()).has_ended();
         Ok(if both { Fate::Over(reason) } else { Fate::Lives })

@@ -28,6 +28,8 @@ pub(super) struct Waiting {
     pub(super) held: Held,
     /// Where the sender's FIN is, behind the hole.
     pub(super) fin: Option<u64>,
+    /// The packet that carried it.
+    pub(super) fin_seen: Option<Seen>,
     /// When the hole was first noticed.
     since: Timestamp,
     /// Whether the other side was heard since then.

@@ -78,6 +78,8 @@ const LONGEST: u64 = 1 << 40;
 const MAX_AWAITED: usize = 64;
 /// Frames of a chain that are followed to find where it ends.
 const MAX_CHAIN: usize = 256;
+/// Frames that are followed in all, so that hostile bytes that look like frames at every place cost no more.
+const MAX_STEPS: usize = 16 * MAX_CHAIN;
 /// Evidence that such a frame must have.
 const WORTH_AWAITING: Tenths = 100;
 
@@ -299,10 +301,11 @@ impl Resync {
 
     /// Gives up the first `len` bytes. What they tell of boundaries behind them is remembered.
     fn forget(&mut self, len: usize, chains: &[Chain]) {
+        let mut steps = MAX_STEPS;
         for (at, chain) in chains.iter().enumerate().take(len) {
             let worth = chain.worth.saturating_add(self.expected(at));
-            if worth >= WORTH_AWAITING && self.awaited.len() < MAX_AWAITED {
-                self.await_end(at, len, worth, chains);
+            if worth >= WORTH_AWAITING && self.awaited.len() < MAX_AWAITED && steps > 0 {
+                self.await_end(at, len, worth, chains, &mut steps);
             }
         }
         self.bytes.drain(..len.min(self.bytes.len()));
@@ -322,8 +325,9 @@ impl Resync {
     }
 
     /// Follows a chain to where it leaves the first `len` bytes; what it was worth up to there speaks for that place.
-    fn await_end(&mut self, mut at: usize, len: usize, worth: Tenths, chains: &[Chain]) {
+    fn await_end(&mut self, mut at: usize, len: usize, worth: Tenths, chains: &[Chain], steps: &mut usize) {
         for _ in 0..MAX_CHAIN {
+            *steps = steps.saturating_sub(1);
             match self.next(at) {
                 Some(next) if next < len => at = next,
                 Some(next) => {

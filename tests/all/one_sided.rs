@@ -20,7 +20,8 @@ fn wholes() -> Vec<(String, Whole)> {
             (format!("{kind:?}"), Whole::new(raws))
         })
         .collect();
-    let names = ["ws-plain-basic", "ws-plain-fragmented", "pmd-default", "pmd-nocontext", "net-base", "mqtt-ws", "socketio"];
+    let names =
+        ["ws-plain-basic", "ws-plain-fragmented", "pmd-default", "pmd-nocontext", "net-base", "mqtt-ws", "socketio"];
     for (name, path) in captures(&names) {
         wholes.extend(by_connection(&read(&path)).into_iter().map(|raws| (name.clone(), Whole::new(raws))));
     }

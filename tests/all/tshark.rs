@@ -41,7 +41,14 @@ fn tshark(raws: &[Raw]) -> Rows {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), pcap(raws)).unwrap();
     let mut command = Command::new("tshark");
-    command.arg("-r").arg(file.path()).args(["-o", "tcp.reassemble_out_of_order:TRUE", "-Y", "websocket", "-T", "fields"]);
+    command.arg("-r").arg(file.path()).args([
+        "-o",
+        "tcp.reassemble_out_of_order:TRUE",
+        "-Y",
+        "websocket",
+        "-T",
+        "fields",
+    ]);
     let fields = ["fin", "opcode", "mask", "payload_length", "payload_length_ext_16", "payload_length_ext_64"];
     command.args(["-e", "frame.number", "-e", "tcp.srcport"]);
     command.args(fields.iter().flat_map(|field| ["-e".to_owned(), format!("websocket.{field}")]));
@@ -164,7 +171,8 @@ fn rearrangements_are_told_as_tshark_tells_them() {
         return;
     }
     let count = std::env::var_os("WSLENS_REARRANGEMENTS").and_then(|count| count.to_str()?.parse().ok()).unwrap_or(24);
-    let kinds = [Kind::SmallText, Kind::SmallBinary, Kind::LargeBinary, Kind::Fragmented, Kind::Protobuf, Kind::TinyText];
+    let kinds =
+        [Kind::SmallText, Kind::SmallBinary, Kind::LargeBinary, Kind::Fragmented, Kind::Protobuf, Kind::TinyText];
     let (mut agreed, mut differ) = (0, Vec::new());
     // Several connections in a file: starting tshark takes longer than its work.
     for batch in 0..(count as usize).div_ceil(24) {
