@@ -91,7 +91,8 @@ pub fn without_beginning(whole: &Whole, keep: Keep, random: &mut Random) -> Opti
         .map(|to_server| Way { client, server, to_server })
         .collect();
     let kept = |raw: &&Raw| {
-        raw.number >= from && raw.tcp.is_some_and(|tcp| ways.iter().any(|way| way.src() == tcp.src && way.dst() == tcp.dst))
+        raw.number >= from
+            && raw.tcp.is_some_and(|tcp| ways.iter().any(|way| way.src() == tcp.src && way.dst() == tcp.dst))
     };
     Some((whole.raws.iter().filter(kept).cloned().collect(), ways))
 }
@@ -122,6 +123,9 @@ pub fn cut(whole: &Whole, keep: Keep, random: &mut Random) -> Option<Tally> {
 fn check(whole: &Whole, after: &Watch, ways: &[Way], tally: &mut Tally) {
     let right: BTreeSet<_> = ways.iter().map(|way| (way.client, way.server)).collect();
     tally.turned += u64::from(after.opened.keys().any(|ends| !right.contains(ends)));
+    if tally.turned > 0 {
+        tally.complaints.push(format!("turned: {:?} {right:?}, {:?}", after.opened, after.findings));
+    }
     for way in ways {
         // Offsets count from the first byte seen: they differ by the same number for all.
         let known: Vec<_> = whole.watch.frames(way).iter().collect();
@@ -135,11 +139,15 @@ fn check(whole: &Whole, after: &Watch, ways: &[Way], tally: &mut Tally) {
             let place = shift.map(|shift| frame.offset.wrapping_add(shift));
             if !known.iter().any(|known| place == Some(known.offset) && same(known, frame)) {
                 tally.invented += 1;
-                tally.complaints.push(format!("invented at {} in {} of {:?}, first told {:?} {:?}; {:?}", frame.offset, frame.first, frame.header, first.offset, first.first, after.findings));
+                tally.complaints.push(format!(
+                    "invented at {} in {} of {:?}, first told {:?} {:?}; {:?}",
+                    frame.offset, frame.first, frame.header, first.offset, first.first, after.findings
+                ));
             }
         }
         tally.told += told.len() as u64;
-        tally.frames += known.iter().filter(|frame| Some(frame.offset) >= shift.map(|shift| shift + first.offset)).count() as u64;
+        tally.frames +=
+            known.iter().filter(|frame| Some(frame.offset) >= shift.map(|shift| shift + first.offset)).count() as u64;
         let messages: BTreeSet<_> = whole.watch.messages(way).iter().collect();
         for message in after.messages(way).iter().filter(|message| !messages.contains(message)) {
             tally.wrong += 1;

@@ -166,7 +166,8 @@ impl Whole {
         let touched = |first: u64, last: u64| gone.range(first..=last.max(first)).next().is_some();
         let without_packets = |message: &Message| Message { first: 0, last: 0, ..message.clone() };
         for (way, frames) in &after.frames {
-            let known: BTreeMap<u64, &Frame> = self.watch.frames(way).iter().map(|frame| (frame.offset, frame)).collect();
+            let known: BTreeMap<u64, &Frame> =
+                self.watch.frames(way).iter().map(|frame| (frame.offset, frame)).collect();
             for frame in frames {
                 let same = known.get(&frame.offset).is_some_and(|known| {
                     known.header == frame.header

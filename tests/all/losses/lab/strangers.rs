@@ -91,9 +91,7 @@ pub const TONGUES: &[Tongue] = &[
             })
             .collect()
     }),
-    ("mostly zeros", |random, len| {
-        (0..len).map(|_| if random.one_in(8) { random.byte() } else { 0 }).collect()
-    }),
+    ("mostly zeros", |random, len| (0..len).map(|_| if random.one_in(8) { random.byte() } else { 0 }).collect()),
     ("few different bytes", |random, len| {
         (0..len).map(|_| [0x81, 0x82, 0, 1, 2, 0x7e, 0x80, 0x88][random.below(8)]).collect()
     }),
@@ -124,9 +122,7 @@ pub const TONGUES: &[Tongue] = &[
     ("UTF-16", |random, len| random.words(len / 2).bytes().flat_map(|byte| [byte, 0]).collect()),
     ("TLS", |random, len| {
         records(random, len, |random| {
-            prefixed(random, 4000, false, |len| {
-                [&[0x17, 3, 3][..], &(len as u16).to_be_bytes()].concat()
-            })
+            prefixed(random, 4000, false, |len| [&[0x17, 3, 3][..], &(len as u16).to_be_bytes()].concat())
         })
     }),
     ("SSH", |random, len| {
@@ -214,9 +210,7 @@ pub const TONGUES: &[Tongue] = &[
             [frame, vec![0xce]].concat()
         })
     }),
-    ("RTMP", |random, len| {
-        records(random, len, |random| prefixed(random, 128, false, |_| vec![0xc4]))
-    }),
+    ("RTMP", |random, len| records(random, len, |random| prefixed(random, 128, false, |_| vec![0xc4]))),
     ("a tag 0x81, a length in 16 bits, bytes", |random, len| {
         records(random, len, |random| {
             prefixed(random, 300, false, |len| [&[0x81][..], &(len as u16).to_be_bytes()].concat())
