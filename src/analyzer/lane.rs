@@ -171,9 +171,14 @@ impl Lane {
         }
         let mut left = hole;
         while left != Some(0) {
+            // A header that was not whole is not counted yet.
+            let partial = self.decoder.partial_header().len();
             match self.decoder.gap(&mut left) {
                 Step::Missing(len) => self.missing(len, out.shared),
-                Step::Lost(rest) => return self.lose(rest, seen, common, out),
+                Step::Lost(rest) => {
+                    self.position = self.position.saturating_add(partial as u64);
+                    return self.lose(rest, seen, common, out);
+                }
                 _ => return Ok(()),
             }
             if let Some(Step::End) = self.decoder.next(&mut (&[][..])) {

@@ -51,6 +51,34 @@ impl Midstream {
         Self { asked, oriented, searches: PerDirection { to_server: searches(), to_client: searches() } }
     }
 
+    /// Whether it is known who is the client.
+    pub(super) const fn is_oriented(&self) -> bool {
+        self.oriented
+    }
+
+    /// Takes a piece of one direction, and does not say yet what it is.
+    pub(super) fn gather(&mut self, direction: Direction, run: Run<'_>, seen: Seen) {
+        let searches = self.searches.get_mut(direction);
+        for (search, masked) in [(&mut searches.masked, true), (&mut searches.unmasked, false)] {
+            let expect = Expect { masked, deflate: true };
+            match run {
+                Run::Data(mut data) => loop {
+                    let left = search.push(data, seen);
+                    data = data.len().checked_sub(left).and_then(|taken| data.get(taken..)).unwrap_or_default();
+                    if data.is_empty() {
+                        break;
+                    }
+                    search.gap(Some(0), &expect);
+                },
+                Run::Gap(len) => search.gap(len, &expect),
+                Run::End(_) => {}
+            }
+        }
+        if let Run::Data(data) = run {
+            searches.bytes = searches.bytes.saturating_add(data.len() as u64);
+        }
+    }
+
     /// Takes a piece of one direction.
     pub(super) fn take(&mut self, direction: Direction, run: Run<'_>, seen: Seen, max: u64) -> Verdict {
         let oriented = self.oriented;

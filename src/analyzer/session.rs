@@ -242,7 +242,12 @@ impl Session {
                 _ => 1,
             }),
             Protocol::Opaque => Ok(0),
-            // Only ever offered what waited while something else was spoken; roles are known then.
+            // What waited while nothing was known yet: roles cannot be turned round here, so where they are guessed it is
+            // only gathered, and the next piece decides.
+            Protocol::Midstream(midstream) if !midstream.is_oriented() => {
+                midstream.gather(direction, run, seen);
+                Ok(0)
+            }
             Protocol::Midstream(midstream) => {
                 let max = out.shared.limits.max_midstream_bytes;
                 let verdict = midstream.take(direction, run, seen, max);

@@ -67,11 +67,6 @@ impl Assembler {
         self.ended
     }
 
-    /// Whether nothing was handed up.
-    pub(super) const fn is_untouched(&self) -> bool {
-        self.next == 0 && !self.ended
-    }
-
     /// Whether something is out of order.
     pub(super) const fn is_waiting(&self) -> bool {
         self.waiting.is_some()

@@ -244,11 +244,9 @@ impl<S> Connection<S> {
 
     /// Learns who began and where; a direction of which nothing else is known begins with its first byte.
     fn greet(&mut self, side: Side, segment: &Segment<'_>) {
-        let client = self.beginning.client;
         if self.beginning.observe(side, segment) && self.flow.handshake_us.is_none() {
             self.flow.handshake_us = Some(segment.seen.at.micros_since(self.flow.first.at));
         }
-        self.orient(client);
         let start = self.beginning.starts.get_mut(side);
         if start.first_byte().is_none() && (!segment.payload.is_empty() || segment.cut > 0 || segment.flags.fin) {
             *start = Start::at(first_byte(segment), false);
@@ -258,19 +256,6 @@ impl<S> Connection<S> {
             if let Some(first) = self.beginning.starts.get(side).first_byte().filter(|_| !lane.has_begun()) {
                 lane.begin(first);
             }
-        }
-    }
-
-    /// A SYN may say who is who when the listener was told a guess: it is told better, unless bytes went up already,
-    /// whose direction stands.
-    fn orient(&mut self, guess: Side) {
-        if self.beginning.client == guess {
-            self.flow.oriented |= self.beginning.oriented;
-        } else if [Side::Low, Side::High].into_iter().all(|side| self.lanes.get(side).is_untouched()) {
-            self.flow.reverse();
-            self.flow.reversed = false;
-        } else {
-            self.beginning.client = guess;
         }
     }
 

@@ -178,13 +178,11 @@ impl Resync {
             let worth = chains.get(at)?.worth.checked_add(self.expected(at))?;
             (worth >= ENOUGH + chance).then_some((at, worth))
         });
-        if let Some((at, worth)) = found {
-            let alone = self.stands_by_itself(at);
-            let at = if alone { Some(at) } else { self.next(at) };
-            if let Some(at) = at.filter(|at| *at <= self.bytes.len()) {
-                let bits = u32::try_from((worth - chance) / 10).unwrap_or(0);
-                return Some(Found { passed: self.before.saturating_add(at as u64), bits, at });
-            }
+        if let Some((at, worth)) = found
+            && let Some(at) = self.believed(at).filter(|at| *at <= self.bytes.len())
+        {
+            let bits = u32::try_from((worth - chance) / 10).unwrap_or(0);
+            return Some(Found { passed: self.before.saturating_add(at as u64), bits, at });
         }
         if full {
             self.forget(self.max / 2, &chains);
@@ -288,9 +286,24 @@ impl Resync {
     fn stands_by_itself(&self, at: usize) -> bool {
         let rest = self.bytes.get(at..).unwrap_or_default();
         let Some(header) = FrameHeader::parse(rest) else { return false };
-        let border = if self.segments.iter().any(|(start, _)| *start == at) { STANDS_BY_ITSELF } else { 0 };
+        let border = if self.is_border(at) { STANDS_BY_ITSELF } else { 0 };
         let content = content_worth(&header, rest).unwrap_or(NEVER);
         border + content + self.expected(at) >= STANDS_BY_ITSELF
+    }
+
+    /// The first place of a chain that is believed: its first frame may point at a true boundary by chance, and so may any
+    /// frame of a run that says nothing new.
+    fn believed(&self, at: usize) -> Option<usize> {
+        let mut at = if self.stands_by_itself(at) { at } else { self.next(at)? };
+        while let Some(next) = self.next(at).filter(|next| self.repeats(at, *next) && !self.is_border(at)) {
+            at = next;
+        }
+        Some(at)
+    }
+
+    /// Whether a segment begins at a place.
+    fn is_border(&self, at: usize) -> bool {
+        self.segments.binary_search_by_key(&at, |(start, _)| *start).is_ok()
     }
 
     /// Where the frame at a place ends.

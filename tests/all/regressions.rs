@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::fuzzed;
 
 /// The targets, by name.
-const TARGETS: [(&str, fn(&[u8])); 9] = [
+/// A target's name and its body.
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 9] = [
     ("capture", fuzzed::capture),
     ("packets", fuzzed::packets),
     ("reassembly", fuzzed::reassembly),

@@ -123,6 +123,9 @@ pub fn cut(whole: &Whole, keep: Keep, random: &mut Random) -> Option<Tally> {
 fn check(whole: &Whole, after: &Watch, ways: &[Way], tally: &mut Tally) {
     let right: BTreeSet<_> = ways.iter().map(|way| (way.client, way.server)).collect();
     tally.turned += u64::from(after.opened.keys().any(|ends| !right.contains(ends)));
+    if tally.turned > 0 {
+        tally.complaints.push(format!("turned: {:?} {right:?}, {:?}", after.opened, after.findings));
+    }
     for way in ways {
         // Offsets count from the first byte seen: they differ by the same number for all.
         let known: Vec<_> = whole.watch.frames(way).iter().collect();
