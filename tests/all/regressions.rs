@@ -1,11 +1,16 @@
 //! The bodies of the fuzz targets over their seeds, and over all that ever went wrong in them.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "whatever is wrong here must stop the test")]
+
 use std::path::{Path, PathBuf};
 
 use crate::fuzzed;
 
+/// What a target does.
+type Body = fn(&[u8]);
+
 /// The targets, by name.
-const TARGETS: [(&str, fn(&[u8])); 9] = [
+const TARGETS: [(&str, Body); 9] = [
     ("capture", fuzzed::capture),
     ("packets", fuzzed::packets),
     ("reassembly", fuzzed::reassembly),
@@ -25,9 +30,11 @@ fn files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-fn run(body: fn(&[u8]), path: &Path) {
-    println!("{}", path.display()); // shown when it fails
-    body(&std::fs::read(path).unwrap());
+fn run(body: Body, path: &Path) {
+    let bytes = std::fs::read(path).unwrap();
+    if std::panic::catch_unwind(|| body(&bytes)).is_err() {
+        panic!("{}: see above", path.display());
+    }
 }
 
 #[test]
