@@ -15,10 +15,11 @@
 //! The more places were looked at, the more evidence is asked for. The first frame of a chain is left out unless it can
 //! stand by itself: any place may point at a true boundary by chance.
 
-use super::close::CloseBody;
+mod evidence;
+
 use super::frame::{FrameHeader, Opcode};
-use super::mask;
 use crate::ground::Seen;
+use evidence::{content_worth, first_byte, is_periodic, worth};
 
 /// What the sender's frames look like, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,17 +64,8 @@ const LEAST_AT_BORDER: Tenths = 20;
 /// does not: heartbeats have a packet each, a payload of zeros has not.
 const REPEATED_AT_BORDER: Tenths = 40;
 const REPEATED: Tenths = 20;
-/// What it costs that text has control characters.
-const NOT_WRITTEN: Tenths = -60;
-/// Bytes that are looked at, to see whether they repeat every one to [`MAX_PERIOD`] bytes.
-const PERIODIC_LOOK: usize = 32;
-const MAX_PERIOD: usize = 8;
 /// What the first frame of a chain must show besides its header, to be believed.
 const STANDS_BY_ITSELF: Tenths = 60;
-/// Payload that is looked at, to see whether it is UTF-8.
-const TEXT_LOOK: usize = 512;
-/// Frames longer than this are not looked for: nobody sends them.
-const LONGEST: u64 = 1 << 40;
 /// Frames that go beyond what is gathered, of which the end is remembered.
 const MAX_AWAITED: usize = 64;
 /// Frames of a chain that are followed to find where it ends.
@@ -356,103 +348,6 @@ impl Resync {
             }
         }
     }
-}
-
-/// Whether data repeats every few bytes.
-fn is_periodic(bytes: &[u8]) -> bool {
-    let look = bytes.get(..PERIODIC_LOOK).unwrap_or(bytes);
-    look.len() >= 2 * MAX_PERIOD
-        && (1..=MAX_PERIOD).any(|period| look.iter().zip(look.iter().skip(period)).all(|(one, other)| one == other))
-}
-
-/// What a frame by itself is worth; `None` where it cannot be one. `bytes` begin with its header.
-fn worth(header: &FrameHeader, bytes: &[u8], expect: &Expect) -> Option<Tenths> {
-    let first = first_byte(*bytes.first()?, expect)?;
-    if header.masking_key.is_some() != expect.masked || header.payload_len > LONGEST {
-        return None;
-    }
-    let length = match (header.length_width(), header.payload_len) {
-        (1, _) => -5,
-        (2, 126..) => 45,
-        (8, 65_536..) => 150,
-        _ => return None,
-    };
-    if header.opcode.is_control() && header.payload_len > 125 {
-        return None;
-    }
-    // Hardly anybody sends messages of nothing, and nobody fragments of nothing that are not the last.
-    let empty = match header.payload_len {
-        0 if header.opcode.is_control() => 0,
-        0 if header.fin => -40,
-        0 => -80,
-        _ => 0,
-    };
-    Some(first + 10 + length + empty + content_worth(header, bytes)?)
-}
-
-/// What a frame's first byte is worth: real traffic is mostly whole messages; a byte has 256 values.
-const fn first_byte(byte: u8, expect: &Expect) -> Option<Tenths> {
-    let (fin, rsv1, rest) = (byte & 0x80 != 0, byte & 0x40 != 0, byte & 0x30);
-    if rest != 0 || (rsv1 && !expect.deflate) {
-        return None;
-    }
-    match (fin, byte & 0x0f, rsv1) {
-        (true, 1 | 2, _) => Some(65),
-        (true, 0, false) => Some(25),
-        // Small numbers are everywhere, and zeros more than anything.
-        (false, 1 | 2, _) => Some(10),
-        (false, 0, false) => Some(-20),
-        (true, 8..=10, false) => Some(30),
-        _ => None,
-    }
-}
-
-/// What a frame's payload is worth, as far as it was gathered; `None` where it cannot be one.
-fn content_worth(header: &FrameHeader, bytes: &[u8]) -> Option<Tenths> {
-    let text = header.opcode == Opcode::TEXT && !header.rsv1;
-    let close = header.opcode == Opcode::CLOSE;
-    if !text && !close {
-        return Some(0);
-    }
-    let payload = bytes.get(header.header_len.into()..).unwrap_or_default();
-    let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX).min(TEXT_LOOK);
-    let payload = payload.get(..len).unwrap_or(payload);
-    let mut plain = Vec::new();
-    let plain = match header.masking_key {
-        None => payload,
-        Some(key) => {
-            mask::unmask_into(&mut plain, payload, key, 0);
-            plain.as_slice()
-        }
-    };
-    let whole = plain.len() as u64 == header.payload_len;
-    let checked = if close {
-        if header.payload_len == 1 {
-            return None;
-        }
-        let body = CloseBody::parse(plain);
-        if body.code.is_some_and(|code| !code.may_be_sent()) {
-            return None;
-        }
-        body.reason
-    } else {
-        plain
-    };
-    if let Err(error) = core::str::from_utf8(checked)
-        && (error.error_len().is_some() || (whole && header.fin))
-    {
-        return None;
-    }
-    // Of arbitrary bytes, hardly more than half are what UTF-8 allows at their place; but text that is not masked may be
-    // anywhere. A key that repeats a byte may be data that does, and nobody writes control characters.
-    let len = Tenths::try_from(checked.len()).unwrap_or(Tenths::MAX);
-    let is_key = header.masking_key.is_some_and(|[a, b, c, d]| a != b || b != c || c != d);
-    let text = match checked.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace()) {
-        true => NOT_WRITTEN,
-        false if is_key => len.saturating_mul(9).min(200),
-        false => (len.saturating_mul(5) / 2).min(60),
-    };
-    Some(text + if close && plain.len() >= 2 { 40 } else { 0 })
 }
 
 #[cfg(test)]

@@ -673,15 +673,18 @@ fn truncated_frame() {
     let told = finds(&talk, &["truncated_frame s2c packet 6 frame 0 message 0"]);
     assert_eq!((told.frames[0].complete, &*told.frames[0].payload), (false, &b"he"[..]));
     assert_eq!((told.messages[0].complete, &*told.messages[0].content), (false, &b"he"[..]));
-    // In the header: no frame to speak of.
+    // In the header: a row, and no message.
     let mut talk = Conversation::open();
-    let told = finds(talk.server(&bytes[..1]), &["truncated_frame s2c packet 6"]);
-    assert!(told.frames.is_empty());
-    // By the connection's end, in that packet.
+    let told = finds(talk.server(&bytes[..1]), &["truncated_frame s2c packet 6 frame 0"]);
+    assert_eq!((told.frames.len(), told.frames[0].complete, told.messages.len()), (1, false, 0));
+    // Between two frames: nothing.
     let mut talk = Conversation::open();
-    finds(talk.server(&bytes[..4]).fin(SERVER), &["truncated_frame s2c packet 7 frame 0 message 0"]);
+    finds(talk.server(&bytes), &[]);
+    // By the connection's end: told of the packet with its last byte.
     let mut talk = Conversation::open();
-    finds(talk.server(&bytes[..4]).rst(CLIENT), &["truncated_frame s2c packet 7 frame 0 message 0"]);
+    finds(talk.server(&bytes[..4]).fin(SERVER), &["truncated_frame s2c packet 6 frame 0 message 0"]);
+    let mut talk = Conversation::open();
+    finds(talk.server(&bytes[..4]).rst(CLIENT), &["truncated_frame s2c packet 6 frame 0 message 0"]);
     // A message that lacks fragments is incomplete, and no frame is cut off.
     let told = sends(SERVER, &[Frame::text("hel").more()], &[]);
     assert!(!told.messages[0].complete);

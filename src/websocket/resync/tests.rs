@@ -1,4 +1,5 @@
 use super::*;
+use crate::websocket::mask;
 
 const SERVER: Expect = Expect { masked: false, deflate: false };
 const CLIENT: Expect = Expect { masked: true, deflate: false };

@@ -206,3 +206,17 @@ fn rows_are_in_packet_order() {
         assert!(packets.is_sorted(), "{table}: {packets:?}");
     }
 }
+
+#[test]
+fn what_a_cut_header_does_not_say_is_unknown() {
+    let bytes = Frame::text(vec![b'x'; 300]).bytes(super::super::craft::SERVER);
+    for (captured, masked) in [(1, Value::Null), (2, false.into()), (3, false.into())] {
+        let mut talk = Conversation::open();
+        let (_, frames) = both(&Folder::of(&talk.server(&bytes[..captured]).capture()), "frames");
+        assert_eq!(frames.len(), 1, "{captured} bytes");
+        let of = |name: &str| frames[0][name].clone();
+        assert_eq!((of("opcode"), of("fin"), of("masked")), (1.into(), true.into(), masked), "{captured} bytes");
+        assert_eq!((of("payload_len"), of("message")), (Value::Null, Value::Null), "{captured} bytes");
+        assert_eq!(of("findings"), serde_json::json!(["truncated_frame"]));
+    }
+}

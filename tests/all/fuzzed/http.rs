@@ -81,6 +81,7 @@ impl Run {
                 Piece::Gap(len) => {
                     let step = self.h1.gap(*direction, len);
                     self.over |= note(&mut self.said, *direction, step.as_ref());
+                    self.over |= self.h1.is_lost(*direction);
                 }
                 Piece::End => {
                     let step = self.h1.finish(*direction);
@@ -125,8 +126,8 @@ impl Run {
             if !said {
                 break;
             }
-            // In a body that lasts to the end, only a chunk that begins like a head is looked at.
-            self.over |= self.h1.is_over();
+            // In a body that lasts to the end, or may do so, only a chunk that begins like a head is looked at.
+            self.over |= self.h1.is_over() || self.h1.is_lost(direction);
         }
     }
 }
