@@ -1,9 +1,9 @@
 //! Bad input: the samples cut off at every byte, and corrupted in a thousand ways. Whatever the bytes are, wslens reads
 //! them or says what is wrong with the file; it never panics, and its outputs take whatever it tells.
 //!
-//! How many positions and corruptions of a sample are tried depends on its size, so that all of it ends within about a
-//! minute. With `WSLENS_SLOW=1` it is a thousand corruptions of each sample, which takes ten minutes, and every position
-//! of each, which takes hours.
+//! An ordinary `cargo test` tries as many positions and corruptions of a sample as its size allows within seconds. With
+//! `WSLENS_SLOW=1` it is every position of each sample and a thousand corruptions of each. That takes minutes where the
+//! code is optimized, and is part of `.ci/run`: `WSLENS_SLOW=1 cargo test --profile checked bad_input`.
 
 use std::io::{self, Cursor};
 
@@ -16,15 +16,12 @@ use wslens::output::{
 
 use super::support::{Random, Sample, in_parallel, options, samples};
 
-/// Samples up to this size are cut off at each of their bytes.
-const SMALL: usize = 8 << 10;
 /// How many corruptions of each sample, at most.
 const CORRUPTIONS: usize = 1_000;
-
-/// How many bytes are read for one sample, in each of the two tests.
-fn budget() -> usize {
-    if is_slow() { usize::MAX } else { 1 << 20 }
-}
+/// How many bytes an ordinary test run reads of one sample, in each of the two tests: about.
+const BUDGET: usize = 1 << 20;
+/// Samples up to this size are cut off at each of their bytes in an ordinary test run too.
+const SMALL: usize = 8 << 10;
 
 #[expect(clippy::disallowed_methods, reason = "a test's own switch")]
 fn is_slow() -> bool {
@@ -111,9 +108,8 @@ fn samples_cut_off_at_every_byte() {
     in_parallel(&samples(), |sample| {
         let bytes = sample.bytes();
         // Half a file is read on the average.
-        let affordable = if bytes.len() <= SMALL { usize::MAX } else { (2 * budget() / bytes.len()).clamp(20, 500) };
-        let affordable = if is_slow() { usize::MAX } else { affordable };
-        let stride = bytes.len().div_ceil(affordable).max(1);
+        let affordable = (2 * BUDGET / bytes.len()).clamp(20, 500);
+        let stride = if is_slow() || bytes.len() <= SMALL { 1 } else { bytes.len().div_ceil(affordable) };
         let mut random = Random::of(&sample.name, 1);
         for (index, from) in (0..bytes.len()).step_by(stride).enumerate() {
             let len = from + random.below(stride.min(bytes.len() - from));
@@ -133,7 +129,7 @@ fn samples_cut_off_at_every_byte() {
 fn samples_corrupted() {
     in_parallel(&samples(), |sample| {
         let bytes = sample.bytes();
-        let affordable = (budget() / bytes.len()).clamp(10, CORRUPTIONS);
+        let affordable = if is_slow() { CORRUPTIONS } else { (BUDGET / bytes.len()).clamp(10, CORRUPTIONS) };
         for seed in 0..affordable {
             let mut random = Random::of(&sample.name, u64::try_from(seed).unwrap());
             let mut bytes = bytes.clone();
