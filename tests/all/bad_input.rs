@@ -103,16 +103,22 @@ fn try_read(sample: &Sample, how: &str, bytes: Vec<u8>, outputs: bool) -> Result
     })
 }
 
+/// So many positions of a sample are one piece of work.
+const PIECE: usize = 4 << 10;
+
 #[test]
 fn samples_cut_off_at_every_byte() {
-    in_parallel(&samples(), |sample| {
-        let bytes = sample.bytes();
+    let samples: Vec<_> = samples().into_iter().map(|sample| (sample.bytes(), sample)).collect();
+    let pieces = samples.iter().flat_map(|(bytes, sample)| {
+        (0..bytes.len()).step_by(PIECE).map(move |from| (sample, bytes, from..bytes.len().min(from + PIECE)))
+    });
+    in_parallel(&pieces.collect::<Vec<_>>(), |(sample, bytes, positions)| {
         // Half a file is read on the average.
         let affordable = (2 * BUDGET / bytes.len()).clamp(20, 500);
         let stride = if is_slow() || bytes.len() <= SMALL { 1 } else { bytes.len().div_ceil(affordable) };
-        let mut random = Random::of(&sample.name, 1);
-        for (index, from) in (0..bytes.len()).step_by(stride).enumerate() {
-            let len = from + random.below(stride.min(bytes.len() - from));
+        let mut random = Random::of(&sample.name, positions.start.try_into().unwrap());
+        for (index, from) in positions.clone().step_by(stride).enumerate() {
+            let len = from + random.below(stride.min(positions.end - from));
             let outcome = try_read(
                 sample,
                 &format!("cut off after {len} bytes"),
