@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use super::escape;
 use super::redact::Secrets;
 use super::text::{Style, Tone, arrow, bytes, close_code_text, explanation, micros, outcome, url, wire};
-use crate::event::{Close, Event, Identity, Message, Sink, What};
+use crate::event::{Close, Event, Identity, Message, Outcome, Sink, What};
 use crate::ground::{Finding, Seen};
 use crate::websocket::{Handshake, Opcode};
 
@@ -190,6 +190,8 @@ impl<W: Write> Sink for Follow<W> {
             What::Message(message) => self.message(event, message),
             What::Finding(finding) => self.finding(event, finding),
             What::Frame(_) => return Ok(()),
+            // Was told as a refusal.
+            What::Closed(summary) if summary.outcome == Outcome::Rejected => return Ok(()),
             What::Closed(summary) => {
                 self.begin(&Event { direction: None, ..*event }, event.seen);
                 self.line += &outcome(event.connection, summary, self.style);

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use super::columns::{Cell, Column, ConnectionRow, Connections, Context, columns};
+use super::columns::{Cell, Column, Connections, Context, Row, columns};
 use super::ndjson::Ndjson;
 use super::table::RowFormat as _;
 use crate::event::{CloseSent, Event, FindingCount, Silence, Sink, Summary, Traffic, What};
@@ -46,7 +46,7 @@ impl<W: Write> Sink for JsonReport<W> {
 
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
         let What::Closed(summary) = event.what else { return Ok(()) };
-        let row = ConnectionRow { context: &self.context, connection: event.connection, summary };
+        let row = Row { context: &self.context, connection: event.connection, direction: None, what: summary };
         let json = &mut self.json;
         json.out.clear();
         for (place, column) in self.columns.iter().enumerate() {
