@@ -5,9 +5,7 @@
 //! $ cargo run --release --example generate -- /tmp/small.pcap --size 256M --small 1 --deflate 0
 //! ```
 //!
-//! Clients mask, servers do not; everything is acknowledged; a share of the connections compresses with context takeover.
-//! Prints what it wrote, for comparing with what an analysis finds. TCP checksums are zero, as where a network card was to
-//! fill them in.
+//! Prints what it wrote, for comparing with what an analysis finds.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -15,15 +13,13 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-mod conversation;
-mod wire;
+mod traffic;
 
-use conversation::Conversation;
-use wire::Wire;
+use traffic::{Mix, Written};
 
 /// Synthetic WebSocket traffic, for measurements.
 #[derive(Parser)]
-pub(crate) struct Args {
+struct Args {
     /// Where the capture goes.
     out: PathBuf,
     /// About how large it becomes: bytes, or with K, M or G.
@@ -68,78 +64,13 @@ fn bytes(text: &str) -> Result<u64, String> {
     digits.parse::<u64>().map(|number| number << shift).map_err(|error| error.to_string())
 }
 
-/// Numbers that look random and are the same every time (`SplitMix64`).
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) const fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From `from` to `to` - 1.
-    pub(crate) fn between(&mut self, from: usize, to: usize) -> usize {
-        from + usize::try_from(self.bits() % (to - from) as u64).unwrap_or(0)
-    }
-
-    /// True in `share` of all cases.
-    pub(crate) fn chance(&mut self, share: f64) -> bool {
-        ((self.bits() >> 11) as f64) < share * (1_u64 << 53) as f64
-    }
-}
-
-/// What was written.
-#[derive(Default)]
-pub(crate) struct Written {
-    pub(crate) connections: u64,
-    pub(crate) frames: u64,
-    pub(crate) messages: u64,
-    pub(crate) content: u64,
-    pub(crate) compressed: u64,
-}
-
 fn main() -> io::Result<()> {
-    let args = Args::parse();
-    let mut wire = Wire::new(BufWriter::with_capacity(1 << 20, File::create(&args.out)?))?;
-    let mut random = Random(args.seed);
-    let mut written = Written::default();
-    let pool = conversation::Pool::new(&mut random);
-    let others = args.size / 100 * args.background;
-    let budget = (args.size - others) / args.connections.max(1);
-    let (mut open, mut made, mut other_bytes) = (Vec::new(), 0, 0);
-    while made < args.connections || !open.is_empty() {
-        while made < args.connections && open.len() < args.concurrent {
-            open.push(Conversation::open(made, budget, &args, &mut random, &mut wire, &mut written)?);
-            made += 1;
-        }
-        let at = random.between(0, open.len());
-        let goes_on = open.get_mut(at).is_some_and(|conversation| conversation.goes_on());
-        if let Some(conversation) = open.get_mut(at) {
-            conversation.burst(&args, &pool, &mut random, &mut wire, &mut written)?;
-        }
-        if !goes_on {
-            open.swap_remove(at);
-        }
-        let share = wire.bytes() / 100 * args.background;
-        while other_bytes < share.min(others) {
-            let before = wire.bytes();
-            wire.other(&mut random)?;
-            other_bytes += wire.bytes() - before;
-        }
-    }
-    while other_bytes < others {
-        let before = wire.bytes();
-        wire.other(&mut random)?;
-        other_bytes += wire.bytes() - before;
-    }
-    let Written { connections, frames, messages, content, compressed } = written;
+    let Args { out, size, connections, concurrent, deflate, background, small, large, length, seed } = Args::parse();
+    let mix = Mix { size, connections, concurrent, deflate, background, small, large, length, seed };
+    let Written { packets, bytes, connections, frames, messages, content, compressed } =
+        traffic::write(&mix, BufWriter::with_capacity(1 << 20, File::create(out)?))?;
     writeln!(
         io::stdout(),
-        r#"{{"packets":{},"bytes":{},"connections":{connections},"frames":{frames},"messages":{messages},"content_bytes":{content},"compressed_messages":{compressed}}}"#,
-        wire.packets(),
-        wire.bytes(),
-    )?;
-    wire.finish()
+        r#"{{"packets":{packets},"bytes":{bytes},"connections":{connections},"frames":{frames},"messages":{messages},"content_bytes":{content},"compressed_messages":{compressed}}}"#,
+    )
 }

@@ -8,7 +8,7 @@ use flate2::{Compress, Compression, FlushCompress};
 use sha1::{Digest, Sha1};
 
 use super::wire::{End, Pair, Wire};
-use super::{Args, Random, Written};
+use super::{Mix, Random, Written};
 
 /// What messages say: JSON text, which is cut to the length that is wanted.
 pub(crate) struct Pool(Vec<u8>);
@@ -52,7 +52,7 @@ impl Conversation {
     pub(crate) fn open<W: Write>(
         number: u64,
         budget: u64,
-        args: &Args,
+        mix: &Mix,
         random: &mut Random,
         wire: &mut Wire<W>,
         written: &mut Written,
@@ -64,7 +64,7 @@ impl Conversation {
         wire.open(&mut pair)?;
         let key = STANDARD.encode([random.bits().to_le_bytes(), random.bits().to_le_bytes()].concat());
         let accept = STANDARD.encode(Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
-        let deflates = random.chance(args.deflate);
+        let deflates = random.chance(mix.deflate);
         let extension = if deflates { "Sec-WebSocket-Extensions: permessage-deflate\r\n" } else { "" };
         let request = format!(
             "GET /stream/{number} HTTP/1.1\r\nHost: feed.example.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -92,7 +92,7 @@ impl Conversation {
     /// A few messages, or a Ping and its Pong; at the end the closing handshake.
     pub(crate) fn burst<W: Write>(
         &mut self,
-        args: &Args,
+        mix: &Mix,
         pool: &Pool,
         random: &mut Random,
         wire: &mut Wire<W>,
@@ -112,7 +112,7 @@ impl Conversation {
             let mut bytes = core::mem::take(&mut self.bytes);
             bytes.clear();
             for _ in 0..random.between(1, 5) {
-                let len = args.length.unwrap_or_else(|| length(args, random));
+                let len = mix.length.unwrap_or_else(|| length(mix, random));
                 self.message(from, pool.content(len, random), &mut bytes, random, written);
             }
             wire.send(&mut self.pair, from, &bytes)?;
@@ -159,10 +159,10 @@ impl Conversation {
     }
 }
 
-fn length(args: &Args, random: &mut Random) -> usize {
-    if random.chance(args.small) {
+fn length(mix: &Mix, random: &mut Random) -> usize {
+    if random.chance(mix.small) {
         random.between(50, 300)
-    } else if random.chance(args.large / (1.0 - args.small).max(args.large)) {
+    } else if random.chance(mix.large / (1.0 - mix.small).max(mix.large)) {
         256 << 10
     } else {
         random.between(1 << 10, 16 << 10)

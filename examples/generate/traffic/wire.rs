@@ -87,8 +87,14 @@ impl<W: Write> Wire<W> {
         self.segment(pair, first, ACK, &[])
     }
 
-    /// A little of another protocol: opaque TCP or UDP, or a download by HTTP.
-    pub(crate) fn other(&mut self, random: &mut Random) -> io::Result<()> {
+    /// A little of another protocol: opaque TCP or UDP, or a download by HTTP. Gives how many bytes of the file it is.
+    pub(crate) fn other(&mut self, random: &mut Random) -> io::Result<u64> {
+        let before = self.bytes;
+        self.send_other(random)?;
+        Ok(self.bytes - before)
+    }
+
+    fn send_other(&mut self, random: &mut Random) -> io::Result<()> {
         if random.chance(0.3) {
             let len = random.between(30, 1200);
             return self.datagram(random, len);
