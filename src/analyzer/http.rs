@@ -38,6 +38,8 @@ pub(super) enum Next {
     Http,
     /// Frames.
     WebSocket(Box<WebSocket>),
+    /// HTTP/2, from its preface on: the answer was `Upgrade: h2c` (RFC 7540 §3.2).
+    Http2,
     /// Anything.
     Tunnel,
     /// Perhaps frames: what would say so was not captured.
@@ -61,6 +63,8 @@ enum Found {
     Nothing,
     Request(Box<Attempt>),
     Response(Option<u64>, Effect, Option<Box<Early>>),
+    /// A 101 to HTTP/2, and the request that it answers.
+    Http2(Option<u64>, Box<Early>),
     Garbage,
     Gap,
 }
@@ -169,6 +173,12 @@ impl Http {
                 }
                 Ok(Next::Http)
             }
+            Found::Http2(answers, response) => {
+                if let Some(attempt) = answers.and_then(|number| self.answered(number)).filter(|attempt| attempt.certain) {
+                    refuse(attempt.asked, Some(response.answered), flow, attempts, seen, out)?;
+                }
+                Ok(Next::Http2)
+            }
             Found::Response(answers, Effect::Switched, response) => {
                 let Some(response) = response else { return Ok(Next::Opaque) };
                 match answers.map(|number| self.answered(number)) {
@@ -260,7 +270,7 @@ pub(super) fn refuse<S: Sink>(
     out: &mut Out<'_, S>,
 ) -> Result<(), S::Error> {
     let identity = identify(flow, attempts, out);
-    websocket::refuse(identity, judge(Some(asked), answered), flow, seen, out)
+    websocket::refuse(identity, judge(Some(asked), answered), None, flow, seen, out)
 }
 
 /// Keeps of a step what is needed behind it.
@@ -277,6 +287,9 @@ fn found(step: &Step<'_>, seen: Seen) -> Found {
         Step::Response { head, answers, effect } => {
             let wanted = *effect != Effect::Switched || answers.is_some() || is_websocket_switch(head);
             let early = || Box::new(Early { answered: Answered::from_head(head, seen), complete: head.complete });
+            if *effect == Effect::Switched && head.fields.has_token("Upgrade", "h2c") {
+                return Found::Http2(*answers, early());
+            }
             Found::Response(*answers, *effect, wanted.then(early))
         }
         Step::Lost(Loss::Gap) => Found::Gap,
