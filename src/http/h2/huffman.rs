@@ -124,6 +124,34 @@ pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> bool {
     }
 }
 
+/// The code of a byte, and its length.
+#[cfg(test)]
+fn code_of(byte: u8) -> (u64, u32) {
+    let place = CODE.symbols.iter().position(|symbol| *symbol == u16::from(byte)).unwrap();
+    let len = LENGTHS[usize::from(byte)];
+    let code = i64::try_from(place).unwrap() - CODE.bases[usize::from(len)];
+    (u64::try_from(code).unwrap(), len.into())
+}
+
+/// Huffman code, for tests.
+#[cfg(test)]
+pub(super) fn encode(input: &[u8]) -> Vec<u8> {
+    let (mut out, mut bits, mut have) = (Vec::new(), 0_u64, 0);
+    for byte in input {
+        let (code, len) = code_of(*byte);
+        (bits, have) = (bits << len | code, have + len);
+        while have >= 8 {
+            have -= 8;
+            out.push(u8::try_from(bits >> have & 0xff).unwrap());
+        }
+        bits &= (1 << have) - 1;
+    }
+    if have > 0 {
+        out.push(u8::try_from(bits << (8 - have) & 0xff).unwrap() | u8::MAX >> have);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,16 +196,10 @@ mod tests {
     #[test]
     fn every_symbol_is_what_another_decoder_says() {
         for byte in 0..=255_u8 {
-            // The code of the symbol, found by trying, then ones.
-            let place = CODE.symbols.iter().position(|symbol| *symbol == u16::from(byte)).unwrap();
-            let len = u32::from(LENGTHS[usize::from(byte)]);
-            let code = i64::try_from(place).unwrap() - CODE.bases[len as usize];
-            let window = u32::try_from(code).unwrap() << (32 - len) | u32::MAX.checked_shr(len).unwrap();
-            let bytes = window.to_be_bytes();
-            let input = &bytes[..len.div_ceil(8) as usize];
-            let theirs = loona_hpack::huffman::HuffmanDecoder::new().decode(input).unwrap();
+            let input = encode(&[byte]);
+            let theirs = loona_hpack::huffman::HuffmanDecoder::new().decode(&input).unwrap();
             let mut ours = Vec::new();
-            assert!(decode(input, &mut ours), "{byte}");
+            assert!(decode(&input, &mut ours), "{byte}");
             assert_eq!((ours, theirs), (vec![byte], vec![byte]));
         }
     }

@@ -61,16 +61,6 @@ impl Reader {
         Self { preface, not_http2: false, header: [0; FrameHeader::LEN], have: 0, frame: None }
     }
 
-    /// The frame at hand.
-    pub(super) fn frame(&self) -> Option<&FrameHeader> {
-        self.frame.as_ref().map(|frame| &frame.header)
-    }
-
-    /// Whether the stream ends here inside something.
-    pub(super) const fn is_inside(&self) -> bool {
-        self.have > 0 || self.frame.is_some()
-    }
-
     /// The next piece; `None` when more bytes are needed.
     pub(super) fn next<'i>(&mut self, input: &mut &'i [u8]) -> Option<Piece<'i>> {
         if self.preface.is_some() && !self.skip_preface(input) {
