@@ -79,9 +79,8 @@ impl Http2 {
         }
     }
 
-    /// A connection that is joined half-way. `searches` have found, or not yet, where frames begin.
-    pub(super) fn joined(limits: &Limits) -> Self {
-        let searches = PerDirection::from_fn(|_| Some(Box::new(Search::new(limits.max_resync_bytes, ENOUGH_BITS))));
+    /// A connection that is joined half-way; `searches` have gathered what came so far.
+    pub(super) fn joined(limits: &Limits, searches: PerDirection<Option<Box<Search>>>) -> Self {
         Self { h2: H2::joined(limits), searches, holed: true, ..Self::new(limits) }
     }
 
@@ -181,7 +180,12 @@ impl Http2 {
     }
 
     /// A boundary was found: goes on with what stands behind it.
-    fn resume<S: Sink>(&mut self, flow: &Flow, direction: Direction, out: &mut Out<'_, S>) -> Result<bool, S::Error> {
+    pub(super) fn resume<S: Sink>(
+        &mut self,
+        flow: &Flow,
+        direction: Direction,
+        out: &mut Out<'_, S>,
+    ) -> Result<bool, S::Error> {
         let Some(mut search) = self.searches.get_mut(direction).take() else { return Ok(true) };
         self.h2.resume(direction);
         for (piece, seen) in search.take() {

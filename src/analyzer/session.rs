@@ -12,6 +12,7 @@ use super::websocket::WebSocket;
 use crate::event::{Identity, Sink, Transport};
 use crate::ground::uid::Origin;
 use crate::ground::{Direction, PerDirection, Seen, Uid};
+use crate::http::h2::Search;
 use crate::http::{Sniffed, sniff};
 use crate::tcp::{Chunk, EndReason, Flow, Interest, Run};
 
@@ -58,7 +59,7 @@ impl Session {
             Protocol::Sniffing => direction = self.sniff(flow, direction, chunk.run, out),
             Protocol::Midstream(_) => {
                 direction = self.midstream(flow, direction, chunk.run, chunk.seen, out)?;
-                if matches!(self.protocol, Protocol::Midstream(_) | Protocol::WebSocket(_)) {
+                if matches!(self.protocol, Protocol::Midstream(_) | Protocol::WebSocket(_) | Protocol::Http2(_)) {
                     return Ok(Interest::Keep);
                 }
             }
@@ -162,7 +163,7 @@ impl Session {
                 if turned { direction.reverse() } else { direction }
             }
             Sniffed::Neither if joined && out.shared.mid_stream => {
-                self.protocol = Protocol::Midstream(Box::new(Midstream::new(None, flow.oriented)));
+                self.protocol = Protocol::Midstream(Box::new(Midstream::or_http2(flow.oriented)));
                 direction
             }
             other => {
@@ -196,6 +197,9 @@ impl Session {
             self.protocol = Protocol::Http1(Box::new(Http::new(&out.shared.limits)));
             return Ok(if turned { direction.reverse() } else { direction });
         }
+        if let Some(searches) = midstream.find_http2(direction, run, seen) {
+            return self.join_http2(flow, direction, searches, out);
+        }
         let verdict = midstream.take(direction, run, seen, out.shared.limits.max_midstream_bytes);
         let turned = matches!(&verdict, Verdict::WebSocket(Direction::ToClient, ..)) && !flow.oriented;
         if turned {
@@ -204,6 +208,28 @@ impl Session {
         }
         let direction = if turned { direction.reverse() } else { direction };
         self.judge(verdict, flow, (direction, run, seen), out)?;
+        Ok(direction)
+    }
+
+    /// It is HTTP/2, joined half-way. Gives the direction, which may turn round.
+    fn join_http2<S: Sink>(
+        &mut self,
+        flow: &mut Flow,
+        mut direction: Direction,
+        mut searches: PerDirection<Option<Box<Search>>>,
+        out: &mut Out<'_, S>,
+    ) -> Result<Direction, S::Error> {
+        let sender = searches.get(direction).as_ref().and_then(|search| search.sender());
+        if !flow.oriented && sender.is_some_and(|sender| sender != direction.sender()) {
+            searches.swap();
+            flow.reverse();
+            self.waiting.swap();
+            direction = direction.reverse();
+        }
+        out.shared.totals.http2_connections += 1;
+        let mut http2 = Box::new(Http2::joined(&out.shared.limits, searches));
+        http2.resume(flow, direction, out)?;
+        self.protocol = Protocol::Http2(http2);
         Ok(direction)
     }
 
@@ -263,6 +289,9 @@ impl Session {
                 Ok(0)
             }
             Protocol::Midstream(midstream) => {
+                if let Some(searches) = midstream.find_http2(direction, run, seen) {
+                    return self.join_http2(&mut flow.clone(), direction, searches, out).map(|_| 0);
+                }
                 let max = out.shared.limits.max_midstream_bytes;
                 let verdict = midstream.take(direction, run, seen, max);
                 self.judge(verdict, flow, (direction, run, seen), out)?;

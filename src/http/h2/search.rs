@@ -7,10 +7,11 @@
 //!
 //! RFC 9113 §4.1, §6. Does not look into payloads, so a payload made of frames can deceive it.
 
+use core::cmp::Ordering;
 use std::collections::VecDeque;
 
 use super::frame::{FrameHeader, FrameType};
-use crate::ground::{Direction, Seen};
+use crate::ground::{Direction, Role, Seen};
 
 /// Chains that are followed at once; beyond, the weakest evidence is in the oldest, which leave.
 const MAX_CHAINS: usize = 64;
@@ -104,6 +105,28 @@ impl Search {
             let rest = bytes.split_off(len.min(bytes.len()));
             (core::mem::replace(&mut bytes, rest), seen)
         })
+    }
+
+    /// Who sent what stands behind a boundary that was found, if WebSockets tell: "a client MUST mask all frames that it
+    /// sends to the server" (RFC 6455 §5.1).
+    #[must_use]
+    pub fn sender(&self) -> Option<Role> {
+        let (mut at, mut masked, mut unmasked) = (0_usize, 0_u32, 0_u32);
+        while let Some(header) = self.bytes.get(at..).and_then(<[u8]>::first_chunk).map(FrameHeader::parse) {
+            at = at.saturating_add(FrameHeader::LEN);
+            if header.kind == FrameType::DATA
+                && let Some([first, second]) = self.bytes.get(at..).and_then(<[u8]>::first_chunk)
+                && matches!(first, 0x81 | 0x82 | 0x88..=0x8a | 0xc1 | 0xc2 | 0x00..=0x02)
+            {
+                *(if second & 0x80 == 0 { &mut unmasked } else { &mut masked }) += 1;
+            }
+            at = at.saturating_add(usize::try_from(header.len).unwrap_or(usize::MAX));
+        }
+        match masked.cmp(&unmasked) {
+            Ordering::Greater => Some(Role::Client),
+            Ordering::Less => Some(Role::Server),
+            Ordering::Equal => None,
+        }
     }
 
     /// Bytes that are kept.
