@@ -65,7 +65,7 @@ pub(super) const fn first_byte(byte: u8, expect: &Expect) -> Option<Tenths> {
 }
 
 /// What a frame's payload is worth, as far as it was gathered; `None` where it cannot be one.
-pub(super) fn content_worth(header: &FrameHeader, bytes: &[u8]) -> Option<Tenths> {
+fn content_worth(header: &FrameHeader, bytes: &[u8]) -> Option<Tenths> {
     let text = header.opcode == Opcode::TEXT && !header.rsv1;
     let close = header.opcode == Opcode::CLOSE;
     if !text && !close {
