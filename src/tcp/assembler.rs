@@ -180,6 +180,7 @@ impl Assembler {
         self.skip_known(input);
         let room = self.room();
         if room == 0 {
+            self.fill_cut(input, budget);
             return self.release(input.seen, budget);
         }
         if input.offset == self.next && !input.is_empty() {
@@ -301,6 +302,17 @@ impl Assembler {
         let conflict = self.history.conflict(input.offset, input.bytes, self.next);
         input.conflict = input.conflict.or(conflict);
         input.skip(known);
+    }
+
+    /// Where the first that is held was cut away, and `input` has it: that goes there.
+    fn fill_cut(&mut self, input: &Input<'_>, budget: &mut Budget) {
+        if let Some(waiting) = &mut self.waiting
+            && input.offset == self.next
+            && let Some(len) = waiting.held.first_cut()
+        {
+            let bytes = input.bytes.get(..index(len)).unwrap_or(input.bytes);
+            waiting.held.add(input.offset, bytes, input.seen, budget);
+        }
     }
 
     /// The first of `input`, which is in place: all its bytes, or all it lacks, up to `room`.

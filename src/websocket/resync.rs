@@ -26,8 +26,10 @@ use evidence::{first_byte, is_periodic, worth};
 pub struct Expect {
     /// Whether they are masked.
     pub masked: bool,
-    /// Whether RSV1 may be set.
+    /// Whether RSV1 may be set on the first frame of a message (RFC 7692 §6).
     pub deflate: bool,
+    /// Whether any reserved bit may be set, since an extension was negotiated that is not known here (RFC 6455 §5.2).
+    pub unknown_extension: bool,
 }
 
 /// A boundary.
@@ -42,6 +44,12 @@ pub struct Found {
 }
 
 impl Found {
+    /// The first of all bytes, known by other evidence than theirs.
+    #[must_use]
+    pub const fn at_start() -> Self {
+        Self { passed: 0, bits: 30, at: 0 }
+    }
+
     /// How sure it is, in millionths: never quite a million.
     #[must_use]
     pub fn confidence_ppm(&self) -> u32 {
@@ -134,6 +142,12 @@ impl Resync {
     #[must_use]
     pub const fn is_full(&self) -> bool {
         self.bytes.len() >= self.max
+    }
+
+    /// The first bytes since the loss, where they are still kept.
+    #[must_use]
+    pub fn first_bytes(&self) -> &[u8] {
+        if self.before == 0 { &self.bytes } else { &[] }
     }
 
     /// Bytes since the loss.
