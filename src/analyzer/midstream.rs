@@ -51,7 +51,12 @@ impl Midstream {
     pub(super) fn new(asked: Option<Asked>, oriented: bool) -> Self {
         let searches = || Searches { masked: Resync::new(KEPT_BYTES), unmasked: Resync::new(KEPT_BYTES), bytes: 0 };
         let oriented = oriented || asked.is_some();
-        Self { asked, boundary: false, oriented, searches: PerDirection { to_server: searches(), to_client: searches() } }
+        Self {
+            asked,
+            boundary: false,
+            oriented,
+            searches: PerDirection { to_server: searches(), to_client: searches() },
+        }
     }
 
     /// Begins behind a request that was captured whole, with all that the client sent since.

@@ -49,6 +49,11 @@ impl Held {
         self.pieces.first_key_value().map(|(&offset, _)| offset)
     }
 
+    /// The packet that carried the first piece.
+    pub(super) fn first_seen(&self) -> Option<Seen> {
+        self.pieces.first_key_value().map(|(_, piece)| piece.seen)
+    }
+
     /// How many bytes were cut away, where the first piece is a cut.
     pub(super) fn first_cut(&self) -> Option<u64> {
         match self.pieces.first_key_value()?.1.content {

@@ -77,8 +77,7 @@ fn masking(header: &FrameHeader, context: &Context) -> Option<Broken> {
 /// §5.2); permessage-deflate defines RSV1 on the first frame of a message alone: "An endpoint MUST NOT set the
 /// 'Per-Message Compressed' bit of control frames and non-first fragments of a data message." (RFC 7692 §6)
 fn reserved_bits(header: &FrameHeader, context: &Context) -> Option<Broken> {
-    let rsv1_allowed =
-        if context.deflate { matches!(header.opcode.bits(), 1 | 2) } else { context.unknown_extension };
+    let rsv1_allowed = if context.deflate { matches!(header.opcode.bits(), 1 | 2) } else { context.unknown_extension };
     let wrong = (header.rsv1 && !rsv1_allowed) || ((header.rsv2 || header.rsv3) && !context.unknown_extension);
     let bits = u64::from(header.rsv1) << 2 | u64::from(header.rsv2) << 1 | u64::from(header.rsv3);
     wrong.then(|| {

@@ -146,7 +146,7 @@ fn an_answer_that_is_not_http_is_told_as_such() {
 
     // Nothing is nothing.
     let mut conversation = Conversation::connected();
-    conversation.client(REQUEST).close();
+    conversation.client(REQUEST).fin(Role::Client).fin(Role::Server);
     let told = conversation.run();
     assert!(!told.closed[0].1.handshake.garbled && told.findings.is_empty(), "{:?}", told.findings);
 }

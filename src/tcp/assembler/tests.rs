@@ -130,12 +130,35 @@ fn early_segments_wait_and_late_ones_count_once() {
     let mut rig = rig();
     rig.data(0, "ab");
     let input = rig.data(6, "gh");
-    assert_eq!((input.early, input.again), (true, false));
+    assert_eq!((input.overtook, input.again), (0, false));
     assert!(rig.data(6, "gh").again);
     let input = rig.data(1, "bcdefghi");
-    assert_eq!((input.early, input.again, input.conflict), (false, true, None));
+    assert_eq!((input.overtook, input.again, input.conflict), (1, true, None));
     assert_eq!(rig.out(), [data(0, "abcdefghi")]);
     assert!(rig.lane.waiting.is_none());
+}
+
+/// A hole is shown by the first packet from beyond it, whenever it was given up; what lies there was not out of order.
+#[test]
+fn behind_a_hole_nothing_is_out_of_order() {
+    let mut rig = rig();
+    rig.data(0, "ab");
+    let shown = rig.seen.packet + 1;
+    assert_eq!(rig.data(5, "f").overtook + rig.data(6, "g").overtook, 0);
+    rig.ack(7);
+    let mut holes = Vec::new();
+    for _ in 0..20 {
+        rig.seen.packet += 1;
+        rig.lane.count_packet();
+        let mut input = Input::nothing(rig.seen);
+        while let Some(piece) = rig.lane.next(&mut input, &mut rig.budget) {
+            if let Piece::Gap(offset, len, seen) = piece {
+                holes.push((offset, len, seen.packet));
+            }
+        }
+    }
+    assert_eq!(holes, [(2, 3, shown)]);
+    assert_eq!(rig.data(7, "h").overtook, 0);
 }
 
 #[test]
