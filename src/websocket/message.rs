@@ -126,7 +126,7 @@ impl OpenMessage {
         let result = inflater.push(tools.pool, payload, &mut |plain: &[u8]| body.take(plain, broken));
         if let Some(excess) = inflater.take_window_excess() {
             let (distance, window) = (excess.distance.into(), excess.window.into());
-            broken((FindingCode::InflateWindowExceeded, Detail::Numbers("distance", distance, "window", window)));
+            broken((FindingCode::InflateWindowExceeded, Detail::Numbers("distance #, window #", distance, window)));
         }
         self.inflated(result, tools.limits, broken);
     }
@@ -202,7 +202,7 @@ impl OpenMessage {
         let ratio_broken = len > limits.min_ratio_bytes && len / limits.max_inflate_ratio.max(1) > self.wire_len;
         if (ratio_broken || len > limits.max_message_bytes) && !self.findings.contains(FindingCode::InflateRatio) {
             self.findings.insert(FindingCode::InflateRatio);
-            broken((FindingCode::InflateRatio, Detail::Numbers("bytes", self.wire_len, "inflate to at least", len)));
+            broken((FindingCode::InflateRatio, Detail::Numbers("# bytes inflate to at least #", self.wire_len, len)));
         }
     }
 }
@@ -217,7 +217,7 @@ impl Body {
             && let Err(invalid) = checker.push(plain)
         {
             self.ill_formed = true;
-            broken((FindingCode::InvalidUtf8, Detail::Number("at byte", invalid.offset)));
+            broken((FindingCode::InvalidUtf8, Detail::Number("at byte #", invalid.offset)));
         }
         let room = self.keep.saturating_sub(self.content.len());
         let (kept, rest) = plain.split_at_checked(room).unwrap_or((plain, &[]));
@@ -234,7 +234,10 @@ impl Body {
             && let Err(invalid) = checker.finish()
         {
             self.ill_formed = true;
-            broken((FindingCode::InvalidUtf8, Detail::Numbers("at byte", invalid.offset, "cut off at", self.len)));
+            broken((
+                FindingCode::InvalidUtf8,
+                Detail::Numbers("at byte #, cut off by the end at byte #", invalid.offset, self.len),
+            ));
         }
     }
 }
