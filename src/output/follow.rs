@@ -112,7 +112,7 @@ impl<W: Write> Follow<W> {
 
     fn refused(&mut self, event: &Event<'_>, handshake: &Handshake) {
         let answer = handshake.response.as_ref().map_or_else(
-            || "no answer".to_owned(),
+            || handshake.instead().to_owned(),
             |response| format!("{} {}", response.status, wire(response.reason.as_bytes(), 60)),
         );
         let head = self.style.paint(Tone::Bad, &format!("REFUSED {}", answer.trim_end()));
