@@ -69,7 +69,8 @@ pub(super) fn handshake() -> Handshake {
             location: None,
         }),
         accept: AcceptCheck::Valid,
-        negotiated: Negotiated { deflate: Some(deflate) },
+        negotiated: Negotiated { deflate: Some(deflate), ..Negotiated::default() },
+        garbled: false,
     }
 }
 

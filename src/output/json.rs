@@ -25,7 +25,7 @@ pub struct JsonReport<W: Write> {
 }
 
 impl<W: Write> JsonReport<W> {
-    /// Reports to `to`, a line each, handed on at once: no buffer is needed for whole lines, but one may be had.
+    /// Reports to `to`, a line each and a line a write.
     pub fn new(to: W, context: Context) -> Self {
         let columns: Vec<_> = columns::<Connections>(context.payload).collect();
         let mut json = Json::default();
@@ -33,11 +33,11 @@ impl<W: Write> JsonReport<W> {
         Self { to, context, columns, json }
     }
 
-    /// The input is over.
+    /// Hands on what was written; there is nothing else to do at the end.
     ///
     /// # Errors
     /// What writing fails with.
-    pub fn finish(&mut self) -> io::Result<()> {
+    pub fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
 }

@@ -79,8 +79,8 @@ fn read(bytes: Vec<u8>) -> Result<(), CaptureError> {
     };
     analyzer.finish(&mut outputs).unwrap();
     outputs.text.finish(&analyzer.totals()).unwrap();
-    outputs.json.finish().unwrap();
-    outputs.follow.finish().unwrap();
+    outputs.json.flush().unwrap();
+    outputs.follow.flush().unwrap();
     outputs.tables.finish().unwrap();
     ended
 }

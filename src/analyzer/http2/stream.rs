@@ -140,8 +140,11 @@ impl Http2 {
             return self.over(stream, flow, EndReason::Idle, seen, out);
         }
         let Some(half) = self.take_half(stream) else { return Ok(()) };
-        let asked = half.asked.filter(|_| half.certain);
-        self.talks.insert(stream, Talk::Search(Box::new(Midstream::new(asked, true))));
+        let midstream = match half.asked.filter(|_| half.certain) {
+            Some(asked) => Midstream::behind(asked),
+            None => Midstream::new(None, true),
+        };
+        self.talks.insert(stream, Talk::Search(Box::new(midstream)));
         self.offer(half.waiting, |this, direction, run, seen| this.piece(stream, flow, direction, run, seen, out))
     }
 

@@ -15,7 +15,7 @@ fn followed(only: Only, feed: impl Fn(&mut Follow<Paper>)) -> String {
     let paper = Paper::default();
     let mut follow = Follow::new(paper.clone(), only, Secrets::Redact, Style::default());
     feed(&mut follow);
-    follow.finish().unwrap();
+    follow.flush().unwrap();
     assert_safe(&paper.text());
     paper.text()
 }

@@ -10,7 +10,7 @@ use super::traffic::{capture_lines, traffic_sections};
 use super::units::{count, counted, micros};
 use super::verdict::{first_close, tcp_end, verdict};
 use super::{clock, close_code_text, wire};
-use crate::event::{CloseSent, FindingCount, Identity, Summary};
+use crate::event::{CloseSent, FindingCount, Identity, Outcome, Summary};
 use crate::ground::{Direction, Finding, FindingCode};
 use crate::output::columns::handshake_us;
 use crate::output::community_id::community_id;
@@ -111,7 +111,8 @@ fn status_parts(summary: &Summary) -> Vec<String> {
             let via = if summary.http2.is_some() { " via HTTP/2" } else { "" };
             parts.push(answer(response, handshake_us(summary)) + via);
         }
-        (Some(_), None) => parts.push("no answer".to_owned()),
+        (Some(_), None) if summary.outcome == Outcome::Rejected => parts.push(handshake.instead().to_owned()),
+        (Some(_), None) => parts.push("the response was not captured".to_owned()),
         (None, None) => return parts,
     }
     parts.extend(summary.tcp_handshake_us.map(|us| format!("TCP handshake {}", micros(us))));

@@ -98,7 +98,7 @@ fn failed(summary: &Summary) -> (Tone, &'static str, String) {
             let reset = |direction| summary.http2.as_ref().and_then(|http2| stream_end(http2, direction));
             let reset = Direction::BOTH.into_iter().find_map(reset);
             let end = tcp_end(summary).map(|(how, _)| how).or(reset).map_or_else(String::new, |how| format!(", {how}"));
-            format!(": no answer{end}")
+            format!(": {}{end}", handshake.instead())
         }
     };
     (Tone::Bad, "FAILED", rest)
