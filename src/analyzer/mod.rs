@@ -33,6 +33,7 @@
 
 mod conductor;
 mod http;
+mod http2;
 mod lane;
 mod ledger;
 mod midstream;

@@ -28,8 +28,7 @@ impl Waiting {
     }
 
     /// Bytes that wait.
-    #[cfg(test)]
-    const fn held(&self) -> usize {
+    pub(super) const fn held(&self) -> usize {
         self.bytes.len()
     }
 

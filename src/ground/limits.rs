@@ -42,10 +42,19 @@ pub struct Limits {
     /// Milliseconds, by the capture's clock, that a hole waits for its bytes where the other side is not captured and no
     /// acknowledgment can tell. Default 1000.
     pub hole_silence_ms: u64,
-    /// Bytes of one HTTP/1 head. Default 64 KiB; real servers refuse beyond 8 to 32.
+    /// Bytes of one HTTP/1 head or HTTP/2 header list. Default 64 KiB; real servers refuse beyond 8 to 32.
     pub max_head_bytes: usize,
     /// Requests of one connection that wait for their response. Default 256.
     pub max_pipelined: usize,
+    /// WebSockets, and streams that may be one, followed at once in one HTTP/2 connection. Default 1024, of about 2 KiB each
+    /// and what a WebSocket keeps; servers allow 100 to 256 streams.
+    pub max_h2_streams: usize,
+    /// SETTINGS, PING, RST_STREAM or empty frames of one direction within a second before they are called a flood. Default
+    /// 1000. Costs nothing.
+    pub max_h2_control_frames: u32,
+    /// Bytes of each direction's dynamic table of header fields (RFC 7541 §4.1) that are kept. Default 64 KiB, what browsers
+    /// allow; most allow 4.
+    pub max_header_table_bytes: usize,
     /// Bytes that wait in one direction for the other to decide what they are: frames sent before the 101. Default 1 MiB.
     pub max_waiting_bytes: usize,
     /// Bytes of one direction that are gathered to find a frame boundary that was lost. Default 64 KiB; kept only while
@@ -85,6 +94,9 @@ impl Default for Limits {
             hole_silence_ms: 1_000,
             max_head_bytes: 64 << 10,
             max_pipelined: 256,
+            max_h2_streams: 1024,
+            max_h2_control_frames: 1000,
+            max_header_table_bytes: 64 << 10,
             max_waiting_bytes: 1 << 20,
             max_resync_bytes: 64 << 10,
             max_midstream_bytes: 256 << 10,

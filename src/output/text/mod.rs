@@ -5,6 +5,7 @@
 //! it in the order of their numbers; a live capture has each at once and the summary last.
 
 mod connection;
+mod http2;
 mod style;
 mod summary;
 mod traffic;
