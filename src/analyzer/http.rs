@@ -19,6 +19,8 @@ pub(super) struct Http {
     attempts: VecDeque<Attempt>,
     /// A 101 whose request has not come: the capture has it later, or not at all.
     early: Option<Early>,
+    /// What `attempts` and `early` say, in bytes.
+    texts: usize,
     /// Overlap conflicts so far.
     conflicts: Vec<(Direction, u64, Seen)>,
 }
@@ -67,7 +69,22 @@ enum Found {
 
 impl Http {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { h1: H1::new(limits), attempts: VecDeque::new(), early: None, conflicts: Vec::new() }
+        Self { h1: H1::new(limits), attempts: VecDeque::new(), early: None, texts: 0, conflicts: Vec::new() }
+    }
+
+    /// Bytes that it keeps, itself included.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        size_of::<Self>()
+            + self.h1.allocated()
+            + self.texts
+            + self.attempts.capacity() * size_of::<Attempt>()
+            + self.conflicts.capacity() * size_of::<(Direction, u64, Seen)>()
+    }
+
+    /// Memory is spent: lets go of heads that are not whole, which puts HTTP out of step.
+    pub(super) fn shed(&mut self) {
+        self.h1.shed();
     }
 
     /// Two copies of the same bytes differ: told when there is a WebSocket to tell it of.
@@ -130,7 +147,7 @@ impl Http {
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<Next, S::Error> {
-        if let Some(response) = self.early.take() {
+        if let Some(response) = self.take_early() {
             return self.switch(None, response, flow, attempts, seen, out);
         }
         self.refuse_all(flow, attempts, seen, out)?;
@@ -153,9 +170,10 @@ impl Http {
     ) -> Result<Next, S::Error> {
         match found {
             Found::Nothing => Ok(Next::Http),
-            Found::Request(attempt) => match self.early.take() {
+            Found::Request(attempt) => match self.take_early() {
                 Some(early) => self.switch(Some(*attempt), early, flow, attempts, seen, out),
                 None => {
+                    self.texts += attempt.asked.held();
                     self.attempts.push_back(*attempt);
                     Ok(Next::Http)
                 }
@@ -175,6 +193,7 @@ impl Http {
                     Some(attempt @ Some(_)) => self.switch(attempt, *response, flow, attempts, seen, out),
                     Some(None) => Ok(Next::Opaque),
                     None => {
+                        self.texts += response.answered.held();
                         self.early = Some(*response);
                         Ok(Next::Http)
                     }
@@ -185,18 +204,35 @@ impl Http {
                 Ok(Next::Http)
             }
             Found::Gap if out.shared.mid_stream => {
-                let asked = self.attempts.pop_back().filter(|attempt| attempt.certain).map(|attempt| attempt.asked);
+                let asked = self
+                    .attempts
+                    .pop_back()
+                    .inspect(|attempt| self.texts = self.texts.saturating_sub(attempt.asked.held()))
+                    .filter(|attempt| attempt.certain)
+                    .map(|attempt| attempt.asked);
                 Ok(Next::Midstream(Box::new(Midstream::new(asked, flow.oriented))))
             }
             Found::Gap => Ok(Next::Http),
         }
     }
 
+    fn next_attempt(&mut self) -> Option<Attempt> {
+        let attempt = self.attempts.pop_front()?;
+        self.texts = self.texts.saturating_sub(attempt.asked.held());
+        Some(attempt)
+    }
+
+    fn take_early(&mut self) -> Option<Early> {
+        let early = self.early.take()?;
+        self.texts = self.texts.saturating_sub(early.answered.held());
+        Some(early)
+    }
+
     /// The request of that number, if it asked for a WebSocket. Those before it were never answered, which pipelining
     /// does not allow.
     fn answered(&mut self, number: u64) -> Option<Attempt> {
         while self.attempts.front().is_some_and(|front| front.number <= number) {
-            let attempt = self.attempts.pop_front()?;
+            let attempt = self.next_attempt()?;
             if attempt.number == number {
                 return Some(attempt);
             }
@@ -241,7 +277,7 @@ impl Http {
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        while let Some(attempt) = self.attempts.pop_front() {
+        while let Some(attempt) = self.next_attempt() {
             if attempt.certain {
                 refuse(attempt.asked, None, flow, attempts, seen, out)?;
             }

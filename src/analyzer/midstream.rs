@@ -51,6 +51,13 @@ impl Midstream {
         Self { asked, oriented, searches: PerDirection { to_server: searches(), to_client: searches() } }
     }
 
+    /// Bytes that it keeps, itself included.
+    pub(super) fn held(&self) -> usize {
+        let of = |searches: &Searches| searches.masked.held() + searches.unmasked.held();
+        let asked = self.asked.as_ref().map_or(0, Asked::held);
+        size_of::<Self>() + of(&self.searches.to_server) + of(&self.searches.to_client) + asked
+    }
+
     /// Whether it is known who is the client.
     pub(super) const fn is_oriented(&self) -> bool {
         self.oriented

@@ -3,6 +3,8 @@
 //! Bytes go to the protocol at hand. What that cannot take yet waits, with the packets that carried it; a protocol that
 //! ends (HTTP at a 101, a tunnel's beginning) leaves its bytes to the next.
 
+mod memory;
+
 use super::http::{Http, Next, refuse};
 use super::midstream::{Midstream, Verdict};
 use super::shared::Out;
@@ -21,6 +23,8 @@ pub(super) struct Session {
     waiting: PerDirection<Option<Box<Waiting>>>,
     /// WebSockets asked for so far.
     attempts: u32,
+    /// What it was last counted to keep.
+    counted: usize,
 }
 
 /// What is spoken.
@@ -50,6 +54,11 @@ impl Session {
             && self.waiting.get(direction).is_none()
         {
             take(websocket, direction, chunk.run, chunk.seen, out)?;
+            if websocket.has_changed(direction) {
+                self.settle(out);
+            } else {
+                out.shared.memory.stay();
+            }
             return Ok(Interest::Cherish);
         }
         match self.protocol {
@@ -57,6 +66,7 @@ impl Session {
             Protocol::Midstream(_) => {
                 direction = self.midstream(flow, direction, chunk.run, chunk.seen, out)?;
                 if matches!(self.protocol, Protocol::Midstream(_) | Protocol::WebSocket(_)) {
+                    self.settle(out);
                     return Ok(Interest::Keep);
                 }
             }
@@ -69,15 +79,25 @@ impl Session {
             self.wait_rest(direction, chunk, left, out);
         }
         self.drain(flow, out)?;
-        Ok(match self.protocol {
-            Protocol::Opaque => Interest::Drop,
-            Protocol::WebSocket(_) => Interest::Cherish,
-            Protocol::Sniffing | Protocol::Http1(_) | Protocol::Midstream(_) => Interest::Keep,
-        })
+        self.settle(out);
+        Ok(self.interest())
     }
 
     /// The connection is over.
     pub(super) fn ended<S: Sink>(
+        self,
+        flow: &Flow,
+        reason: EndReason,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
+        let counted = self.counted;
+        self.tell_end(flow, reason, seen, out)?;
+        out.shared.memory.settle(counted, 0);
+        Ok(())
+    }
+
+    fn tell_end<S: Sink>(
         mut self,
         flow: &Flow,
         reason: EndReason,
@@ -108,12 +128,20 @@ impl Session {
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         match &mut self.protocol {
-            Protocol::WebSocket(websocket) => websocket.overlap_conflict(direction, offset, seen, out),
-            Protocol::Http1(http) => {
-                http.overlap_conflict(direction, offset, seen);
-                Ok(())
-            }
-            _ => Ok(()),
+            Protocol::WebSocket(websocket) => websocket.overlap_conflict(direction, offset, seen, out)?,
+            Protocol::Http1(http) => http.overlap_conflict(direction, offset, seen),
+            _ => {}
+        }
+        self.settle(out);
+        Ok(())
+    }
+
+    /// What the table is to do with it.
+    const fn interest(&self) -> Interest {
+        match self.protocol {
+            Protocol::Opaque => Interest::Drop,
+            Protocol::WebSocket(_) => Interest::Cherish,
+            Protocol::Sniffing | Protocol::Http1(_) | Protocol::Midstream(_) => Interest::Keep,
         }
     }
 

@@ -33,7 +33,7 @@ impl Outputs {
     /// # Errors
     /// A file that cannot be made.
     pub(super) fn open(plan: &Plan, live: bool) -> Result<Self> {
-        let mut tables = Tables::new(plan.context.clone()).flush_rows(live);
+        let mut tables = Tables::new(plan.context.clone()).flush_rows(live).max_row_bytes(plan.shares.rows);
         for (name, format, path) in &plan.tables {
             tables = tables.with(*name, *format, destination(path)?);
         }
@@ -42,7 +42,8 @@ impl Outputs {
         let report = match &plan.stdout {
             Stdout::Text => {
                 let order = if live { Order::AsTheyEnd } else { Order::SummaryFirst };
-                Report::Text(Box::new(TextReport::new(io::stdout(), order, secrets, style)))
+                let report = TextReport::new(io::stdout(), order, secrets, style);
+                Report::Text(Box::new(report.max_report_bytes(plan.shares.reports)))
             }
             Stdout::Json => Report::Json(Box::new(JsonReport::new(BufWriter::new(io::stdout()), plan.context.clone()))),
             Stdout::Follow(only) => {

@@ -554,6 +554,12 @@ impl Detail {
     pub fn text(text: impl Into<Box<str>>) -> Self {
         Self::Text(text.into())
     }
+
+    /// Bytes that it keeps besides itself.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        if let Self::Text(text) = self { text.len() } else { 0 }
+    }
 }
 
 impl fmt::Display for Detail {
