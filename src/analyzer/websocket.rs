@@ -1,15 +1,17 @@
 //! One WebSocket connection, from the 101 to its end: both lanes, and what only both together show.
 
+mod memory;
+
 use super::lane::Lane;
 use super::ledger::Ledger;
 use super::pings::{Ping, Pings};
-use super::shared::{Out, Shared};
+use super::shared::Out;
 use super::verdict::verdict;
 use super::waiting::Waiting;
 use crate::event::{CloseSent, Identity, Outcome, Silence, Sink, Summary, Traffic, What};
 use crate::ground::{Detail, Direction, Finding, FindingCode, PerDirection, Seen, Sketch};
 use crate::http::{SNIFF_BYTES, Sniffed, sniff};
-use crate::tcp::{Depth, EndReason, Flow, Run};
+use crate::tcp::{EndReason, Flow, Run};
 use crate::websocket::resync::Resync;
 use crate::websocket::rules::Broken;
 use crate::websocket::{CloseBody, Fault, Handshake, Judged};
@@ -41,13 +43,6 @@ enum Opening {
     Unknown(Waiting),
     Frames,
     Http,
-}
-
-impl Opening {
-    #[inline]
-    fn held(&self) -> usize {
-        if let Self::Unknown(waiting) = self { waiting.held() } else { 0 }
-    }
 }
 
 impl Default for Opening {
@@ -110,18 +105,6 @@ impl Common {
             quiet: Quiet::default(),
             quiet_lanes: PerDirection::default(),
         }
-    }
-
-    /// Bytes that it keeps besides itself.
-    #[inline]
-    fn held(&self) -> usize {
-        let reason = |close: &Option<CloseSent>| close.as_ref().map_or(0, |close| close.reason.capacity());
-        self.ledger.held()
-            + self.ping_rtts_us.held()
-            + self.pings.to_server.held()
-            + self.pings.to_client.held()
-            + reason(&self.closes.to_server)
-            + reason(&self.closes.to_client)
     }
 
     /// The number of the frame that is complete now.
@@ -233,42 +216,6 @@ impl WebSocket {
     pub(super) fn begin_lost(&mut self, direction: Direction, max_bytes: usize) {
         *self.openings.get_mut(direction) = Opening::Frames;
         self.lanes.get_mut(direction).begin_lost(Resync::new(max_bytes));
-    }
-
-    /// Bytes that it keeps, itself included.
-    pub(super) fn held(&self) -> usize {
-        let Self { lanes, common, openings, handshake_held, .. } = self;
-        let directions = |direction| lanes.get(direction).held() + openings.get(direction).held();
-        size_of::<Self>() + handshake_held + common.held() + Direction::BOTH.map(directions).into_iter().sum::<usize>()
-    }
-
-    /// The same, and remembers it for [`Self::has_changed`].
-    pub(super) fn count(&mut self) -> usize {
-        self.counted = PerDirection::from_fn(|direction| self.weight(direction));
-        self.held()
-    }
-
-    /// Whether it keeps more or less than when it was counted, given that only one direction was touched.
-    #[inline]
-    pub(super) fn has_changed(&self, direction: Direction) -> bool {
-        self.weight(direction) != *self.counted.get(direction)
-    }
-
-    /// What may have changed when one direction was touched.
-    #[inline]
-    fn weight(&self, direction: Direction) -> usize {
-        self.lanes.get(direction).held() + self.openings.get(direction).held() + self.common.held()
-    }
-
-    /// Bytes that [`Self::shed`] lets go.
-    pub(super) fn burden(&self, depth: Depth) -> usize {
-        self.lanes.to_server.burden(depth) + self.lanes.to_client.burden(depth)
-    }
-
-    /// Memory is spent: lets go of what it can.
-    pub(super) fn shed(&mut self, depth: Depth, shared: &mut Shared) {
-        self.lanes.to_server.shed(depth, shared);
-        self.lanes.to_client.shed(depth, shared);
     }
 
     /// Takes bytes of one packet.
