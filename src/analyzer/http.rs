@@ -118,11 +118,14 @@ impl Http {
                     let next = self.over(flow, attempts, seen, out)?;
                     return Ok((input.len(), next));
                 }
+                let paused = self.h1.is_paused();
                 let Some(found) = self.h1.next(direction, &mut input).map(|step| found(&step, seen)) else {
                     return Ok((input.len(), Next::Http));
                 };
                 let next = self.act(found, flow, attempts, seen, out)?;
-                if !matches!(next, Next::Http) {
+                // The requests that wait are given again before a response to them, which may lie in the same piece.
+                let resumed = direction == Direction::ToClient && paused && !self.h1.is_paused();
+                if resumed || !matches!(next, Next::Http) {
                     return Ok((input.len(), next));
                 }
             },

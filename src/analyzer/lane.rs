@@ -160,7 +160,8 @@ impl Lane {
     ) -> Result<(), S::Error> {
         self.traffic.gaps += 1;
         self.traffic.missing_bytes = self.traffic.missing_bytes.saturating_add(hole.unwrap_or(0));
-        let detail = hole.map_or(Detail::Fixed("an unknown number of bytes"), |len| Detail::Number("bytes:", len));
+        let unknown = Detail::Fixed("an unknown number of bytes");
+        let detail = hole.map_or(unknown, |len| Detail::count("# byte", "# bytes", len));
         match &mut self.frame {
             Some(frame) => frame.broke(seen, (FindingCode::TcpGap, detail)),
             None => self.tell(FindingCode::TcpGap, detail, seen, common, out)?,
@@ -200,7 +201,10 @@ impl Lane {
         let seen = self.last_seen.unwrap_or(seen);
         if let Some(mut frame) = self.frame.take() {
             let (have, want) = (frame_have(self.position, self.frame_start, &frame), frame.header.payload_len);
-            frame.broke(seen, (FindingCode::TruncatedFrame, Detail::Numbers("bytes of payload", have, "of", want)));
+            frame.broke(
+                seen,
+                (FindingCode::TruncatedFrame, Detail::Numbers("after # of # bytes of payload", have, want)),
+            );
             self.tell_frame(frame, seen, false, common, out)?;
         } else if let Some(frame) = self.partial_frame(seen) {
             self.tell_frame(frame, seen, false, common, out)?;

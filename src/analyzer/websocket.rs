@@ -298,7 +298,7 @@ impl WebSocket {
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        let broken = (FindingCode::TcpOverlapConflict, Detail::Number("at byte of the TCP stream", offset));
+        let broken = (FindingCode::TcpOverlapConflict, Detail::Number("at byte # of the TCP stream", offset));
         self.common.tell(broken, Some(direction), seen, out)
     }
 

@@ -8,11 +8,15 @@ mod explain;
 mod limits;
 #[cfg(feature = "live")]
 mod live;
+mod outlet;
 mod outputs;
 mod plan;
 mod progress;
 mod read;
 mod say;
+mod stop;
+#[cfg(all(unix, feature = "live"))]
+mod user;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -53,13 +57,18 @@ pub(crate) fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    #[cfg(unix)]
+    stop::outlive_file_limit();
     match dispatch(cli.command) {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Failed) => ExitCode::from(1),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say::error(&format!("{error:#}"));
-            ExitCode::from(2)
+            match error.downcast_ref::<stop::Stopped>() {
+                Some(stopped) => stopped.exit(),
+                None => ExitCode::from(2),
+            }
         }
     }
 }

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use wslens::analyzer::Analyzer;
-use wslens::capture::Input;
+use wslens::capture::{CaptureError, Input};
 
 use super::args::ReadArgs;
 use super::outputs::Outputs;
 use super::plan::{Plan, is_dash};
 use super::progress::Progress;
+use super::stop::Stop;
 use super::{Ending, say};
 
 /// Reads the files and writes what was asked for.
@@ -29,23 +30,38 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
     let mut outputs = Outputs::open(&plan, false)?;
     let mut analyzer = Analyzer::new(&plan.options);
     let mut progress = Progress::new(&input);
-    let unreadable = loop {
-        match input.next_packet() {
-            Ok(Some(packet)) => analyzer.packet(&packet, &mut outputs).context(UNWRITABLE)?,
-            Ok(None) => break None,
-            Err(error) => break Some(error),
-        }
-        progress.packet(&input);
-    };
+    let fed = feed(&mut input, &mut analyzer, &mut outputs, &mut progress);
     progress.finish();
     for warning in input.take_warnings() {
         say::warning(&warning.to_string());
     }
-    analyzer.finish(&mut outputs).context(UNWRITABLE)?;
+    let unreadable = fed.inspect_err(|_| outputs.abandon())?;
+    analyzer.finish(&mut outputs).inspect_err(|_| outputs.abandon()).context(UNWRITABLE)?;
     outputs.finish(&analyzer.totals()).context(UNWRITABLE)?;
     match unreadable {
         Some(error) => Err(error.into()),
         None => Ok(Ending::of(outputs.worst(), plan.fail_on)),
+    }
+}
+
+/// Everything that can be read; what ended it, where that was not the input's end.
+fn feed(
+    input: &mut Input,
+    analyzer: &mut Analyzer,
+    outputs: &mut Outputs,
+    progress: &mut Progress,
+) -> Result<Option<CaptureError>> {
+    let stop = Stop::install()?;
+    loop {
+        match input.next_packet() {
+            Ok(Some(packet)) => analyzer.packet(&packet, outputs).context(UNWRITABLE)?,
+            Ok(None) => return Ok(None),
+            Err(error) => return Ok(Some(error)),
+        }
+        progress.packet(input);
+        if let Some(stopped) = stop.came() {
+            return Err(stopped.into());
+        }
     }
 }
 

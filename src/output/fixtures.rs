@@ -251,7 +251,7 @@ pub(super) fn summary() -> Summary {
                 count: 3,
             },
             FindingCount {
-                first: finding(FindingCode::TcpGap, 99, Some(60), None, Detail::Number("bytes", 1_448)),
+                first: finding(FindingCode::TcpGap, 99, Some(60), None, Detail::Number("# bytes", 1_448)),
                 count: 1,
             },
             FindingCount {

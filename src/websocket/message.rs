@@ -115,7 +115,7 @@ impl OpenMessage {
         let result = inflater.push(tools.pool, payload, &mut |plain: &[u8]| body.take(plain, room, broken));
         if let Some(excess) = inflater.take_window_excess() {
             let (distance, window) = (excess.distance.into(), excess.window.into());
-            broken((FindingCode::InflateWindowExceeded, Detail::Numbers("distance", distance, "window", window)));
+            broken((FindingCode::InflateWindowExceeded, Detail::Numbers("distance #, window #", distance, window)));
         }
         self.inflated(result, tools.limits, broken);
     }
@@ -201,7 +201,7 @@ impl OpenMessage {
         let ratio_broken = len > limits.min_ratio_bytes && len / limits.max_inflate_ratio.max(1) > self.wire_len;
         if (ratio_broken || len > limits.max_message_bytes) && !self.findings.contains(FindingCode::InflateRatio) {
             self.findings.insert(FindingCode::InflateRatio);
-            broken((FindingCode::InflateRatio, Detail::Numbers("bytes", self.wire_len, "inflate to at least", len)));
+            broken((FindingCode::InflateRatio, Detail::Numbers("# bytes inflate to at least #", self.wire_len, len)));
         }
     }
 }
@@ -216,7 +216,7 @@ impl Body {
             && let Err(invalid) = checker.push(plain)
         {
             self.ill_formed = true;
-            broken((FindingCode::InvalidUtf8, Detail::Number("at byte", invalid.offset)));
+            broken((FindingCode::InvalidUtf8, Detail::Number("at byte #", invalid.offset)));
         }
         // What comes behind a part that was not kept is not kept either.
         let keep = if self.whole { self.keep } else { 0 };
@@ -232,7 +232,10 @@ impl Body {
             && let Err(invalid) = checker.finish()
         {
             self.ill_formed = true;
-            broken((FindingCode::InvalidUtf8, Detail::Numbers("at byte", invalid.offset, "cut off at", self.len)));
+            broken((
+                FindingCode::InvalidUtf8,
+                Detail::Numbers("at byte #, cut off by the end at byte #", invalid.offset, self.len),
+            ));
         }
     }
 }

@@ -95,7 +95,7 @@ fn reserved_bits(header: &FrameHeader, context: &Context) -> Option<Broken> {
 /// Opcodes "3-7" and "B-F are reserved" (RFC 6455 §5.2).
 fn reserved_opcode(header: &FrameHeader, _: &Context) -> Option<Broken> {
     let opcode = header.opcode;
-    opcode.is_reserved().then(|| (FindingCode::ReservedOpcode, Detail::Number("opcode", opcode.bits().into())))
+    opcode.is_reserved().then(|| (FindingCode::ReservedOpcode, Detail::Number("opcode #", opcode.bits().into())))
 }
 
 /// "The minimal number of bytes MUST be used to encode the length"; of 64 bits "the most significant bit MUST be 0"
@@ -104,11 +104,9 @@ fn reserved_opcode(header: &FrameHeader, _: &Context) -> Option<Broken> {
 fn length(header: &FrameHeader, _: &Context) -> Option<Broken> {
     let len = header.payload_len;
     match header.length_width() {
-        2 if len < 126 => Some((FindingCode::LengthNotMinimal, Detail::Numbers("length", len, "written in bits:", 16))),
-        8 if len < 1 << 16 => {
-            Some((FindingCode::LengthNotMinimal, Detail::Numbers("length", len, "written in bits:", 64)))
-        }
-        8 if len >> 63 == 1 => Some((FindingCode::LengthTooLarge, Detail::Number("length", len))),
+        2 if len < 126 => Some((FindingCode::LengthNotMinimal, Detail::Number("length # in 16 bits", len))),
+        8 if len < 1 << 16 => Some((FindingCode::LengthNotMinimal, Detail::Number("length # in 64 bits", len))),
+        8 if len >> 63 == 1 => Some((FindingCode::LengthTooLarge, Detail::Number("length #", len))),
         _ => None,
     }
 }
@@ -116,7 +114,7 @@ fn length(header: &FrameHeader, _: &Context) -> Option<Broken> {
 /// "All control frames MUST have a payload length of 125 bytes or less" (RFC 6455 §5.5).
 fn control_length(header: &FrameHeader, _: &Context) -> Option<Broken> {
     (header.opcode.is_control() && header.payload_len > 125)
-        .then_some((FindingCode::ControlTooLong, Detail::Number("length", header.payload_len)))
+        .then_some((FindingCode::ControlTooLong, Detail::Number("# bytes", header.payload_len)))
 }
 
 /// Control frames "MUST NOT be fragmented" (RFC 6455 §5.5).
@@ -151,11 +149,11 @@ pub fn judge_close(payload: &[u8], mut broken: impl FnMut(Broken)) {
     }
     let body = CloseBody::parse(payload);
     if let Some(code) = body.code.filter(|code| !code.may_be_sent()) {
-        broken((FindingCode::InvalidCloseCode, Detail::Number("code", code.0.into())));
+        broken((FindingCode::InvalidCloseCode, Detail::Number("code #", code.0.into())));
     }
     if let Err(error) = core::str::from_utf8(body.reason) {
         let offset = u64::try_from(error.valid_up_to()).unwrap_or(u64::MAX);
-        broken((FindingCode::CloseReasonInvalidUtf8, Detail::Number("at byte", offset)));
+        broken((FindingCode::CloseReasonInvalidUtf8, Detail::Number("at byte #", offset)));
     }
 }
 

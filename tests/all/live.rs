@@ -261,3 +261,83 @@ fn interfaces_are_listed() {
         assert!(lo.contains("127.0.0.1") && lo.contains("loopback"), "{lo}");
     }
 }
+
+/// The line of `/proc/PID/status` that begins so.
+#[cfg(target_os = "linux")]
+fn status_of(pid: u32, name: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A user's number and primary group.
+#[cfg(target_os = "linux")]
+fn numbers_of(user: &str) -> Option<[u32; 2]> {
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    let line = passwd.lines().find(|line| line.starts_with(&format!("{user}:")))?;
+    let mut fields = line.split(':').skip(2).map(|field| field.parse().unwrap());
+    Some([fields.next()?, fields.next()?])
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn rights_are_given_up_once_the_interface_is_open() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let folder = Folder::new();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    if status_of(std::process::id(), "Uid:") != "0 0 0 0" {
+        println!("skipped: only root can become another user");
+        let user = ["live", "lo", "--user", "nobody", "--duration", "1s"];
+        return wslens(user).fails(&["--user nobody"]);
+    }
+    let Some([uid, gid]) = numbers_of("nobody") else {
+        println!("skipped: there is no user nobody");
+        return;
+    };
+    let server = Server::start();
+    let filter = format!("port {}", server.port);
+    let args = ["--user", "nobody", "--bpf", &filter, "--duration", "15s", "--messages", "m.csv", "--report", "json"];
+    let Some(mut sniffer) = Sniffer::start(&folder, &args) else { return };
+    let pid = sniffer.child.id();
+    // All of its threads.
+    for task in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+        let task = task.unwrap().file_name().into_string().unwrap().parse().unwrap();
+        assert_eq!(status_of(task, "Uid:"), format!("{uid} {uid} {uid} {uid}"));
+        assert_eq!(status_of(task, "Gid:"), format!("{gid} {gid} {gid} {gid}"));
+        assert_eq!(status_of(task, "Groups:"), gid.to_string());
+        for set in ["CapPrm:", "CapEff:", "CapAmb:"] {
+            assert_eq!(status_of(task, set), "0000000000000000", "{set}");
+        }
+    }
+    // It sniffs all the same, and what it writes is the user's.
+    server.talk(&["as nobody"]);
+    sniffer.wait_for("closed");
+    sniffer.interrupt();
+    sniffer.end().ok();
+    assert!(folder.text("m.csv").contains("AS NOBODY"));
+    let about = std::fs::metadata(folder.path().join("m.csv")).unwrap();
+    assert_eq!([about.uid(), about.gid()], [uid, gid]);
+    // What is not the user's to write is not written.
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let denied = folder.run(["live", "lo", "--user", "nobody", "--duration", "1s", "--messages", "other.csv"]);
+    denied.fails(&["other.csv", "ermission"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn whom_it_cannot_become() {
+    wslens(["live", "lo", "--user", "no-such-user", "--duration", "1s"]).fails(&["no-such-user", "no such user"]);
+    wslens(["live", "lo", "--user", "root", "--duration", "1s"]).fails(&["--user root", "root's rights"]);
+    if status_of(std::process::id(), "Uid:") != "0 0 0 0" {
+        return;
+    }
+    // As somebody else, with the right to sniff or without.
+    let mut other = Command::new("setpriv");
+    other.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", env!("CARGO_BIN_EXE_wslens")]);
+    let run = super::command::finish(other.args(["live", "lo", "--user", "daemon", "--duration", "1s"]), &[]);
+    if run.status == Some(2) {
+        run.fails(&["--user daemon", "only root"]);
+    } else {
+        println!("skipped: {}", run.stderr);
+    }
+}

@@ -64,9 +64,9 @@ impl Lane {
         self.position = self.lost_at.saturating_add(found.passed);
         self.traffic.passed_bytes = self.traffic.passed_bytes.saturating_add(found.passed);
         if !lost.quiet {
-            let ppm = found.confidence_ppm();
-            let detail =
-                format!("{} bytes passed over, confidence {}.{:04} %", found.passed, ppm / 10_000, ppm % 10_000);
+            let (passed, ppm) = (found.passed, found.confidence_ppm());
+            let bytes = if passed == 1 { "byte" } else { "bytes" };
+            let detail = format!("{passed} {bytes} passed over, confidence {}.{:04} %", ppm / 10_000, ppm % 10_000);
             self.tell(FindingCode::Resynchronized, Detail::text(detail), seen, common, out)?;
         }
         for (piece, seen) in lost.resync.pieces(&found) {

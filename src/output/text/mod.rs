@@ -91,23 +91,23 @@ impl<W: Write> TextReport<W> {
     pub fn finish(&mut self, totals: &Totals) -> io::Result<()> {
         self.to.write_all(render_summary(totals, &self.overview, self.style).as_bytes())?;
         let mut report = Vec::new();
-        for (_, place, len) in self.index()? {
-            self.spool.seek(SeekFrom::Start(place))?;
+        for (_, place, len) in self.index().map_err(of_spool)? {
             report.clear();
-            (&mut self.spool).take(len).read_to_end(&mut report)?;
+            self.spool.seek(SeekFrom::Start(place)).map_err(of_spool)?;
+            (&mut self.spool).take(len).read_to_end(&mut report).map_err(of_spool)?;
             self.to.write_all(&report)?;
         }
         self.to.flush()
     }
 
     fn wait(&mut self, number: u64, report: &str) -> io::Result<()> {
-        self.spool.write_all(report.as_bytes())?;
+        self.spool.write_all(report.as_bytes()).map_err(of_spool)?;
         let len = report.len() as u64;
         let mut record = [0; 24];
         for (to, part) in record.as_chunks_mut::<8>().0.iter_mut().zip([number, self.spooled, len]) {
             *to = part.to_le_bytes();
         }
-        self.index.write_all(&record)?;
+        self.index.write_all(&record).map_err(of_spool)?;
         self.spooled += len;
         Ok(())
     }
@@ -140,6 +140,11 @@ impl<W: Write> Sink for TextReport<W> {
             }
         }
     }
+}
+
+/// An error of the file that nobody asked for.
+fn of_spool(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("the temporary file in which reports wait for their summary: {error}"))
 }
 
 /// Text from the wire, safe for a terminal and of at most `limit` characters.
