@@ -17,7 +17,7 @@ fn floods_stay_within_what_may_be_kept() {
         (flood.run)(&mut rig, flood.amount / flood.part);
         println!("{:34} {:5} KiB of {} KiB", flood.name, rig.most >> 10, worst >> 10);
         assert!(rig.most <= worst, "{}: {} of {worst}", flood.name, rig.most);
-        assert!(rig.packets > 10, "{}", flood.name);
+        assert!(rig.packets > 5, "{}", flood.name);
         let totals = rig.finish();
         let told = totals.evicted_connections + totals.shed_times + totals.lost_datagrams + rig.told;
         assert!(told > 0, "{}: nothing was said of it: {totals:?}", flood.name);
