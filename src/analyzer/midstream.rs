@@ -99,6 +99,17 @@ impl Midstream {
         Self { boundary: true, ..Self::new(Some(asked), true) }
     }
 
+    /// Bytes that it keeps, itself included.
+    pub(super) fn held(&self) -> usize {
+        let of = |searches: &Searches| searches.masked.held() + searches.unmasked.held();
+        let asked = self.asked.as_ref().map_or(0, Asked::held);
+        let http2 = self.http2.as_ref().map_or(0, |both| {
+            let searches = [&both.to_server, &both.to_client];
+            searches.into_iter().flatten().map(|search| size_of_val(&**search) + search.held()).sum::<usize>()
+        });
+        http2 + size_of::<Self>() + of(&self.searches.to_server) + of(&self.searches.to_client) + asked
+    }
+
     /// Whether it is known who is the client.
     pub(super) const fn is_oriented(&self) -> bool {
         self.oriented

@@ -3,6 +3,8 @@
 //! Bytes go to the protocol at hand. What that cannot take yet waits, with the packets that carried it; a protocol that
 //! ends (HTTP at a 101, a tunnel's beginning) leaves its bytes to the next.
 
+mod memory;
+
 use super::http::{Http, Next, refuse};
 use super::http2::Http2;
 use super::midstream::{Midstream, Verdict};
@@ -23,6 +25,8 @@ pub(super) struct Session {
     waiting: PerDirection<Option<Box<Waiting>>>,
     /// WebSockets asked for so far.
     attempts: u32,
+    /// What it was last counted to keep.
+    counted: usize,
 }
 
 /// What is spoken.
@@ -53,6 +57,11 @@ impl Session {
             && self.waiting.get(direction).is_none()
         {
             take(websocket, direction, chunk.run, chunk.seen, out)?;
+            if websocket.has_changed(direction) {
+                self.settle(out);
+            } else {
+                out.shared.memory.stay();
+            }
             return Ok(Interest::Cherish);
         }
         match self.protocol {
@@ -60,6 +69,7 @@ impl Session {
             Protocol::Midstream(_) => {
                 direction = self.midstream(flow, direction, chunk.run, chunk.seen, out)?;
                 if matches!(self.protocol, Protocol::Midstream(_) | Protocol::WebSocket(_) | Protocol::Http2(_)) {
+                    self.settle(out);
                     return Ok(Interest::Keep);
                 }
             }
@@ -72,16 +82,25 @@ impl Session {
             self.wait_rest(direction, chunk, left, out);
         }
         self.drain(flow, out)?;
-        Ok(match self.protocol {
-            Protocol::Opaque => Interest::Drop,
-            Protocol::WebSocket(_) => Interest::Cherish,
-            Protocol::Http2(ref http2) if http2.is_cherished() => Interest::Cherish,
-            Protocol::Sniffing | Protocol::Http1(_) | Protocol::Http2(_) | Protocol::Midstream(_) => Interest::Keep,
-        })
+        self.settle(out);
+        Ok(self.interest())
     }
 
     /// The connection is over.
     pub(super) fn ended<S: Sink>(
+        self,
+        flow: &Flow,
+        reason: EndReason,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
+        let counted = self.counted;
+        self.tell_end(flow, reason, seen, out)?;
+        out.shared.memory.settle(counted, 0);
+        Ok(())
+    }
+
+    fn tell_end<S: Sink>(
         mut self,
         flow: &Flow,
         reason: EndReason,
@@ -119,13 +138,22 @@ impl Session {
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         match &mut self.protocol {
-            Protocol::WebSocket(websocket) => websocket.overlap_conflict(direction, offset, seen, out),
-            Protocol::Http2(http2) => http2.overlap_conflict(direction, offset, seen, out),
-            Protocol::Http1(http) => {
-                http.overlap_conflict(direction, offset, seen);
-                Ok(())
-            }
-            _ => Ok(()),
+            Protocol::WebSocket(websocket) => websocket.overlap_conflict(direction, offset, seen, out)?,
+            Protocol::Http2(http2) => http2.overlap_conflict(direction, offset, seen, out)?,
+            Protocol::Http1(http) => http.overlap_conflict(direction, offset, seen),
+            _ => {}
+        }
+        self.settle(out);
+        Ok(())
+    }
+
+    /// What the table is to do with it.
+    fn interest(&self) -> Interest {
+        match self.protocol {
+            Protocol::Opaque => Interest::Drop,
+            Protocol::WebSocket(_) => Interest::Cherish,
+            Protocol::Http2(ref http2) if http2.is_cherished() => Interest::Cherish,
+            Protocol::Sniffing | Protocol::Http1(_) | Protocol::Http2(_) | Protocol::Midstream(_) => Interest::Keep,
         }
     }
 

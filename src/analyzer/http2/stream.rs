@@ -65,10 +65,10 @@ impl Http2 {
             }
             Some(Talk::Half(half)) => {
                 let waiting = half.waiting.get_mut(direction);
-                let before = waiting.held();
+                let before = waiting.cost();
                 let room = out.shared.limits.max_waiting_bytes.saturating_sub(self.waiting_bytes);
                 waiting.push(run, seen, before.saturating_add(room));
-                self.waiting_bytes = self.waiting_bytes.saturating_add(waiting.held().saturating_sub(before));
+                self.waiting_bytes = self.waiting_bytes.saturating_add(waiting.cost().saturating_sub(before));
                 let speaks = direction == Direction::ToClient && matches!(run, Run::Data(_));
                 if half.answer_lost && speaks { self.search(stream, flow, seen, out) } else { Ok(()) }
             }
@@ -97,7 +97,8 @@ impl Http2 {
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         let Some(Talk::Half(half)) = self.talks.get(&stream) else { return Ok(()) };
-        let success = half.answered.as_ref().is_some_and(|(answered, _)| (200..300).contains(&answered.response.status));
+        let success =
+            half.answered.as_ref().is_some_and(|(answered, _)| (200..300).contains(&answered.response.status));
         match (success, half.certain) {
             (true, true) => self.open(stream, flow, seen, out),
             (true, false) => self.search(stream, flow, seen, out),
@@ -348,7 +349,7 @@ impl Http2 {
             return None;
         }
         let Some(Talk::Half(half)) = self.talks.remove(&stream) else { return None };
-        let waited = half.waiting.to_server.held().saturating_add(half.waiting.to_client.held());
+        let waited = half.waiting.to_server.cost().saturating_add(half.waiting.to_client.cost());
         self.waiting_bytes = self.waiting_bytes.saturating_sub(waited);
         Some(*half)
     }
