@@ -39,6 +39,7 @@ mod midstream;
 mod pings;
 mod session;
 mod shared;
+pub mod shards;
 mod verdict;
 mod waiting;
 mod websocket;

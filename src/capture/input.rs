@@ -59,6 +59,18 @@ pub struct Input {
     total_bytes: Option<u64>,
 }
 
+/// How far an [`Input`] was read, for those who do not have it.
+#[derive(Debug, Clone)]
+pub struct Meter(Arc<AtomicU64>);
+
+impl Meter {
+    /// As [`Input::bytes_read`].
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// What is known about an input that was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputFile {
@@ -114,6 +126,17 @@ impl Input {
     #[must_use]
     pub fn from_reader(name: impl Into<String>, reader: Box<dyn Read + Send>) -> Self {
         Self::new(VecDeque::from([Source::from_reader(name.into(), reader)]))
+    }
+
+    /// The same captures once more, from the beginning, with the same filter: for those who read them side by side. `None`
+    /// unless all are regular files, none is compressed, which would be unpacked once more, and none was begun.
+    #[must_use]
+    pub fn again(&self) -> Option<Self> {
+        if self.reading.is_some() || !self.files.is_empty() {
+            return None;
+        }
+        let waiting = self.waiting.iter().map(Source::again).collect::<Option<_>>()?;
+        Some(Self { filter: self.filter.clone(), ..Self::new(waiting) })
     }
 
     /// Adds one more capture behind those there are.
@@ -203,6 +226,12 @@ impl Input {
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Relaxed)
+    }
+
+    /// What tells [`Self::bytes_read`] elsewhere.
+    #[must_use]
+    pub fn meter(&self) -> Meter {
+        Meter(Arc::clone(&self.bytes_read))
     }
 
     /// Bytes of all inputs, as they are on disk; `None` if one of them is no regular file.

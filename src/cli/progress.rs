@@ -7,13 +7,10 @@ use wslens::capture::Input;
 
 /// Inputs below this are read before anybody looks.
 const WORTH_SHOWING: u64 = 64 << 20;
-/// Packets between two looks at how far it came.
-const PACKETS: u32 = 1 << 16;
 
 /// A bar, or none.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
-    countdown: u32,
 }
 
 impl Progress {
@@ -24,18 +21,13 @@ impl Progress {
             let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
             ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { bar, countdown: PACKETS }
+        Self { bar }
     }
 
-    /// One more packet was read.
-    #[inline]
-    pub(super) fn packet(&mut self, input: &Input) {
-        self.countdown -= 1;
-        if self.countdown == 0 {
-            self.countdown = PACKETS;
-            if let Some(bar) = &self.bar {
-                bar.set_position(input.bytes_read());
-            }
+    /// So many bytes were read.
+    pub(super) fn at(&self, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(bytes);
         }
     }
 

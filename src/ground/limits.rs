@@ -66,6 +66,21 @@ pub struct Limits {
     pub max_findings: u64,
 }
 
+impl Limits {
+    /// What each of `workers` may keep so that all together keep no more than these allow: memory, connections and
+    /// inflaters are divided. What is for one connection stays, and so does what every worker keeps alike.
+    #[must_use]
+    pub fn share(&self, workers: usize) -> Self {
+        let divide = |limit: usize| limit.div_ceil(workers.max(1));
+        Self {
+            max_memory_bytes: divide(self.max_memory_bytes),
+            max_connections: divide(self.max_connections),
+            max_inflaters: divide(self.max_inflaters),
+            ..self.clone()
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -91,5 +91,6 @@ mod held;
 mod history;
 
 pub use chunk::{Chunk, EndReason, Run};
+pub use flow::spread;
 pub use handler::{Counters, Flow, Handler, Interest, Oddity};
 pub use table::Table;

@@ -29,6 +29,26 @@ pub struct Handshake {
     pub negotiated: Negotiated,
 }
 
+impl Handshake {
+    /// Bytes of text that it keeps.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let list = |texts: &[String]| texts.iter().map(|text| text.capacity() + size_of::<String>()).sum::<usize>();
+        let each = |texts: &[&Option<String>]| texts.iter().map(|text| text.as_ref().map_or(0, String::capacity)).sum();
+        let request = self.request.as_ref().map_or(0, |request| {
+            let Request { method, target, host, origin, user_agent, version, key, authorization, via, .. } = request;
+            let some: usize = each(&[host, origin, user_agent, version, key, authorization, via]);
+            method.capacity() + target.capacity() + some + list(&request.subprotocols) + list(&request.extensions)
+        });
+        let response = self.response.as_ref().map_or(0, |response| {
+            let Response { reason, accept, subprotocol, version, server, location, .. } = response;
+            let some: usize = each(&[accept, subprotocol, version, server, location]);
+            reason.capacity() + some + list(&response.extensions)
+        });
+        size_of::<Self>() + request + response
+    }
+}
+
 /// A client's opening handshake (RFC 6455 §4.1). Where a field is repeated, the first is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Request {
