@@ -1,6 +1,5 @@
 //! All outputs of one run, as one sink.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -107,7 +106,9 @@ pub(super) struct OutputsPiece {
     tables: TablesPiece,
     report: Kept,
     /// Who made something of each event of which anything was made.
-    made: VecDeque<Made>,
+    made: Vec<Made>,
+    /// Of these, how many were taken.
+    taken: usize,
 }
 
 /// What was made of one event.
@@ -134,7 +135,7 @@ impl Part for OutputsPart {
         made.report = self.report.as_mut().is_some_and(|report| report.event(event, &mut piece.report));
         let any = made != Made::default();
         if any {
-            piece.made.push_back(made);
+            piece.made.push(made);
         }
         any
     }
@@ -149,6 +150,7 @@ impl Piece for OutputsPiece {
         self.tables.clear();
         self.report.clear();
         self.made.clear();
+        self.taken = 0;
     }
 }
 
@@ -169,7 +171,8 @@ impl Whole for Outputs {
     }
 
     fn take(&mut self, piece: &mut OutputsPiece, numbers: Numbers) -> io::Result<()> {
-        let made = piece.made.pop_front().unwrap_or_default();
+        let made = piece.made.get(piece.taken).copied().unwrap_or_default();
+        piece.taken += 1;
         self.worst = self.worst.max(made.worst);
         if made.tables {
             self.tables.take(&mut piece.tables, numbers)?;

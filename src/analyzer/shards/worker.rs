@@ -62,6 +62,7 @@ impl<P: Part> Worker<P> {
             batch,
             to_merger,
             spare,
+            stack: Vec::new(),
             packet: 0,
             sent_packet: 0,
             arrived: false,
@@ -137,6 +138,8 @@ struct Teller<P: Part> {
     batch: Batch<P::Piece>,
     to_merger: Sender<Message<P::Piece>>,
     spare: Receiver<Batch<P::Piece>>,
+    /// Those that came back. The last one is filled next: it is still in the cache.
+    stack: Vec<Batch<P::Piece>>,
     /// The packet at hand.
     packet: u64,
     /// The packet at hand when a batch was sent last.
@@ -165,7 +168,7 @@ impl<P: Part> Teller<P> {
 
     /// All is told of the packet at hand.
     fn end(&mut self) -> Result<(), Stopped> {
-        if self.packet.saturating_sub(self.sent_packet) < BATCH_PACKETS && self.batch.held() < BATCH_BYTES {
+        if self.packet.saturating_sub(self.sent_packet) < BATCH_PACKETS {
             return Ok(());
         }
         self.send(Key { packet: self.packet.saturating_add(1), order: 0 })
@@ -173,7 +176,8 @@ impl<P: Part> Teller<P> {
 
     /// Sends what there is, and waits for room: all before `reached` was told.
     fn send(&mut self, reached: Key) -> Result<(), Stopped> {
-        let spare = self.spare.recv().map_err(|_| Stopped)?;
+        self.stack.extend(self.spare.try_iter());
+        let spare = self.stack.pop().map_or_else(|| self.spare.recv(), Ok).map_err(|_| Stopped)?;
         let mut batch = core::mem::replace(&mut self.batch, spare);
         batch.reached = reached;
         self.sent_packet = self.packet;
