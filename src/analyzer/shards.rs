@@ -21,7 +21,7 @@
 //! **Numbers.** A connection's number is how many were told of before. Its `tcp_stream` is how many TCP connections were
 //! opened by earlier packets, over all workers: each says which of its packets opened one ([`openings`]).
 //!
-//! **Memory.** A worker fills [`batch::BATCHES`] batches, which come back when all in them was taken. So a worker that is
+//! **Memory.** A worker fills [`batch::BATCHES`] batches, 4 MiB, which come back when all in them was taken. So a worker that is
 //! ahead waits for the one that is behind, and all wait for a slow output. Nobody can wait for ever: all that the worker
 //! that is behind has told can be taken. What [`Limits`](crate::ground::Limits) allow is divided among the workers; where
 //! one is reached, what is given up depends on how many there are.
@@ -41,7 +41,26 @@ use crate::capture::{CaptureError, Input, Warning};
 use crate::event::{Part, Totals, Whole};
 use batch::{BATCHES, Batch, Message};
 use merger::Merger;
-use worker::{Alarm, Share, Source, Worker};
+use worker::{Alarm, Share, Source, Teller, Worker};
+
+/// How many work, and how much they say at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Workers {
+    /// How many: with one there is no thread but the caller's.
+    pub count: NonZeroUsize,
+    /// Bytes after which a worker hands on what it made. 256 KiB: still in the cache when it is taken.
+    pub batch_bytes: usize,
+    /// Packets after which it does so, be there anything or not: how far it came is to be known. 8192.
+    pub batch_packets: u64,
+}
+
+impl Workers {
+    /// So many.
+    #[must_use]
+    pub const fn new(count: NonZeroUsize) -> Self {
+        Self { count, batch_bytes: 256 << 10, batch_packets: 8192 }
+    }
+}
 
 /// How the reading of an input ended.
 #[derive(Debug, Default)]
@@ -66,7 +85,7 @@ const WATCH_PACKETS: u64 = 1 << 16;
 
 type PieceOf<W> = <<W as Whole>::Part as Part>::Piece;
 
-/// Reads `input` to its end and tells `sink` all that it makes certain, with `threads` workers. `watch` is called now and
+/// Reads `input` to its end and tells `sink` all that it makes certain, with as many workers. `watch` is called now and
 /// then with the bytes that were read.
 ///
 /// Where an output fails, workers end on their own; they are not waited for, since one may be inside a read of a pipe that
@@ -77,12 +96,12 @@ type PieceOf<W> = <<W as Whole>::Part as Part>::Piece;
 pub fn read<W: Whole>(
     input: Input,
     options: &Options,
-    threads: NonZeroUsize,
+    workers: &Workers,
     sink: &mut W,
     mut watch: impl FnMut(u64),
 ) -> Result<Done, W::Error> {
-    if threads.get() > 1 {
-        match Crew::hire(input, options, threads.get(), sink) {
+    if workers.count.get() > 1 {
+        match Crew::hire(input, options, workers, sink) {
             Ok(crew) => return crew.work(sink, &mut watch),
             // The system has no more threads for us.
             Err(input) => return alone(*input, options, sink, &mut watch),
@@ -124,7 +143,8 @@ struct Crew<W: Whole> {
 
 impl<W: Whole> Crew<W> {
     /// Starts all threads; gives the input back if the system does not have as many. Nobody begins before all are there.
-    fn hire(input: Input, options: &Options, count: usize, whole: &W) -> Result<Self, Box<Input>> {
+    fn hire(input: Input, options: &Options, workers: &Workers, whole: &W) -> Result<Self, Box<Input>> {
+        let count = workers.count.get();
         let mut crew = Self {
             messages: channel().1,
             spare: Vec::with_capacity(count),
@@ -141,9 +161,7 @@ impl<W: Whole> Crew<W> {
             let worker = Worker::<W::Part>::new(
                 Share { number, count },
                 Analyzer::new(&options),
-                whole.part(),
-                to_merger.clone(),
-                spare,
+                Teller::new(number, *workers, whole.part(), to_merger.clone(), spare),
             );
             let body = move || {
                 if let Ok(source) = source.recv() {
@@ -155,7 +173,7 @@ impl<W: Whole> Crew<W> {
             crew.spare.push(spare_in);
             starts.push(start);
         }
-        crew.start(input, &to_merger, &starts)?;
+        crew.start(input, *workers, &to_merger, &starts)?;
         for spare in &crew.spare {
             for _ in 0..BATCHES {
                 _ = spare.send(Batch::default());
@@ -168,6 +186,7 @@ impl<W: Whole> Crew<W> {
     fn start(
         &mut self,
         input: Input,
+        workers: Workers,
         to_merger: &Sender<Message<PieceOf<W>>>,
         starts: &[Sender<Source>],
     ) -> Result<(), Box<Input>> {
@@ -183,7 +202,7 @@ impl<W: Whole> Crew<W> {
         let alarm = Alarm { number: starts.len(), to_merger: to_merger.clone() };
         let body = move || {
             if let Ok(input) = input_out.recv() {
-                let reading = dealer::deal(input, &hands);
+                let reading = dealer::deal(input, workers, &hands);
                 _ = alarm.to_merger.send(Message::Read(reading));
             }
         };

@@ -38,6 +38,18 @@ impl Packets {
         })
     }
 
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
     /// Forgets them, and gives back what an unusual number took.
     pub fn clear(&mut self) {
         self.bytes.clear();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use anyhow::{Context as _, Result, bail};
-use wslens::analyzer::shards::{self, Done};
+use wslens::analyzer::shards::{self, Done, Workers};
 use wslens::capture::Input;
 
 use super::args::ReadArgs;
@@ -31,8 +31,8 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
     }
     let mut outputs = Outputs::open(&plan, false)?;
     let progress = Progress::new(&input);
-    let threads = plan.threads.unwrap_or_else(|| worth_it(&input));
-    let done = shards::read(input, &plan.options, threads, &mut outputs, |bytes| progress.at(bytes));
+    let workers = Workers::new(plan.threads.unwrap_or_else(|| worth_it(&input)));
+    let done = shards::read(input, &plan.options, &workers, &mut outputs, |bytes| progress.at(bytes));
     progress.finish();
     let Done { totals, reading } = done.context(UNWRITABLE)?;
     for warning in reading.warnings {

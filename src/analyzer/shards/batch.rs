@@ -3,12 +3,8 @@
 use super::Reading;
 use crate::event::{Piece, Totals};
 
-/// Batches of each worker: what it may be ahead of the others, or of a slow output, in bytes: 4 MiB.
+/// Batches of each worker: what it may be ahead of the others, or of a slow output.
 pub(super) const BATCHES: usize = 16;
-/// Bytes after which a batch is sent. 256 KiB: still in the cache when it is taken.
-pub(super) const BATCH_BYTES: usize = 256 << 10;
-/// Packets after which a batch is sent, be there anything in it or not: how far its worker came is to be known.
-pub(super) const BATCH_PACKETS: u64 = 8192;
 
 /// When something was told. One worker's alone, each: a packet has one segment, and begins one connection at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -75,7 +71,7 @@ impl<P: Piece> Batch<P> {
 
     /// Makes it as good as new.
     pub(super) fn clear(&mut self) {
-        const USUAL: usize = BATCH_BYTES / size_of::<Run>();
+        const USUAL: usize = 8192;
         self.piece.clear();
         self.runs.clear();
         self.runs.shrink_to(USUAL);

@@ -6,13 +6,11 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use super::Reading;
+use super::{Reading, Workers};
 use crate::capture::{Input, Packets};
 
-/// Hands there are. 4, of 256 KiB and a packet more: 1 MiB.
+/// Hands there are. 4, each as large as a batch and a packet more: 1 MiB.
 const HANDS: usize = 4;
-/// Bytes of packets in one.
-const HAND_BYTES: usize = 256 << 10;
 
 /// What a worker is dealt.
 pub(super) enum Deal {
@@ -29,8 +27,18 @@ pub(super) struct Hand {
     pub(super) spare: Sender<Packets>,
 }
 
+impl Hand {
+    /// Lets go of a hand. The last one to do so, of all workers and the dealer, gives its room back.
+    pub(super) fn give_back(hand: Arc<Self>) {
+        if let Some(Self { packets, spare }) = Arc::into_inner(hand) {
+            // A dealer that went away needs none.
+            _ = spare.send(packets);
+        }
+    }
+}
+
 /// Deals all packets; how reading ended.
-pub(super) fn deal(mut input: Input, workers: &[Sender<Deal>]) -> Reading {
+pub(super) fn deal(mut input: Input, size: Workers, workers: &[Sender<Deal>]) -> Reading {
     let (spare, back): (_, Receiver<Packets>) = channel();
     for _ in 0..HANDS {
         _ = spare.send(Packets::default());
@@ -41,7 +49,7 @@ pub(super) fn deal(mut input: Input, workers: &[Sender<Deal>]) -> Reading {
         // Both ends of this channel are here.
         let Ok(mut packets) = back.recv() else { break };
         packets.clear();
-        while more && packets.held() < HAND_BYTES {
+        while more && packets.held() < size.batch_bytes && (packets.len() as u64) < size.batch_packets {
             match input.next_packet() {
                 Ok(Some(packet)) => packets.push(&packet),
                 Ok(None) => more = false,
@@ -55,6 +63,7 @@ pub(super) fn deal(mut input: Input, workers: &[Sender<Deal>]) -> Reading {
                 return Reading::default();
             }
         }
+        Hand::give_back(hand);
     }
     for worker in workers {
         _ = worker.send(Deal::Over);

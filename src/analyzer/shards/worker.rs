@@ -1,11 +1,10 @@
 //! One worker: all packets in, what is told of its own connections out, in batches.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
-use super::Reading;
-use super::batch::{BATCH_BYTES, BATCH_PACKETS, Batch, Key, Message};
+use super::batch::{Batch, Key, Message};
 use super::dealer::{Deal, Hand};
+use super::{Reading, Workers};
 use crate::analyzer::{Analyzer, Out};
 use crate::capture::{Input, Packet};
 use crate::event::{Event, Part, Sink, What};
@@ -48,27 +47,7 @@ pub(super) struct Worker<P: Part> {
 }
 
 impl<P: Part> Worker<P> {
-    pub(super) fn new(
-        share: Share,
-        analyzer: Analyzer,
-        part: P,
-        to_merger: Sender<Message<P::Piece>>,
-        spare: Receiver<Batch<P::Piece>>,
-    ) -> Self {
-        let batch = Batch::default();
-        let teller = Teller {
-            number: share.number,
-            part,
-            batch,
-            to_merger,
-            spare,
-            stack: Vec::new(),
-            packet: 0,
-            sent_packet: 0,
-            arrived: false,
-            known: 0,
-            opened: 0,
-        };
+    pub(super) const fn new(share: Share, analyzer: Analyzer, teller: Teller<P>) -> Self {
         Self { share, analyzer, teller }
     }
 
@@ -132,8 +111,9 @@ impl<P: Part> Worker<P> {
 }
 
 /// The sink of a worker: lets its part make what it can of events, and notes when they were told, and of whom.
-struct Teller<P: Part> {
+pub(super) struct Teller<P: Part> {
     number: usize,
+    workers: Workers,
     part: P,
     batch: Batch<P::Piece>,
     to_merger: Sender<Message<P::Piece>>,
@@ -153,6 +133,18 @@ struct Teller<P: Part> {
 }
 
 impl<P: Part> Teller<P> {
+    pub(super) fn new(
+        number: usize,
+        workers: Workers,
+        part: P,
+        to_merger: Sender<Message<P::Piece>>,
+        spare: Receiver<Batch<P::Piece>>,
+    ) -> Self {
+        let (batch, stack) = (Batch::default(), Vec::new());
+        let (packet, sent_packet, arrived, known, opened) = (0, 0, false, 0, 0);
+        Self { number, workers, part, batch, to_merger, spare, stack, packet, sent_packet, arrived, known, opened }
+    }
+
     const fn begin(&mut self, packet: u64) {
         self.packet = packet;
         self.arrived = false;
@@ -168,7 +160,7 @@ impl<P: Part> Teller<P> {
 
     /// All is told of the packet at hand.
     fn end(&mut self) -> Result<(), Stopped> {
-        if self.packet.saturating_sub(self.sent_packet) < BATCH_PACKETS {
+        if self.packet.saturating_sub(self.sent_packet) < self.workers.batch_packets {
             return Ok(());
         }
         self.send(Key { packet: self.packet.saturating_add(1), order: 0 })
@@ -204,7 +196,7 @@ impl<P: Part> Sink for Teller<P> {
         let batch = &mut self.batch;
         if thing || new || last {
             batch.note(key, connection.number, thing, last);
-            if batch.held() >= BATCH_BYTES {
+            if batch.held() >= self.workers.batch_bytes {
                 return self.send(key);
             }
         }
@@ -222,17 +214,6 @@ impl<P> Drop for Alarm<P> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             _ = self.to_merger.send(Message::Died(self.number));
-        }
-    }
-}
-
-/// Hands are shared by all workers.
-impl Hand {
-    /// The last one to have played it gives it back.
-    fn give_back(hand: Arc<Self>) {
-        if let Some(Self { packets, spare }) = Arc::into_inner(hand) {
-            // A dealer that went away needs none.
-            _ = spare.send(packets);
         }
     }
 }
