@@ -184,8 +184,8 @@ fn the_world_outside_has_its_homes() {
         for (path, homes) in OUTSIDE {
             let group = path.strip_prefix("std::").map(|name| names_behind(&source.code, "std::").contains(name));
             let used = group.unwrap_or_else(|| source.code.contains(path));
-            let at_home = |home: &&str| source.floor() == **home || source.path.starts_with(*home);
-            assert!(!used || homes.iter().any(|home| at_home(&home)), "{} uses {path}", source.path);
+            let at_home = |home: &str| source.floor() == home || source.path.starts_with(home);
+            assert!(!used || homes.iter().any(|home| at_home(home)), "{} uses {path}", source.path);
         }
     }
 }
