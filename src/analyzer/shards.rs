@@ -33,6 +33,7 @@ mod openings;
 mod worker;
 
 use core::num::NonZeroUsize;
+use core::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
@@ -80,16 +81,13 @@ pub struct Done {
     pub reading: Reading,
 }
 
-/// Packets from one call of a watcher to the next, about.
-const WATCH_PACKETS: u64 = 1 << 16;
-
 type PieceOf<W> = <<W as Whole>::Part as Part>::Piece;
 
-/// Reads `input` to its end and tells `sink` all that it makes certain, with as many workers. `watch` is called now and
-/// then with the bytes that were read.
+/// Reads `input` to its end and tells `sink` all that it makes certain, with as many workers. `watch` is called often, with
+/// the bytes that were read, and says whether to go on: if not, nothing more is told, and the answer is `None`.
 ///
-/// Where an output fails, workers end on their own; they are not waited for, since one may be inside a read of a pipe that
-/// nobody writes to.
+/// Where an output fails or nobody wants to go on, workers end on their own; they are not waited for, since one may be
+/// inside a read of a pipe that nobody writes to.
 ///
 /// # Errors
 /// Those of the sink.
@@ -98,8 +96,8 @@ pub fn read<W: Whole>(
     options: &Options,
     workers: &Workers,
     sink: &mut W,
-    mut watch: impl FnMut(u64),
-) -> Result<Done, W::Error> {
+    mut watch: impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<Option<Done>, W::Error> {
     if workers.count.get() > 1 {
         match Crew::hire(input, options, workers, sink) {
             Ok(crew) => return crew.work(sink, &mut watch),
@@ -115,8 +113,8 @@ fn alone<W: Whole>(
     mut input: Input,
     options: &Options,
     sink: &mut W,
-    watch: &mut impl FnMut(u64),
-) -> Result<Done, W::Error> {
+    watch: &mut impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<Option<Done>, W::Error> {
     let mut analyzer = Analyzer::new(options);
     let unreadable = loop {
         match input.next_packet() {
@@ -124,13 +122,13 @@ fn alone<W: Whole>(
             Ok(None) => break None,
             Err(error) => break Some(error),
         }
-        if input.packets().is_multiple_of(WATCH_PACKETS) {
-            watch(input.bytes_read());
+        if watch(input.bytes_read()).is_break() {
+            return Ok(None);
         }
     };
     let warnings = input.take_warnings();
     analyzer.finish(sink)?;
-    Ok(Done { totals: analyzer.totals(), reading: Reading { warnings, unreadable } })
+    Ok(Some(Done { totals: analyzer.totals(), reading: Reading { warnings, unreadable } }))
 }
 
 /// All workers, and the dealer where there is one.
@@ -153,7 +151,7 @@ impl<W: Whole> Crew<W> {
         };
         let (to_merger, messages) = channel();
         crew.messages = messages;
-        let options = Options { limits: options.limits.share(count), ..options.clone() };
+        let options = Options { limits: options.limits.sane().for_one_of(count), ..options.clone() };
         let mut starts = Vec::with_capacity(count);
         for number in 0..count {
             let (spare_in, spare) = channel();
@@ -216,10 +214,9 @@ impl<W: Whole> Crew<W> {
     }
 
     /// Puts together what they tell.
-    fn work(self, sink: &mut W, watch: &mut impl FnMut(u64)) -> Result<Done, W::Error> {
+    fn work(self, sink: &mut W, watch: &mut impl FnMut(u64) -> ControlFlow<()>) -> Result<Option<Done>, W::Error> {
         let Self { messages, spare, threads, meter } = self;
         let mut merger = Merger::new(sink, spare);
-        let mut watched = 0;
         while let Ok(message) = messages.recv() {
             // And what came in the meantime, so that much is taken at a time.
             for message in core::iter::once(message).chain(messages.try_iter()) {
@@ -229,10 +226,8 @@ impl<W: Whole> Crew<W> {
                 merger.hear(message);
             }
             merger.take_ready()?;
-            let packets = merger.reached_packet();
-            if packets / WATCH_PACKETS != watched {
-                watched = packets / WATCH_PACKETS;
-                watch(meter.bytes());
+            if watch(meter.bytes()).is_break() {
+                return Ok(None);
             }
         }
         let done = merger.finish();
@@ -241,7 +236,7 @@ impl<W: Whole> Crew<W> {
                 std::panic::resume_unwind(panic);
             }
         }
-        Ok(done)
+        Ok(Some(done))
     }
 }
 

@@ -1,12 +1,14 @@
 //! One WebSocket connection, from the 101 to its end: both lanes, and what only both together show.
 
+mod memory;
+
 use super::lane::Lane;
 use super::ledger::Ledger;
 use super::pings::{Ping, Pings};
 use super::shared::Out;
 use super::verdict::verdict;
 use super::waiting::Waiting;
-use crate::event::{CloseSent, Identity, Outcome, Silence, Sink, Summary, Traffic, What};
+use crate::event::{CloseSent, Http2, Identity, Outcome, Silence, Sink, Summary, Traffic, What};
 use crate::ground::{Detail, Direction, Finding, FindingCode, PerDirection, Seen, Sketch};
 use crate::http::{SNIFF_BYTES, Sniffed, sniff};
 use crate::tcp::{EndReason, Flow, Run};
@@ -27,8 +29,17 @@ pub(super) struct WebSocket {
     opened: Option<Seen>,
     /// What each direction turned out to begin with.
     openings: PerDirection<Opening>,
+    /// What the handshake keeps; it does not change.
+    handshake_held: usize,
+    /// What was kept for each direction when that was counted last.
+    counted: PerDirection<usize>,
     ends: PerDirection<Option<(EndReason, Seen)>>,
+    /// What HTTP/2 shows beyond that.
+    http2: Option<Http2>,
 }
+
+/// Something to tell that belongs to no frame: what, whose, where.
+pub(super) type Note = (Broken, Option<Direction>, Seen);
 
 /// What a direction begins with behind the handshake.
 enum Opening {
@@ -171,23 +182,27 @@ impl WebSocket {
         let mut common = Common::new(identity);
         let handshake = tell_handshake(&mut common, judged, opened, out)?;
         out.say(&common.identity, opened, None, What::Upgraded(&handshake))?;
-        let deflate = handshake.negotiated.deflate;
+        let negotiated = handshake.negotiated;
         Ok(Self {
-            lanes: PerDirection::from_fn(|direction| Lane::new(direction, deflate)),
+            lanes: PerDirection::from_fn(|direction| Lane::new(direction, negotiated)),
             common,
             handshake_seen: handshake.response.is_some(),
+            handshake_held: handshake.held(),
+            counted: PerDirection::default(),
             handshake,
             opened: Some(opened),
             openings: PerDirection::default(),
             ends: PerDirection::default(),
+            http2: None,
         })
     }
 
-    /// Begins in the middle: with what was gathered of each direction, in which frames were recognized.
+    /// Begins in the middle: with what was gathered of each direction, in which frames were recognized, and whether what
+    /// the client sent begins with a frame.
     pub(super) fn adopt<S: Sink>(
         identity: Identity,
         judged: Judged,
-        resyncs: PerDirection<Resync>,
+        (resyncs, boundary): (PerDirection<Resync>, bool),
         detail: Detail,
         seen: Seen,
         out: &mut Out<'_, S>,
@@ -196,11 +211,16 @@ impl WebSocket {
         websocket.opened = None;
         websocket.common.tell((FindingCode::Midstream, detail), None, seen, out)?;
         websocket.openings = PerDirection { to_server: Opening::Frames, to_client: Opening::Frames };
-        websocket.lanes.to_server.begin_lost(resyncs.to_server);
-        websocket.lanes.to_client.begin_lost(resyncs.to_client);
-        for direction in Direction::BOTH {
-            websocket.lanes.get_mut(direction).resynchronize(true, seen, &mut websocket.common, out)?;
+        let PerDirection { to_server, to_client } = &mut websocket.lanes;
+        let common = &mut websocket.common;
+        if boundary {
+            to_server.begin_with(&resyncs.to_server, common, out)?;
+        } else {
+            to_server.begin_lost(resyncs.to_server);
+            to_server.resynchronize(true, seen, common, out)?;
         }
+        to_client.begin_lost(resyncs.to_client);
+        to_client.resynchronize(true, seen, common, out)?;
         Ok(websocket)
     }
 
@@ -290,8 +310,14 @@ impl WebSocket {
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        let broken = (FindingCode::TcpOverlapConflict, Detail::Number("at byte of the TCP stream", offset));
+        let broken = (FindingCode::TcpOverlapConflict, Detail::Number("at byte # of the TCP stream", offset));
         self.common.tell(broken, Some(direction), seen, out)
+    }
+
+    /// Takes something that was found around it.
+    pub(super) fn note<S: Sink>(&mut self, note: Note, out: &mut Out<'_, S>) -> Result<(), S::Error> {
+        let (broken, direction, seen) = note;
+        self.common.tell(broken, direction, seen, out)
     }
 
     /// Takes the end of one direction.
@@ -308,6 +334,19 @@ impl WebSocket {
         *self.ends.get_mut(direction) = Some((reason, seen));
         self.begin_frames(direction, out)?;
         self.lanes.get_mut(direction).finish(seen, &mut self.common, out)
+    }
+
+    /// Ends it with its HTTP/2 stream.
+    pub(super) fn close_stream<S: Sink>(
+        mut self,
+        http2: Http2,
+        flow: &Flow,
+        reason: EndReason,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
+        self.http2 = Some(http2);
+        self.close(flow, reason, seen, out)
     }
 
     /// Ends it: tells what is left to tell, and the summary.
@@ -336,7 +375,7 @@ impl WebSocket {
 
     /// What is known in the end.
     fn summary(self, flow: &Flow) -> (Summary, Identity) {
-        let Self { lanes, common, handshake, handshake_seen, opened, ends, .. } = self;
+        let Self { lanes, common, handshake, handshake_seen, opened, ends, http2, .. } = self;
         let verdict = verdict(common.first_close, &common.closes, &ends);
         let mut traffic = PerDirection { to_server: lanes.to_server.traffic, to_client: lanes.to_client.traffic };
         for direction in Direction::BOTH {
@@ -363,6 +402,7 @@ impl WebSocket {
             traffic,
             ping_rtts_us: common.ping_rtts_us,
             longest_silence: common.quiet.longest,
+            http2,
             findings: common.ledger.into_counts(),
         };
         (summary, common.identity)
@@ -386,16 +426,22 @@ fn tell_handshake<S: Sink>(
     Ok(handshake)
 }
 
-/// Tells of a request that did not become a WebSocket.
+/// Tells of a request that did not become a WebSocket; in HTTP/2, with what it shows beyond that, and what was found around
+/// it.
 pub(super) fn refuse<S: Sink>(
     identity: Identity,
     judged: Judged,
+    http2: Option<(Http2, Vec<Note>)>,
     flow: &Flow,
     seen: Seen,
     out: &mut Out<'_, S>,
 ) -> Result<(), S::Error> {
     let mut common = Common::new(identity);
     let handshake = tell_handshake(&mut common, judged, seen, out)?;
+    let (http2, notes) = http2.unzip();
+    for (broken, direction, seen) in notes.into_iter().flatten() {
+        common.tell(broken, direction, seen, out)?;
+    }
     out.say(&common.identity, seen, None, What::Refused(&handshake))?;
     let summary = Summary {
         handshake_seen: true,
@@ -414,6 +460,7 @@ pub(super) fn refuse<S: Sink>(
         traffic: PerDirection::default(),
         ping_rtts_us: Sketch::default(),
         longest_silence: None,
+        http2,
         findings: common.ledger.into_counts(),
     };
     out.say(&common.identity, seen, None, What::Closed(&summary))

@@ -8,9 +8,13 @@ use wslens::capture::Input;
 /// Inputs below this are read before anybody looks.
 const WORTH_SHOWING: u64 = 64 << 20;
 
+/// Bytes between two positions of the bar.
+const STEP: u64 = 4 << 20;
+
 /// A bar, or none.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
+    shown: u64,
 }
 
 impl Progress {
@@ -21,12 +25,14 @@ impl Progress {
             let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
             ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { bar }
+        Self { bar, shown: 0 }
     }
 
     /// So many bytes were read.
-    pub(super) fn at(&self, bytes: u64) {
-        if let Some(bar) = &self.bar {
+    #[inline]
+    pub(super) fn at(&mut self, bytes: u64) {
+        if let Some(bar) = self.bar.as_ref().filter(|_| bytes.saturating_sub(self.shown) >= STEP) {
+            self.shown = bytes;
             bar.set_position(bytes);
         }
     }

@@ -1,6 +1,7 @@
 //! `wslens read`: capture files from the first packet to the last.
 
 use core::num::NonZeroUsize;
+use core::ops::ControlFlow;
 use std::path::PathBuf;
 use std::thread;
 
@@ -12,6 +13,7 @@ use super::args::ReadArgs;
 use super::outputs::Outputs;
 use super::plan::{Plan, is_dash};
 use super::progress::Progress;
+use super::stop::Stop;
 use super::{Ending, say};
 
 /// Reads the files and writes what was asked for.
@@ -30,11 +32,19 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
         input.set_filter(wslens::capture::Filter::new(expression)?);
     }
     let mut outputs = Outputs::open(&plan, false)?;
-    let progress = Progress::new(&input);
+    let mut progress = Progress::new(&input);
+    let stop = Stop::install()?;
     let workers = Workers::new(plan.threads.unwrap_or_else(|| worth_it(&input)));
-    let done = shards::read(input, &plan.options, &workers, &mut outputs, |bytes| progress.at(bytes));
+    let watch = |bytes| {
+        progress.at(bytes);
+        if stop.came().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let done = shards::read(input, &plan.options, &workers, &mut outputs, watch);
     progress.finish();
-    let Done { totals, reading } = done.context(UNWRITABLE)?;
+    let Some(Done { totals, reading }) = done.inspect_err(|_| outputs.abandon()).context(UNWRITABLE)? else {
+        outputs.abandon();
+        return stop.came().map_or(Ok(Ending::Done), |stopped| Err(stopped.into()));
+    };
     for warning in reading.warnings {
         say::warning(&warning.to_string());
     }

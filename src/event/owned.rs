@@ -86,7 +86,7 @@ impl Owned {
     #[must_use]
     pub fn held(&self) -> usize {
         let heap = match &self.what {
-            Copied::Upgraded(handshake) | Copied::Refused(handshake) => handshake.held(),
+            Copied::Upgraded(handshake) | Copied::Refused(handshake) => size_of::<Handshake>() + handshake.held(),
             Copied::Frame(copied) => size_of::<Frame<'_>>() + copied.1.bytes.capacity(),
             Copied::Message(copied) => size_of::<Message<'_>>() + copied.1.bytes.capacity(),
             Copied::Finding(_) => size_of::<Finding>(),

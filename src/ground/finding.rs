@@ -62,7 +62,7 @@ pub enum FindingCode {
     MaskedServerFrame,
     /// A reserved bit is set that no negotiated extension defines there.
     RsvBits,
-    /// The opcode is reserved: 3 to 7 or 11 to 15.
+    /// The opcode is reserved (3 to 7 or 11 to 15).
     ReservedOpcode,
     /// The payload length is written in more bytes than it needs.
     LengthNotMinimal,
@@ -92,7 +92,7 @@ pub enum FindingCode {
     InflateError,
     /// A compressed message refers back further than the negotiated window.
     InflateWindowExceeded,
-    /// A compressed message cannot be inflated, since bytes before it are missing.
+    /// A compressed message cannot be inflated, since what it may refer to is not known.
     InflateContextLost,
     /// A message inflates beyond the configured ratio or size.
     InflateRatio,
@@ -126,6 +126,10 @@ pub enum FindingCode {
     UnsolicitedPong,
     /// The TLS connection cannot be opened.
     TlsUndecryptable,
+    /// The HTTP/2 connection around the WebSocket is against RFC 9113 or RFC 7541.
+    Http2Error,
+    /// Frames of HTTP/2 that cost their receiver more than their sender.
+    Http2Flood,
 }
 
 /// What the table says of one code.
@@ -145,7 +149,7 @@ pub struct Explanation {
 
 impl FindingCode {
     /// All codes.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 45] = [
         Self::AcceptMismatch,
         Self::AcceptMissing,
         Self::KeyInvalid,
@@ -189,6 +193,8 @@ impl FindingCode {
         Self::UnansweredPing,
         Self::UnsolicitedPong,
         Self::TlsUndecryptable,
+        Self::Http2Error,
+        Self::Http2Flood,
     ];
 
     /// The code of that name.
@@ -300,7 +306,7 @@ impl FindingCode {
                 code: "reserved_opcode",
                 severity: Severity::Error,
                 reference: "RFC 6455 §5.2",
-                sentence: "The opcode is reserved: 3 to 7 or 11 to 15.",
+                sentence: "The opcode is reserved (3 to 7 or 11 to 15).",
                 advice: "\"If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket Connection_.\"",
             },
             Self::LengthNotMinimal => &Explanation {
@@ -405,7 +411,7 @@ impl FindingCode {
                 code: "inflate_context_lost",
                 severity: Severity::Note,
                 reference: "RFC 7692 §7.1.1",
-                sentence: "A compressed message cannot be inflated, since bytes before it are missing.",
+                sentence: "A compressed message cannot be inflated, since what it may refer to is not known.",
                 advice: "With context takeover a message may refer to earlier ones. Said once for each loss.",
             },
             Self::InflateRatio => &Explanation {
@@ -520,6 +526,20 @@ impl FindingCode {
                 sentence: "The TLS connection cannot be opened.",
                 advice: "The detail says why: no secret for it, its handshake is not in the capture, or an unsupported cipher.",
             },
+            Self::Http2Error => &Explanation {
+                code: "http2_error",
+                severity: Severity::Error,
+                reference: "RFC 9113 §5.4",
+                sentence: "The HTTP/2 connection around the WebSocket breaks RFC 9113 or RFC 7541.",
+                advice: "The detail says how. An endpoint ends the connection, and with it every WebSocket in it; it is told once, of the WebSocket that was open on the lowest stream.",
+            },
+            Self::Http2Flood => &Explanation {
+                code: "http2_flood",
+                severity: Severity::Warning,
+                reference: "RFC 9113 §10.5",
+                sentence: "Frames of HTTP/2 cost their receiver more than their sender.",
+                advice: "Many SETTINGS, PING, RST_STREAM (\"rapid reset\") or empty frames, a header block in many CONTINUATION frames, or header fields that unfold to much more than was sent. The detail says which.",
+            },
         }
     }
 }
@@ -542,10 +562,10 @@ pub enum Detail {
     Fixed(&'static str),
     /// A sentence made for this finding. For findings that occur at most a few times in a connection.
     Text(Box<str>),
-    /// A name or number of ours and a quantity: `opcode 11`, `distance 700`.
+    /// A phrase with a number in place of its `#`: `opcode #`.
     Number(&'static str, u64),
-    /// Two of them: `length 5, written in 8 bytes`.
-    Numbers(&'static str, u64, &'static str, u64),
+    /// The same with two: `# of # bytes of payload`.
+    Numbers(&'static str, u64, u64),
 }
 
 impl Detail {
@@ -553,6 +573,18 @@ impl Detail {
     #[must_use]
     pub fn text(text: impl Into<Box<str>>) -> Self {
         Self::Text(text.into())
+    }
+
+    /// Bytes that it keeps besides itself.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        if let Self::Text(text) = self { text.len() } else { 0 }
+    }
+
+    /// So many of something: `one` or `many` is the phrase, with `#` for the number.
+    #[must_use]
+    pub const fn count(one: &'static str, many: &'static str, value: u64) -> Self {
+        Self::Number(if value == 1 { one } else { many }, value)
     }
 }
 
@@ -562,10 +594,24 @@ impl fmt::Display for Detail {
             Self::None => Ok(()),
             Self::Fixed(text) => f.write_str(text),
             Self::Text(text) => f.write_str(text),
-            Self::Number(name, value) => write!(f, "{name} {value}"),
-            Self::Numbers(name, value, and, other) => write!(f, "{name} {value}, {and} {other}"),
+            Self::Number(phrase, value) => fill(f, phrase, &[*value]),
+            Self::Numbers(phrase, value, other) => fill(f, phrase, &[*value, *other]),
         }
     }
+}
+
+/// Writes `phrase` with a number in place of each `#`.
+fn fill(f: &mut fmt::Formatter<'_>, phrase: &str, numbers: &[u64]) -> fmt::Result {
+    let mut numbers = numbers.iter();
+    for (place, part) in phrase.split('#').enumerate() {
+        if place > 0
+            && let Some(number) = numbers.next()
+        {
+            write!(f, "{number}")?;
+        }
+        f.write_str(part)?;
+    }
+    Ok(())
 }
 
 /// One finding: what, where, when.
@@ -633,6 +679,14 @@ mod tests {
             assert_eq!(FindingCode::from_name(code.as_str()), Some(code));
             assert!(code.explanation().sentence.ends_with('.'));
         }
+    }
+
+    #[test]
+    fn particulars_read_as_a_phrase() {
+        assert_eq!(Detail::Number("opcode #", 11).to_string(), "opcode 11");
+        assert_eq!(Detail::Numbers("# of # bytes", 3, 10).to_string(), "3 of 10 bytes");
+        assert_eq!(Detail::count("# byte", "# bytes", 1).to_string(), "1 byte");
+        assert_eq!(Detail::count("# byte", "# bytes", 0).to_string(), "0 bytes");
     }
 
     #[test]

@@ -162,6 +162,13 @@ impl H1 {
         self.requests.is_paused()
     }
 
+    /// The number of the request that the latest response answers, where the capture has that request later: the next, or
+    /// one behind it.
+    #[must_use]
+    pub const fn answered_early(&self) -> Option<u64> {
+        self.exchange.answered_early()
+    }
+
     /// Ends a pause without a response: the client's bytes are requests after all.
     pub fn resume(&mut self) {
         self.requests.resume();
@@ -187,6 +194,28 @@ impl H1 {
     #[must_use]
     pub fn held(&self) -> usize {
         self.requests.held() + self.responses.held() + self.exchange.len()
+    }
+
+    /// Bytes of memory that this takes.
+    #[must_use]
+    #[inline]
+    pub fn allocated(&self) -> usize {
+        self.requests.allocated() + self.responses.allocated() + self.exchange.allocated()
+    }
+
+    /// Whether a direction is in the middle of a head.
+    #[must_use]
+    pub fn is_in_head(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::ToServer => self.requests.is_in_head(),
+            Direction::ToClient => self.responses.is_in_head(),
+        }
+    }
+
+    /// Lets go of heads that are not whole: these directions are out of step, as after a hole.
+    pub fn shed(&mut self) {
+        self.requests.shed(&mut self.exchange);
+        self.responses.shed(&mut self.exchange);
     }
 }
 

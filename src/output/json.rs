@@ -1,15 +1,19 @@
 //! The report for programs: one JSON object (RFC 8259) a connection, a line each, as connections end.
 //!
 //! In: [`What::Closed`] of each connection. Out: all columns of the table `connections`, and behind them what does not
-//! fit a table: `handshake`, `traffic`, `closes`, `tcp_ends`, `pings`, `silences`, `findings_detail`.
+//! fit a table: `handshake`, `traffic`, `closes`, `tcp_ends`, `pings`, `silences`, `findings_detail`, and for a WebSocket in
+//! HTTP/2 `http2`.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use super::columns::{Cell, Column, ConnectionRow, Connections, Context, columns};
+use super::columns::{Cell, Column, Connections, Context, Row, columns};
 use super::ndjson::Ndjson;
 use super::table::RowFormat as _;
-use crate::event::{CloseSent, Event, FindingCount, Keep, Kept, Numbers, Silence, Sink, Summary, Traffic, What, Whole};
+use crate::event::{
+    CloseSent, Event, FindingCount, Http2, Keep, Kept, Numbers, Silence, Sink, StreamEndKind, Summary, Traffic, What,
+    Whole,
+};
 use crate::ground::{Detail, PerDirection, Seen, Sketch};
 use crate::tcp::EndReason;
 use crate::websocket::{Handshake, Opcode};
@@ -24,7 +28,7 @@ pub struct JsonReport<W: Write> {
 }
 
 impl<W: Write> JsonReport<W> {
-    /// Reports to `to`, a line each, handed on at once: no buffer is needed for whole lines, but one may be had.
+    /// Reports to `to`, a line each and a line a write.
     pub fn new(to: W, context: Context) -> Self {
         let columns: Vec<_> = columns::<Connections>(context.payload).collect();
         let mut json = Json::default();
@@ -32,11 +36,11 @@ impl<W: Write> JsonReport<W> {
         Self { to, context, columns, json }
     }
 
-    /// The input is over.
+    /// Hands on what was written; there is nothing else to do at the end.
     ///
     /// # Errors
     /// What writing fails with.
-    pub fn finish(&mut self) -> io::Result<()> {
+    pub fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
 }
@@ -46,7 +50,7 @@ impl<W: Write> Sink for JsonReport<W> {
 
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
         let What::Closed(summary) = event.what else { return Ok(()) };
-        let row = ConnectionRow { context: &self.context, connection: event.connection, summary };
+        let row = Row { context: &self.context, connection: event.connection, direction: None, what: summary };
         let json = &mut self.json;
         json.out.clear();
         for (place, column) in self.columns.iter().enumerate() {
@@ -63,6 +67,9 @@ impl<W: Write> Sink for JsonReport<W> {
             json.optional("s2c", summary.traffic.to_client.longest_silence.as_ref(), silence);
         });
         json.array("findings_detail", &summary.findings, |json, found| finding(json, found, &self.context));
+        if let Some(of_stream) = &summary.http2 {
+            json.object("http2", |json| http2(json, of_stream));
+        }
         json.out.extend_from_slice(b"}\n");
         self.to.write_all(&json.out)
     }
@@ -242,6 +249,29 @@ fn tcp_end(json: &mut Json, direction: &str, end: &Option<(EndReason, Seen)>) {
         let by = if let EndReason::Rst(by) = reason { Cell::Name(by.sender().as_str()) } else { Cell::Null };
         json.cell("rst_by", &by);
     });
+}
+
+/// What HTTP/2 shows beyond the rest; only there for a WebSocket in HTTP/2.
+fn http2(json: &mut Json, http2: &Http2) {
+    json.cell("extended_connect", &http2.extended_connect.map_or(Cell::Null, Cell::Bool));
+    json.per_direction("stream_ends", &http2.ends, |json, direction, end| {
+        json.optional(direction, end.as_ref(), |json, end| {
+            json.seen(end.seen);
+            let (how, code) = match end.how {
+                StreamEndKind::EndStream => ("end_stream", None),
+                StreamEndKind::Reset(code) => ("rst_stream", code),
+            };
+            json.cell("how", &Cell::Name(how));
+            json.number("error_code", code.map(|code| code.0.into()));
+        });
+    });
+    json.per_direction("goaways", &http2.goaways, |json, direction, goaway| {
+        json.optional(direction, goaway.as_ref(), |json, (code, seen)| {
+            json.seen(*seen);
+            json.number("error_code", Some(code.0.into()));
+        });
+    });
+    json.per_direction("stalled_us", &http2.stalled_us, |json, direction, us| json.number(direction, Some(*us)));
 }
 
 const fn end_name(reason: EndReason) -> &'static str {

@@ -8,9 +8,7 @@ use std::io::{self, Write};
 
 pub use part::{TablesPart, TablesPiece};
 
-use super::columns::{
-    ConnectionRow, Connections, Context, FindingRow, Findings, FrameRow, Frames, MessageRow, Messages, Table,
-};
+use super::columns::{Connections, Context, Findings, Frames, Messages, Row, Table};
 use super::hold::Open;
 use super::table::{Format, TableWriter};
 use crate::event::{Event, Message, Sink, What};
@@ -50,6 +48,7 @@ impl TableName {
 pub struct Tables {
     context: Context,
     flush_rows: bool,
+    max_row_bytes: Option<usize>,
     connections: Option<TableWriter<Connections>>,
     frames: Option<TableWriter<Frames>>,
     messages: Option<TableWriter<Messages>>,
@@ -63,15 +62,29 @@ impl Tables {
         Self { context, ..Self::default() }
     }
 
+    /// Rows of so many bytes may wait for their message's number, in each table that is added from here on
+    /// ([`crate::ground::Shares::rows`]).
+    #[must_use]
+    pub const fn max_row_bytes(mut self, bytes: usize) -> Self {
+        self.max_row_bytes = Some(bytes);
+        self
+    }
+
     /// Writes `table` to `to`, which needs no buffer of its own.
     #[must_use]
     pub fn with(mut self, table: TableName, format: Format, to: Box<dyn Write + Send>) -> Self {
         let payload = self.context.payload;
         match table {
             TableName::Connections => self.connections = Some(TableWriter::new(format, payload, to)),
-            TableName::Frames => self.frames = Some(TableWriter::new(format, payload, to)),
+            TableName::Frames => {
+                let table = self.frames.insert(TableWriter::new(format, payload, to));
+                self.max_row_bytes.into_iter().for_each(|bytes| table.set_max_row_bytes(bytes));
+            }
             TableName::Messages => self.messages = Some(TableWriter::new(format, payload, to)),
-            TableName::Findings => self.findings = Some(TableWriter::new(format, payload, to)),
+            TableName::Findings => {
+                let table = self.findings.insert(TableWriter::new(format, payload, to));
+                self.max_row_bytes.into_iter().for_each(|bytes| table.set_max_row_bytes(bytes));
+            }
         }
         self
     }
@@ -144,12 +157,17 @@ impl Tables {
             self.resolve(connection.number, direction, Some(message.number))?;
         }
         let Some(messages) = &mut self.messages else { return Ok(()) };
-        messages.row(&MessageRow { context: &self.context, connection, direction: event.direction, message }, None)
+        messages.row(&Row { context: &self.context, connection, direction: event.direction, what: message }, None)
     }
 }
 
 /// The message that a row waits for.
-pub(super) fn open(event: &Event<'_>, direction: Option<Direction>, message: Option<u64>, in_message: bool) -> Option<Open> {
+pub(super) fn open(
+    event: &Event<'_>,
+    direction: Option<Direction>,
+    message: Option<u64>,
+    in_message: bool,
+) -> Option<Open> {
     let direction = direction.filter(|_| in_message && message.is_none())?;
     Some(Open { connection: event.connection.number, direction })
 }
@@ -158,25 +176,25 @@ impl Sink for Tables {
     type Error = io::Error;
 
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        let (context, connection) = (&self.context, event.connection);
+        let (context, connection, direction) = (&self.context, event.connection, event.direction);
         match event.what {
             What::Frame(frame) => {
                 let Some(frames) = &mut self.frames else { return Ok(()) };
-                let open = open(event, event.direction, frame.message, frame.in_message);
-                frames.row(&FrameRow { context, connection, direction: event.direction, frame }, open)?;
+                let open = open(event, direction, frame.message, frame.in_message);
+                frames.row(&Row { context, connection, direction, what: frame }, open)?;
             }
             What::Message(message) => self.message(event, message)?,
             What::Finding(finding) => {
                 let Some(findings) = &mut self.findings else { return Ok(()) };
                 let open = open(event, finding.direction, finding.message, finding.in_message);
-                findings.row(&FindingRow { context, connection, finding }, open)?;
+                findings.row(&Row { context, connection, direction, what: finding }, open)?;
             }
             What::Closed(summary) => {
                 for direction in Direction::BOTH {
                     self.resolve(connection.number, direction, None)?;
                 }
                 if let Some(connections) = &mut self.connections {
-                    connections.row(&ConnectionRow { context: &self.context, connection, summary }, None)?;
+                    connections.row(&Row { context: &self.context, connection, direction, what: summary }, None)?;
                 }
             }
             What::Upgraded(_) | What::Refused(_) => return Ok(()),

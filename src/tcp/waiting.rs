@@ -7,7 +7,7 @@
 //! some milliseconds must have passed, and the latest acknowledgment must still say so. Where the other side is not
 //! heard at all, silence in the hole is enough. Holding too much ends every patience.
 
-use super::budget::Budget;
+use super::budget::{BOX_OVERHEAD, Budget};
 use super::held::Held;
 use crate::ground::{Seen, Timestamp};
 use crate::net::SeqNumber;
@@ -26,6 +26,8 @@ const STRAY_LAG: i32 = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     pub(super) held: Held,
+    /// Segments that came before the bytes of the hole, if those come yet.
+    pub(super) early: u32,
     /// Where the sender's FIN is, behind the hole.
     pub(super) fin: Option<u64>,
     /// The packet that carried it.
@@ -58,6 +60,9 @@ struct Stray {
 }
 
 impl Waiting {
+    /// What one costs, besides what it holds.
+    pub(super) const BYTES: usize = size_of::<Self>() + BOX_OVERHEAD;
+
     pub(super) fn new(now: Seen) -> Self {
         Self { since: now.at, ..Self::default() }
     }

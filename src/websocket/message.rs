@@ -7,7 +7,7 @@ use super::frame::{FrameHeader, Opcode};
 use super::inflate::{InflateError, Inflater, InflaterPool};
 use super::rules::Broken;
 use super::utf8::Utf8Checker;
-use crate::ground::{Detail, FindingCode, FindingSet, Limits, Seen};
+use crate::ground::{Detail, FindingCode, FindingSet, Limits, Room, Seen};
 
 /// A message that is being received.
 #[derive(Debug)]
@@ -25,6 +25,18 @@ pub struct OpenMessage {
     /// What was found in it.
     pub findings: FindingSet,
     body: Body,
+}
+
+/// What the payload of a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Its content.
+    Plain,
+    /// Compressed: it began with RSV1 (RFC 7692 §6).
+    Deflated,
+    /// Anything: it began with a reserved bit that belongs to an extension which is not known here (RFC 6455 §5.2). Text
+    /// is not checked.
+    Unknown,
 }
 
 /// What comes out of a message's frames.
@@ -52,7 +64,7 @@ pub struct Finished {
     pub content_whole: bool,
     /// Whether bytes are missing, or could not be inflated.
     pub holed: bool,
-    /// Whether it is UTF-8 as far as it was seen.
+    /// Whether it is UTF-8 as far as it was seen; not where nobody knows what it is.
     pub utf8: bool,
 }
 
@@ -62,18 +74,21 @@ pub struct Tools<'t> {
     pub inflater: Option<&'t mut Inflater>,
     /// Whom it borrows from.
     pub pool: &'t mut InflaterPool,
-    /// What may be kept.
+    /// What may be kept of each.
     pub limits: &'t Limits,
+    /// What may be kept of all together.
+    pub room: &'t mut Room,
 }
 
 impl OpenMessage {
     /// Begins with the header of its first frame. `content` is an empty buffer, of which at most `keep` bytes are filled.
     #[must_use]
-    pub fn begin(header: &FrameHeader, compressed: bool, first: Seen, content: Vec<u8>, keep: usize) -> Self {
-        let utf8 = (header.opcode == Opcode::TEXT).then(Utf8Checker::new);
+    pub fn begin(header: &FrameHeader, form: Form, first: Seen, content: Vec<u8>, keep: usize) -> Self {
+        let unknown = form == Form::Unknown;
+        let utf8 = (header.opcode == Opcode::TEXT && !unknown).then(Utf8Checker::new);
         Self {
             opcode: header.opcode,
-            compressed,
+            compressed: form == Form::Deflated,
             frames: 0,
             wire_len: 0,
             first,
@@ -83,7 +98,7 @@ impl OpenMessage {
                 holed: false,
                 undecodable: false,
                 utf8,
-                ill_formed: false,
+                ill_formed: unknown,
                 content,
                 keep,
                 whole: true,
@@ -95,25 +110,25 @@ impl OpenMessage {
     #[inline]
     #[must_use]
     pub fn wants_payload(&self) -> bool {
-        self.compressed || self.body.utf8.is_some() || self.body.content.len() < self.body.keep
+        self.compressed || self.body.utf8.is_some() || (self.body.whole && self.body.content.len() < self.body.keep)
     }
 
     /// Takes unmasked payload, and gives what is wrong with it to `broken`.
     pub fn push(&mut self, payload: &[u8], tools: &mut Tools<'_>, broken: &mut impl FnMut(Broken)) {
         self.wire_len = self.wire_len.saturating_add(payload.len() as u64);
         if !self.compressed {
-            self.body.take(payload, broken);
+            self.body.take(payload, tools.room, broken);
             return;
         }
         if self.body.undecodable {
             return;
         }
-        let body = &mut self.body;
+        let (body, room) = (&mut self.body, &mut *tools.room);
         let Some(inflater) = tools.inflater.as_deref_mut() else { return };
-        let result = inflater.push(tools.pool, payload, &mut |plain: &[u8]| body.take(plain, broken));
+        let result = inflater.push(tools.pool, payload, &mut |plain: &[u8]| body.take(plain, room, broken));
         if let Some(excess) = inflater.take_window_excess() {
             let (distance, window) = (excess.distance.into(), excess.window.into());
-            broken((FindingCode::InflateWindowExceeded, Detail::Numbers("distance", distance, "window", window)));
+            broken((FindingCode::InflateWindowExceeded, Detail::Numbers("distance #, window #", distance, window)));
         }
         self.inflated(result, tools.limits, broken);
     }
@@ -169,8 +184,18 @@ impl OpenMessage {
 
     /// Bytes it keeps.
     #[must_use]
+    #[inline]
     pub const fn held(&self) -> usize {
         self.body.content.capacity()
+    }
+
+    /// Lets go of its content, and keeps no more of it: it is counted and checked to its end. Gives how many bytes that
+    /// was.
+    pub fn forget_content(&mut self) -> u64 {
+        let content = core::mem::take(&mut self.body.content);
+        self.body.whole &= content.is_empty();
+        self.body.keep = 0;
+        content.len() as u64
     }
 
     /// Judges what the inflater said.
@@ -189,7 +214,7 @@ impl OpenMessage {
         let ratio_broken = len > limits.min_ratio_bytes && len / limits.max_inflate_ratio.max(1) > self.wire_len;
         if (ratio_broken || len > limits.max_message_bytes) && !self.findings.contains(FindingCode::InflateRatio) {
             self.findings.insert(FindingCode::InflateRatio);
-            broken((FindingCode::InflateRatio, Detail::Numbers("bytes", self.wire_len, "inflate to at least", len)));
+            broken((FindingCode::InflateRatio, Detail::Numbers("# bytes inflate to at least #", self.wire_len, len)));
         }
     }
 }
@@ -197,19 +222,18 @@ impl OpenMessage {
 impl Body {
     /// Takes content.
     #[inline]
-    fn take(&mut self, plain: &[u8], broken: &mut impl FnMut(Broken)) {
+    fn take(&mut self, plain: &[u8], room: &mut Room, broken: &mut impl FnMut(Broken)) {
         self.len = self.len.saturating_add(plain.len() as u64);
         if let Some(checker) = &mut self.utf8
             && !self.ill_formed
             && let Err(invalid) = checker.push(plain)
         {
             self.ill_formed = true;
-            broken((FindingCode::InvalidUtf8, Detail::Number("at byte", invalid.offset)));
+            broken((FindingCode::InvalidUtf8, Detail::Number("at byte #", invalid.offset)));
         }
-        let room = self.keep.saturating_sub(self.content.len());
-        let (kept, rest) = plain.split_at_checked(room).unwrap_or((plain, &[]));
-        self.content.extend_from_slice(kept);
-        self.whole &= rest.is_empty();
+        // What comes behind a part that was not kept is not kept either.
+        let keep = if self.whole { self.keep } else { 0 };
+        self.whole &= room.append(&mut self.content, plain, keep) || plain.is_empty();
     }
 
     /// No more content comes.
@@ -221,7 +245,10 @@ impl Body {
             && let Err(invalid) = checker.finish()
         {
             self.ill_formed = true;
-            broken((FindingCode::InvalidUtf8, Detail::Numbers("at byte", invalid.offset, "cut off at", self.len)));
+            broken((
+                FindingCode::InvalidUtf8,
+                Detail::Numbers("at byte #, cut off by the end at byte #", invalid.offset, self.len),
+            ));
         }
     }
 }

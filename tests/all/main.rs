@@ -16,8 +16,10 @@ mod craft;
 mod cuts;
 mod docs;
 mod findings;
+mod floods;
 mod fuzzed;
 mod golden;
+mod half_seen;
 mod layers;
 #[cfg(feature = "live")]
 mod live;

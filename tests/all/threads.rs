@@ -3,6 +3,7 @@
 //! Batches are tiny here, so that each worker's things come to the merger one by one, in any order that threads can have.
 
 use core::num::NonZeroUsize;
+use core::ops::ControlFlow;
 use std::io::{self, Cursor, Read as _, Write};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -66,7 +67,8 @@ fn read<W: Whole<Error = io::Error>>(
         From::Stream(bytes) => Input::from_reader("stream", Box::new(Cursor::new(bytes.to_vec()))),
     };
     let workers = Workers { batch_bytes: 1, batch_packets, ..Workers::new(NonZeroUsize::new(count).unwrap()) };
-    let Done { totals, reading } = shards::read(input, options, &workers, sink, |_| {}).unwrap();
+    let done = shards::read(input, options, &workers, sink, |_| ControlFlow::Continue(())).unwrap();
+    let Done { totals, reading } = done.unwrap();
     assert!(reading.unreadable.is_none());
     totals
 }
@@ -321,7 +323,11 @@ fn a_slow_reader_of_the_output_is_waited_for() {
         let lines = some.iter().chain(&rest).filter(|byte| **byte == b'\n').count();
         assert_eq!(lines, 8 * 40_000 + 1);
         assert!(child.wait().unwrap().success());
-        println!("{} MiB of rows, {:?} KiB at most while they were not read", rest.len() >> 20, size.map(|size| size >> 10));
+        println!(
+            "{} MiB of rows, {:?} KiB at most while they were not read",
+            rest.len() >> 20,
+            size.map(|size| size >> 10)
+        );
         assert!(rest.len() > 40 << 20 && size.is_none_or(|size| size < 40 << 20), "{size:?}");
     }
 }

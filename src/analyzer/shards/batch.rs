@@ -66,7 +66,9 @@ impl<P: Piece> Batch<P> {
 
     /// Bytes that it keeps, about.
     pub(super) fn held(&self) -> usize {
-        self.piece.held() + self.runs.len() * size_of::<Run>() + (self.told.len() + self.opened.len()) * size_of::<u64>()
+        self.piece.held()
+            + self.runs.len() * size_of::<Run>()
+            + (self.told.len() + self.opened.len()) * size_of::<u64>()
     }
 
     /// Makes it as good as new.

@@ -140,11 +140,6 @@ impl<'w, W: Whole> Merger<'w, W> {
         Ok(())
     }
 
-    /// The packet up to which all was done.
-    pub(super) fn reached_packet(&self) -> u64 {
-        self.lanes.iter().map(|lane| lane.reached.packet).min().unwrap_or_default()
-    }
-
     /// Everything was told and done.
     pub(super) fn finish(self) -> Done {
         Done { totals: self.totals, reading: self.reading }

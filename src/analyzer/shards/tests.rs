@@ -74,7 +74,8 @@ fn sample() -> String {
 
 fn run(input: Input, count: usize, trouble: Trouble) -> Result<(Vec<(u64, u64)>, Done), &'static str> {
     let mut ear = Ear { trouble, heard: Vec::new() };
-    let done = read(input, &Options::default(), &workers(count), &mut ear, |_| {})?;
+    let done = read(input, &Options::default(), &workers(count), &mut ear, |_| ControlFlow::Continue(()))?;
+    let done = done.expect("nobody said stop");
     Ok((ear.heard, done))
 }
 
@@ -129,6 +130,21 @@ fn a_panic_of_a_worker_is_ours() {
                 Ok(error) => assert_eq!((error, count), (Some("no more room"), 1)),
                 Err(panic) => assert_eq!(panic.downcast_ref::<&str>(), Some(&"a part that panics")),
             }
+        }
+    }
+}
+
+#[test]
+fn whoever_watches_may_say_stop() {
+    for count in [1, 2, 3] {
+        for input in [Input::open(&[sample()]).unwrap(), endless()] {
+            let mut ear = Ear { trouble: Trouble::None, heard: Vec::new() };
+            let mut calls = 0;
+            let done = read(input, &Options::default(), &workers(count), &mut ear, |_| {
+                calls += 1;
+                if calls < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            assert!(done.unwrap().is_none());
         }
     }
 }

@@ -90,13 +90,18 @@ impl<P: Part> Worker<P> {
         let Self { share, analyzer, teller } = self;
         analyzer.count(packet);
         teller.begin(packet.seen.packet);
+        analyzer.shared.memory.table = analyzer.table.footprint();
         let segment = analyzer.net.decode(packet);
         let mut out = Out { sink: teller, shared: &mut analyzer.shared };
         analyzer.table.age(packet.seen, &mut out)?;
-        if let Some(segment) = segment.filter(|segment| share.has(segment)) {
-            out.sink.arrived = true;
-            analyzer.table.arrive(&segment, &mut out)?;
-            out.sink.count_opened(analyzer.table.connections());
+        if let Some(segment) = segment {
+            if share.has(&segment) {
+                out.sink.arrived = true;
+                analyzer.table.arrive(&segment, &mut out)?;
+                out.sink.count_opened(analyzer.table.connections());
+            }
+        } else {
+            analyzer.shared.memory.datagrams = analyzer.net.held();
         }
         teller.end()
     }

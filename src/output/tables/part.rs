@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::io;
 
-use super::super::columns::{Context, FindingRow, Findings, FrameRow, Frames, MessageRow, Messages, Table};
+use super::super::columns::{Context, Findings, Frames, Messages, Row, Table};
 use super::super::hold::Open;
 use super::super::table::Rows;
 use super::{Tables, open};
@@ -72,7 +72,8 @@ impl TablesPart {
         }
         if let Some(messages) = &mut self.messages {
             let (context, connection, direction) = (&self.context, event.connection, event.direction);
-            piece.row(RowOf::Messages, messages, &MessageRow { context, connection, direction, message }, None);
+            let row = Row { context, connection, direction, what: message };
+            piece.row(RowOf::Messages, messages, &row, None);
         }
     }
 
@@ -98,12 +99,12 @@ impl Part for TablesPart {
 
     fn event(&mut self, event: &Event<'_>, piece: &mut TablesPiece) -> bool {
         let before = piece.things.len();
-        let (context, connection) = (&self.context, event.connection);
+        let (context, connection, direction) = (&self.context, event.connection, event.direction);
         match event.what {
             What::Frame(frame) => {
                 let Some(frames) = &mut self.frames else { return false };
-                let open = open(event, event.direction, frame.message, frame.in_message);
-                let row = FrameRow { context, connection, direction: event.direction, frame };
+                let open = open(event, direction, frame.message, frame.in_message);
+                let row = Row { context, connection, direction, what: frame };
                 piece.row(RowOf::Frames, frames, &row, open);
                 self.waiting.extend(open);
             }
@@ -111,7 +112,7 @@ impl Part for TablesPart {
             What::Finding(finding) => {
                 let Some(findings) = &mut self.findings else { return false };
                 let open = open(event, finding.direction, finding.message, finding.in_message);
-                piece.row(RowOf::Findings, findings, &FindingRow { context, connection, finding }, open);
+                piece.row(RowOf::Findings, findings, &Row { context, connection, direction, what: finding }, open);
                 self.waiting.extend(open);
             }
             What::Closed(_) => self.closed(event, piece),
@@ -130,7 +131,7 @@ impl TablesPiece {
         self.things.push(Thing { what, last: false });
     }
 
-    fn row<'a, T: Table>(&mut self, of: RowOf, rows: &mut Rows<T>, row: &'a T::Row<'a>, open: Option<Open>) {
+    fn row<'a, T: Table>(&mut self, of: RowOf, rows: &mut Rows<T>, row: &'a Row<'a, T::Of<'a>>, open: Option<Open>) {
         let start = self.rows.len();
         let hole = rows.row(&mut self.rows, row).map(|at| at - start).zip(open.map(|open| open.direction));
         self.push(Todo::Row(of, self.rows.len() - start, hole));

@@ -7,14 +7,16 @@
 
 use std::num::NonZeroU64;
 
-use flate2::Decompress;
-
 use super::history::{History, WINDOW};
+use super::stream::Stream;
 use super::window::Walker;
 use crate::ground::Limits;
 
 /// What zlib-rs allocates for one raw stream, its window included, rounded up.
 const STREAM_BYTES: usize = 48 << 10;
+
+/// What a slot takes at most: with a walker, and a history of its own.
+const SLOT_BYTES: usize = 2 * size_of::<Slot>() + STREAM_BYTES + size_of::<Walker>() + WINDOW;
 
 /// Output of one call of zlib: twice its window, and within a second-level cache.
 const SCRATCH_BYTES: usize = 2 * WINDOW;
@@ -35,7 +37,7 @@ pub(super) struct Ticket {
 #[derive(Debug)]
 pub(super) struct Slot {
     /// Raw, with the largest window whatever was negotiated.
-    pub(super) stream: Decompress,
+    pub(super) stream: Stream,
     /// For messages under a smaller window; made when the first one comes.
     pub(super) walker: Option<Box<Walker>>,
     /// For messages without context takeover, which need a history only while they are under way.
@@ -66,7 +68,7 @@ impl InflaterPool {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         Self {
-            max: limits.max_inflaters.clamp(1, u32::MAX as usize),
+            max: limits.max_inflaters.min(limits.shares().inflaters / SLOT_BYTES).clamp(1, u32::MAX as usize),
             slots: Vec::new(),
             links: vec![Link { before: IDLE, after: IDLE }, Link { before: BUSY, after: BUSY }],
             scratch: Vec::new(),
@@ -79,6 +81,12 @@ impl InflaterPool {
     pub fn held(&self) -> usize {
         let slots = self.slots.iter().map(Slot::held).sum::<usize>();
         slots + self.scratch.capacity() + self.links.capacity() * size_of::<Link>()
+    }
+
+    /// What [`Self::held`] cannot exceed with so many inflaters: without looking at each of them.
+    #[must_use]
+    pub const fn charge(&self) -> usize {
+        self.slots.len() * SLOT_BYTES + self.scratch.capacity() + self.links.capacity() * size_of::<Link>()
     }
 
     /// How many inflaters are live.
@@ -147,7 +155,7 @@ impl InflaterPool {
     fn grow(&mut self) -> usize {
         self.scratch.resize(SCRATCH_BYTES, 0);
         let slot = self.slots.len();
-        let stream = Decompress::new(false);
+        let stream = Stream::new();
         self.slots.push(Slot { stream, walker: None, history: History::default(), stamp: None });
         self.links.push(Link { before: slot + FIRST, after: slot + FIRST });
         slot
