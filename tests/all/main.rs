@@ -31,5 +31,6 @@ mod regressions;
 mod support;
 mod synth;
 mod third_party;
+mod threads;
 mod truth;
 mod tshark;
