@@ -479,9 +479,12 @@ fn a_message_that_ends_in_a_dynamic_header_is_corrupt() {
     while payloads.len() < 3000 {
         // HLIT, HDIST, HCLEN and code lengths at random, and then anything that ends as a message has to.
         let mut bits = BitWriter::default();
-        bits.bits(0b100 | (random.next() & 1) as u32, 3).bits(random.below(1 << 14) as u32, 14);
+        let mut below = |end| u32::try_from(random.below(end)).unwrap();
+        bits.bits(0b100 | below(2), 3).bits(below(1 << 14), 14);
         let mut payload = bits.bytes.clone();
-        payload.extend((0..random.below(40)).map(|_| random.next() as u8 & random.next() as u8));
+        let len = random.below(40);
+        let (some, others) = (random.bytes(len), random.bytes(len));
+        payload.extend(some.iter().zip(others).map(|(one, other)| one & other));
         payload.extend(vec![0; random.below(12)]);
         payload.push(0);
         payloads.push(payload);
