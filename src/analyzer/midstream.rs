@@ -234,7 +234,7 @@ enum Opening {
 /// Whether a client that asked for a WebSocket goes on with frames: the first is masked (RFC 6455 §5.1), no continuation,
 /// and as it must be. Another request is none: no method begins so. `None` where more bytes are needed.
 pub(super) fn begins_frames(bytes: &[u8]) -> Option<bool> {
-    let Some(first) = bytes.first() else { return None };
+    let first = bytes.first()?;
     if !matches!(first & 0x8f, 0x01 | 0x02 | 0x81 | 0x82 | 0x88..=0x8a) {
         return Some(false);
     }

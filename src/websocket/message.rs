@@ -120,9 +120,7 @@ impl OpenMessage {
             self.body.take(payload, tools.room, broken);
             return;
         }
-        if self.body.undecodable {
-            return;
-        }
+        // A message that cannot be shown may be what later ones refer to: the inflater goes on.
         let (body, room) = (&mut self.body, &mut *tools.room);
         let Some(inflater) = tools.inflater.as_deref_mut() else { return };
         let result = inflater.push(tools.pool, payload, &mut |plain: &[u8]| body.take(plain, room, broken));
@@ -160,7 +158,6 @@ impl OpenMessage {
     /// Its last frame is complete: ends the inflation and the UTF-8 check. What is wrong goes to `broken`.
     pub fn end(&mut self, tools: &mut Tools<'_>, broken: &mut impl FnMut(Broken)) {
         if self.compressed
-            && !self.body.undecodable
             && let Some(inflater) = tools.inflater.as_deref_mut()
         {
             let result = inflater.finish_message(tools.pool);
