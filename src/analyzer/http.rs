@@ -241,7 +241,9 @@ impl Http {
                 Ok(Next::Http)
             }
             Found::Http2(answers, response) => {
-                if let Some(attempt) = answers.and_then(|number| self.answered(number)).filter(|attempt| attempt.certain) {
+                if let Some(attempt) =
+                    answers.and_then(|number| self.answered(number)).filter(|attempt| attempt.certain)
+                {
                     refuse(attempt.asked, Some(response.answered), flow, attempts, seen, out)?;
                 }
                 Ok(Next::Http2)

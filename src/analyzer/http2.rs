@@ -278,13 +278,14 @@ impl Http2 {
             }
             // Where the status is not known and the stream goes on, its bytes say what it is.
             (Some(Talk::Half(half)), None) if half.asked.is_some() && !ends => {
-                half.answer_lost = true;
+                half.other_lost = true;
                 Ok(())
             }
             (None, Some(answered)) if stream > self.asked && room => {
-                let half = Half { answered: Some(*answered), ..Half::default() };
+                let other_lost = self.searches.to_server.is_some();
+                let half = Half { answered: Some(*answered), other_lost, ..Half::default() };
                 self.talks.insert(stream, Talk::Half(Box::new(half)));
-                if self.searches.to_server.is_some() { self.search(stream, flow, seen, out) } else { Ok(()) }
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -326,14 +327,8 @@ impl Http2 {
         let streams: Vec<u32> = self.talks.keys().copied().collect();
         for stream in streams {
             self.piece(stream, flow, direction, Run::Gap(None), seen, out)?;
-            match self.talks.get_mut(&stream) {
-                Some(Talk::Half(half)) if half.asked.is_some() && direction == Direction::ToClient => {
-                    half.answer_lost = true;
-                }
-                Some(Talk::Half(half)) if half.asked.is_none() && direction == Direction::ToServer => {
-                    self.search(stream, flow, seen, out)?;
-                }
-                _ => {}
+            if let Some(Talk::Half(half)) = self.talks.get_mut(&stream) {
+                half.other_lost |= half.asked.is_some() == (direction == Direction::ToClient);
             }
         }
         Ok(())
@@ -397,7 +392,8 @@ fn found<'i>(direction: Direction, step: Step<'_, 'i>, seen: Seen, wanted: impl 
             if is_interim || !wanted(stream) {
                 return end_stream.then_some(Found::Ended(stream));
             }
-            let answered = list.status().map(|status| Box::new((Answered::from_list(list, status, seen), list.is_complete())));
+            let answered =
+                list.status().map(|status| Box::new((Answered::from_list(list, status, seen), list.is_complete())));
             Found::Response(stream, answered, end_stream)
         }
         Step::Reset { stream, code } => Found::Reset(stream, code),

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use super::columns::{Cell, Column, Connections, Context, Row, columns};
 use super::ndjson::Ndjson;
 use super::table::RowFormat as _;
-use crate::event::{CloseSent, Event, FindingCount, Http2, StreamEndKind, Silence, Sink, Summary, Traffic, What};
+use crate::event::{CloseSent, Event, FindingCount, Http2, Silence, Sink, StreamEndKind, Summary, Traffic, What};
 use crate::ground::{Detail, PerDirection, Seen, Sketch};
 use crate::tcp::EndReason;
 use crate::websocket::{Handshake, Opcode};

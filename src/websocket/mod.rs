@@ -28,5 +28,6 @@ pub use decoder::{Decoder, Step};
 pub use extensions::{Deflate, ExtensionOffer, Negotiated};
 pub use frame::{FrameHeader, Opcode};
 pub use handshake::{
-    AcceptCheck, Answered, Asked, Fault, Handshake, Judged, Request, Response, accept_for, is_websocket_attempt, judge, judge_settings,
+    AcceptCheck, Answered, Asked, Fault, Handshake, Judged, Request, Response, accept_for, is_websocket_attempt, judge,
+    judge_settings,
 };

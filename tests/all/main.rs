@@ -19,6 +19,7 @@ mod findings;
 mod fuzzed;
 mod golden;
 mod half_seen;
+mod http2;
 mod layers;
 #[cfg(feature = "live")]
 mod live;

@@ -29,8 +29,8 @@ pub(super) struct Half {
     pub(super) certain: bool,
     /// The answer, and whether all of its head is known.
     pub(super) answered: Option<(Answered, bool)>,
-    /// The answer may have come and was not captured.
-    pub(super) answer_lost: bool,
+    /// The other half may have come and was not captured.
+    pub(super) other_lost: bool,
     pub(super) waiting: PerDirection<Waiting>,
 }
 
@@ -69,8 +69,9 @@ impl Http2 {
                 let room = out.shared.limits.max_waiting_bytes.saturating_sub(self.waiting_bytes);
                 waiting.push(run, seen, before.saturating_add(room));
                 self.waiting_bytes = self.waiting_bytes.saturating_add(waiting.held().saturating_sub(before));
-                let speaks = direction == Direction::ToClient && matches!(run, Run::Data(_));
-                if half.answer_lost && speaks { self.search(stream, flow, seen, out) } else { Ok(()) }
+                // Who speaks on the stream has sent its half of the handshake before.
+                let other = if half.asked.is_some() { Direction::ToClient } else { Direction::ToServer };
+                if half.other_lost && direction == other && matches!(run, Run::Data(_)) { self.search(stream, flow, seen, out) } else { Ok(()) }
             }
             Some(Talk::Search(_)) => self.look(stream, flow, direction, run, seen, out),
             None => Ok(()),
@@ -97,7 +98,8 @@ impl Http2 {
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         let Some(Talk::Half(half)) = self.talks.get(&stream) else { return Ok(()) };
-        let success = half.answered.as_ref().is_some_and(|(answered, _)| (200..300).contains(&answered.response.status));
+        let success =
+            half.answered.as_ref().is_some_and(|(answered, _)| (200..300).contains(&answered.response.status));
         match (success, half.certain) {
             (true, true) => self.open(stream, flow, seen, out),
             (true, false) => self.search(stream, flow, seen, out),
@@ -137,7 +139,7 @@ impl Http2 {
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         if self.talks.values().filter(|talk| matches!(talk, Talk::Search(_))).count() >= MAX_SEARCHES {
-            return self.over(stream, flow, EndReason::Idle, seen, out);
+            return self.conclude(stream, flow, EndReason::Idle, seen, out);
         }
         let Some(half) = self.take_half(stream) else { return Ok(()) };
         let midstream = match half.asked.filter(|_| half.certain) {
@@ -233,6 +235,9 @@ impl Http2 {
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
+        if matches!(self.talks.get(&stream), Some(Talk::Half(half)) if half.other_lost) {
+            self.search(stream, flow, seen, out)?;
+        }
         if let Some(Talk::Search(_)) = self.talks.get(&stream) {
             self.look_last(stream, flow, seen, out)?;
         }

@@ -77,7 +77,8 @@ impl HeaderList {
     /// Whether it may ask for one, as far as it is known.
     #[must_use]
     pub fn may_be_websocket_attempt(&self) -> bool {
-        let may = |value: Option<&[u8]>, is: &[u8]| value.map_or(!self.is_complete(), |value| value.eq_ignore_ascii_case(is));
+        let may =
+            |value: Option<&[u8]>, is: &[u8]| value.map_or(!self.is_complete(), |value| value.eq_ignore_ascii_case(is));
         may(self.method(), b"CONNECT") && may(self.protocol(), b"websocket")
     }
 

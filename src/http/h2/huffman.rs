@@ -49,12 +49,8 @@ static CODE: Code = code();
 
 #[expect(clippy::indexing_slicing, reason = "run by the compiler, which refuses an index that is out of bounds")]
 const fn code() -> Code {
-    let mut code = Code {
-        symbols: [0; 257],
-        limits: [0; MAX_BITS + 1],
-        bases: [0; MAX_BITS + 1],
-        fast: [(0, 0); 1 << FAST_BITS],
-    };
+    let mut code =
+        Code { symbols: [0; 257], limits: [0; MAX_BITS + 1], bases: [0; MAX_BITS + 1], fast: [(0, 0); 1 << FAST_BITS] };
     let (mut next, mut place, mut len) = (0_u64, 0, 1);
     while len <= MAX_BITS {
         next <<= 1;
@@ -88,7 +84,8 @@ fn symbol(window: u32) -> Option<(u16, u32)> {
     if len > 0 {
         return Some((byte.into(), len.into()));
     }
-    let len = (FAST_BITS..).zip(CODE.limits.get(FAST_BITS as usize..)?).find(|(_, limit)| u64::from(window) < **limit)?.0;
+    let len =
+        (FAST_BITS..).zip(CODE.limits.get(FAST_BITS as usize..)?).find(|(_, limit)| u64::from(window) < **limit)?.0;
     let place = i64::from(window >> (32 - len)) + CODE.bases.get(len as usize)?;
     Some((*CODE.symbols.get(usize::try_from(place).ok()?)?, len))
 }
@@ -176,7 +173,10 @@ mod tests {
             (b"\x25\xa8\x49\xe9\x5b\xa9\x7d\x7f", "custom-key"),
             (b"\x25\xa8\x49\xe9\x5b\xb8\xe8\xb4\xbf", "custom-value"),
             (b"\x64\x02", "302"),
-            (b"\xd0\x7a\xbe\x94\x10\x54\xd4\x44\xa8\x20\x05\x95\x04\x0b\x81\x66\xe0\x82\xa6\x2d\x1b\xff", "Mon, 21 Oct 2013 20:13:21 GMT"),
+            (
+                b"\xd0\x7a\xbe\x94\x10\x54\xd4\x44\xa8\x20\x05\x95\x04\x0b\x81\x66\xe0\x82\xa6\x2d\x1b\xff",
+                "Mon, 21 Oct 2013 20:13:21 GMT",
+            ),
             (b"", ""),
         ] {
             assert_eq!(text(input).as_deref(), Some(expected));

@@ -157,8 +157,7 @@ impl Reader {
 
     fn open(&mut self, header: FrameHeader) -> FrameHeader {
         self.have = 0;
-        let mut frame =
-            Open { header, prefix: header.prefix_len(), pad_len: None, content: 0, padding: 0 };
+        let mut frame = Open { header, prefix: header.prefix_len(), pad_len: None, content: 0, padding: 0 };
         if u32::from(frame.prefix) > header.len {
             // Its header's fault is told: nothing of it is read.
             (frame.prefix, frame.padding) = (0, header.len);

@@ -90,7 +90,12 @@ impl Search {
     /// Nothing more will come: the best chain is as good as it gets.
     pub fn settle(&mut self) -> bool {
         let enough = self.enough / 2;
-        let best = self.chains.iter().copied().filter(|chain| chain.bits >= enough).max_by_key(|chain| (chain.bits, chain.start));
+        let best = self
+            .chains
+            .iter()
+            .copied()
+            .filter(|chain| chain.bits >= enough)
+            .max_by_key(|chain| (chain.bits, chain.start));
         let Some(best) = best else { return false };
         self.drop_front(best.start);
         true
@@ -195,7 +200,10 @@ fn follow(chain: &mut Chain, bytes: &[u8], known: &Known, enough: u32, found: &m
             *found = Some(chain.start);
             return true;
         }
-        chain.next = chain.next.saturating_add(FrameHeader::LEN).saturating_add(usize::try_from(header.len).unwrap_or(usize::MAX));
+        chain.next = chain
+            .next
+            .saturating_add(FrameHeader::LEN)
+            .saturating_add(usize::try_from(header.len).unwrap_or(usize::MAX));
     }
     true
 }
@@ -218,9 +226,11 @@ fn evidence(header: &FrameHeader, known: &Known) -> Option<u32> {
         return None;
     }
     let length = match header.kind {
-        FrameType::DATA | FrameType::HEADERS | FrameType::PUSH_PROMISE | FrameType::CONTINUATION | FrameType::GOAWAY => {
-            24 - known.max_frame.checked_ilog2().unwrap_or(0).min(24)
-        }
+        FrameType::DATA
+        | FrameType::HEADERS
+        | FrameType::PUSH_PROMISE
+        | FrameType::CONTINUATION
+        | FrameType::GOAWAY => 24 - known.max_frame.checked_ilog2().unwrap_or(0).min(24),
         // Real ones have few parameters.
         FrameType::SETTINGS if header.len > 0 => 16,
         _ => 24,

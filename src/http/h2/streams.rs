@@ -357,8 +357,8 @@ impl H2 {
     /// frames (RFC 9113 §4.3, §6.10).
     fn begin_block(&mut self, direction: Direction, header: FrameHeader) {
         let side = self.sides.get_mut(direction);
-        let continues = header.kind == FrameType::CONTINUATION
-            && side.block.is_some_and(|block| block.stream == header.stream);
+        let continues =
+            header.kind == FrameType::CONTINUATION && side.block.is_some_and(|block| block.stream == header.stream);
         if let Some(block) = side.block.as_mut().filter(|_| continues) {
             block.continuations = block.continuations.saturating_add(1);
             if block.continuations == MAX_CONTINUATIONS {
@@ -397,7 +397,9 @@ impl H2 {
             FrameType::SETTINGS => (0, "# SETTINGS frames within a second"),
             FrameType::PING => (1, "# PING frames within a second"),
             FrameType::RST_STREAM => (2, "# RST_STREAM frames within a second"),
-            FrameType::DATA | FrameType::HEADERS | FrameType::CONTINUATION if header.len == 0 && header.flags & 1 == 0 => {
+            FrameType::DATA | FrameType::HEADERS | FrameType::CONTINUATION
+                if header.len == 0 && header.flags & 1 == 0 =>
+            {
                 (3, "# empty frames within a second")
             }
             _ => return,
@@ -487,9 +489,8 @@ impl H2 {
                 frame.has(FrameHeader::END_STREAM).then_some(Ended::Stream(frame.stream))
             }
             FrameType::HEADERS | FrameType::CONTINUATION | FrameType::PUSH_PROMISE => self.end_block(direction, frame),
-            FrameType::RST_STREAM => {
-                Some(Ended::Reset(frame.stream, side.number(0).filter(|_| !side.holed).map(ErrorCode)))
-            }
+            FrameType::RST_STREAM if side.holed => Some(Ended::Reset(frame.stream, None)),
+            FrameType::RST_STREAM => Some(Ended::Reset(frame.stream, Some(ErrorCode(side.number(0)?)))),
             FrameType::GOAWAY if !side.holed => {
                 let (last_stream, code) = (side.number(0)?, side.number(4)?);
                 Some(Ended::Goaway(last_stream & 0x7fff_ffff, ErrorCode(code)))

@@ -62,7 +62,9 @@ impl Table {
     /// What `index` stands for: 1 to 61 in the static table, then the newest entry of the dynamic one, and so on
     /// (RFC 7541 §2.3.3).
     pub(super) fn get(&self, index: u32) -> Lookup<'_> {
-        let Some(at) = usize::try_from(index).ok().and_then(|index| index.checked_sub(1)) else { return Lookup::Beyond };
+        let Some(at) = usize::try_from(index).ok().and_then(|index| index.checked_sub(1)) else {
+            return Lookup::Beyond;
+        };
         if let Some((name, value)) = STATIC.get(at) {
             return Lookup::Entry((Some(name.as_bytes()), Some(value.as_bytes())));
         }
@@ -153,7 +155,8 @@ mod tests {
     use super::*;
 
     fn entry(table: &Table, index: u32) -> String {
-        let text = |bytes: Option<&[u8]>| bytes.map_or("?".to_owned(), |bytes| String::from_utf8_lossy(bytes).into_owned());
+        let text =
+            |bytes: Option<&[u8]>| bytes.map_or("?".to_owned(), |bytes| String::from_utf8_lossy(bytes).into_owned());
         match table.get(index) {
             Lookup::Entry((name, value)) => format!("{}: {}", text(name), text(value)),
             other => format!("{other:?}"),
@@ -170,7 +173,10 @@ mod tests {
     fn the_newest_comes_first_and_the_oldest_leaves() {
         let mut table = Table::new(102, 4096);
         with(&mut table, &[("a", "1"), ("b", "2"), ("c", "3")]);
-        assert_eq!([1, 2, 61].map(|index| entry(&table, index)), [":authority: ", ":method: GET", "www-authenticate: "]);
+        assert_eq!(
+            [1, 2, 61].map(|index| entry(&table, index)),
+            [":authority: ", ":method: GET", "www-authenticate: "]
+        );
         assert_eq!([62, 64].map(|index| entry(&table, index)), ["c: 3", "a: 1"]);
         with(&mut table, &[("d", "4")]);
         assert_eq!([62, 64, 65, 0].map(|index| entry(&table, index)), ["d: 4", "b: 2", "Beyond", "Beyond"]);

@@ -99,7 +99,11 @@ fn responses_of_the_rfc() {
         "88c1 6196 d07a be94 1054 d444 a820 0595 040b 8166 e084 a62d 1bff c05a 839b d9ab 77ad 94e7 821d d7f2 e6c7 b335
          dfdf cd5b 3960 d5af 2708 7f36 72c1 ab27 0fb5 291f 9587 3160 65c0 03ed 4ee5 b106 3d50 07",
     ];
-    let fixed = [("cache-control", "private"), ("date", "Mon, 21 Oct 2013 20:13:21 GMT"), ("location", "https://www.example.com")];
+    let fixed = [
+        ("cache-control", "private"),
+        ("date", "Mon, 21 Oct 2013 20:13:21 GMT"),
+        ("location", "https://www.example.com"),
+    ];
     let with = |status| [&[(":status", status)], &fixed[..]].concat();
     let expected = [
         lines(&with("302")),
@@ -188,7 +192,8 @@ impl Encoder {
             }
         }
         for (name, value) in list {
-            let all = STATIC.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain(self.table.clone());
+            let all =
+                STATIC.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain(self.table.clone());
             let all: Vec<_> = all.collect();
             let whole = all.iter().position(|entry| entry == &(name.clone(), value.clone()));
             if let Some(at) = whole.filter(|_| random.below(4) > 0) {
@@ -345,7 +350,9 @@ fn bad_input_is_bad_to_another_decoder_too() {
         let mut encoder = Encoder { max: 4096, ..Encoder::default() };
         let mut bytes = encoder.block(&list(&mut random), &mut random);
         for _ in 0..=random.below(3) {
-            if let Some(at) = random.below(bytes.len().max(1) as u64).try_into().ok().filter(|at: &usize| *at < bytes.len()) {
+            if let Some(at) =
+                random.below(bytes.len().max(1) as u64).try_into().ok().filter(|at: &usize| *at < bytes.len())
+            {
                 bytes[at] = u8::try_from(random.below(256)).unwrap();
             }
         }
