@@ -43,6 +43,7 @@ pub(super) struct Http2 {
     asked: u32,
     /// Bytes of all streams that wait for the other direction.
     waiting_bytes: usize,
+    cherished: bool,
     /// Header lists may have been missed.
     holed: bool,
     /// Since then: streams that are over, or ordinary.
@@ -74,6 +75,7 @@ impl Http2 {
             goaways: PerDirection::default(),
             asked: 0,
             waiting_bytes: 0,
+            cherished: false,
             holed: false,
             done: BTreeSet::new(),
         }
@@ -115,9 +117,9 @@ impl Http2 {
         }
     }
 
-    /// A WebSocket is open.
-    pub(super) fn is_cherished(&self) -> bool {
-        self.talks.values().any(|talk| matches!(talk, Talk::Open(_)))
+    /// A WebSocket was opened.
+    pub(super) const fn is_cherished(&self) -> bool {
+        self.cherished
     }
 
     /// Two copies of the same bytes differ: told of one WebSocket, since which one they belong to is not looked for.

@@ -71,7 +71,11 @@ impl Http2 {
                 self.waiting_bytes = self.waiting_bytes.saturating_add(waiting.held().saturating_sub(before));
                 // Who speaks on the stream has sent its half of the handshake before.
                 let other = if half.asked.is_some() { Direction::ToClient } else { Direction::ToServer };
-                if half.other_lost && direction == other && matches!(run, Run::Data(_)) { self.search(stream, flow, seen, out) } else { Ok(()) }
+                if half.other_lost && direction == other && matches!(run, Run::Data(_)) {
+                    self.search(stream, flow, seen, out)
+                } else {
+                    Ok(())
+                }
             }
             Some(Talk::Search(_)) => self.look(stream, flow, direction, run, seen, out),
             None => Ok(()),
@@ -124,6 +128,7 @@ impl Http2 {
         let websocket = WebSocket::open(identity, judged, seen, out)?;
         let open = Open { websocket, extended_connect, ends: PerDirection::default() };
         self.talks.insert(stream, Talk::Open(Box::new(open)));
+        self.cherished = true;
         for note in core::mem::take(&mut self.untold) {
             self.note(note, out)?;
         }
@@ -185,6 +190,7 @@ impl Http2 {
                 let extended_connect = self.h2.extended_connect();
                 let open = Open { websocket, extended_connect, ends: PerDirection::default() };
                 self.talks.insert(stream, Talk::Open(Box::new(open)));
+                self.cherished = true;
                 match run {
                     Run::End(EndReason::CaptureOver) => Ok(()),
                     _ if left == 0 => Ok(()),
