@@ -411,8 +411,12 @@ pub struct Totals {
     pub http2_connections: u64,
     /// Of these, without the start that says what they are.
     pub midstream_connections: u64,
-    /// Connections that left the table since it was full.
+    /// Connections that left the table since it was full, or memory was spent.
     pub evicted_connections: u64,
+    /// How often a connection had to let go of bytes that were kept for it, since memory was spent.
+    pub shed_times: u64,
+    /// Bytes that were let go, or not kept at all, since memory was spent.
+    pub shed_bytes: u64,
     /// IP datagrams in fragments that never became whole.
     pub lost_datagrams: u64,
 }

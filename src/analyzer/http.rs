@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::identity::identify;
 use super::midstream::{Midstream, assumed, begins_frames};
-use super::session::identify;
 use super::shared::Out;
 use super::websocket::{self, WebSocket};
 use crate::event::Sink;
@@ -25,6 +25,8 @@ pub(super) struct Http {
     holed: bool,
     /// How often bytes that wait were offered again.
     offers: u32,
+    /// What `attempts`, `early` and `unasked` say, in bytes.
+    texts: usize,
     /// Overlap conflicts so far.
     conflicts: Vec<(Direction, u64, Seen)>,
 }
@@ -95,6 +97,7 @@ impl Http {
             unasked: VecDeque::new(),
             holed: false,
             offers: 0,
+            texts: 0,
             conflicts: Vec::new(),
         }
     }
@@ -102,6 +105,22 @@ impl Http {
     /// One of which the beginning was not captured.
     pub(super) fn joined(limits: &Limits) -> Self {
         Self { holed: true, ..Self::new(limits) }
+    }
+
+    /// Bytes that it keeps, itself included.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        size_of::<Self>()
+            + self.h1.allocated()
+            + self.texts
+            + self.attempts.capacity() * size_of::<Attempt>()
+            + self.unasked.capacity() * size_of::<(u64, Answered)>()
+            + self.conflicts.capacity() * size_of::<(Direction, u64, Seen)>()
+    }
+
+    /// Memory is spent: lets go of heads that are not whole, which puts HTTP out of step.
+    pub(super) fn shed(&mut self) {
+        self.h1.shed();
     }
 
     /// Two copies of the same bytes differ: told when there is a WebSocket to tell it of.
@@ -171,7 +190,7 @@ impl Http {
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<Next, S::Error> {
-        if let Some(response) = self.early.take() {
+        if let Some(response) = self.take_early() {
             return self.switch(None, response, flow, attempts, seen, out);
         }
         self.refuse_all(flow, attempts, seen, out)?;
@@ -212,7 +231,7 @@ impl Http {
     ) -> Result<Next, S::Error> {
         match found {
             Found::Nothing => Ok(Next::Http),
-            Found::Request(attempt) => match self.early.take() {
+            Found::Request(attempt) => match self.take_early() {
                 Some(early) => self.switch(Some(*attempt), early, flow, attempts, seen, out),
                 None => {
                     match self.was_answered(attempt.number) {
@@ -220,7 +239,10 @@ impl Http {
                             refuse(attempt.asked, Some(answered), flow, attempts, seen, out)?;
                         }
                         Some(_) => {}
-                        None => self.attempts.push_back(*attempt),
+                        None => {
+                            self.texts += attempt.asked.held();
+                            self.attempts.push_back(*attempt);
+                        }
                     }
                     Ok(Next::Http)
                 }
@@ -234,6 +256,7 @@ impl Http {
                         refuse(attempt.asked, Some(response.answered), flow, attempts, seen, out)?;
                     }
                     (None, Some(response), Some(number)) if answers.is_none() && self.unasked.len() < MAX_UNASKED => {
+                        self.texts += response.answered.held();
                         self.unasked.push_back((number, response.answered));
                     }
                     _ => {}
@@ -254,6 +277,7 @@ impl Http {
                     Some(attempt @ Some(_)) => self.switch(attempt, *response, flow, attempts, seen, out),
                     Some(None) => Ok(Next::Opaque),
                     None => {
+                        self.texts += response.answered.held();
                         self.early = Some(*response);
                         Ok(Next::Http)
                     }
@@ -268,7 +292,11 @@ impl Http {
             }
             Found::Gap if out.shared.mid_stream => {
                 let behind = self.h1.is_paused();
-                let attempt = self.attempts.pop_back().filter(|attempt| attempt.certain);
+                let attempt = self
+                    .attempts
+                    .pop_back()
+                    .inspect(|attempt| self.texts = self.texts.saturating_sub(attempt.asked.held()))
+                    .filter(|attempt| attempt.certain);
                 let midstream = match attempt {
                     Some(attempt) if behind && attempt.complete => Midstream::behind(attempt.asked),
                     attempt => Midstream::new(attempt.map(|attempt| attempt.asked), flow.oriented),
@@ -279,11 +307,23 @@ impl Http {
         }
     }
 
+    fn next_attempt(&mut self) -> Option<Attempt> {
+        let attempt = self.attempts.pop_front()?;
+        self.texts = self.texts.saturating_sub(attempt.asked.held());
+        Some(attempt)
+    }
+
+    fn take_early(&mut self) -> Option<Early> {
+        let early = self.early.take()?;
+        self.texts = self.texts.saturating_sub(early.answered.held());
+        Some(early)
+    }
+
     /// The request of that number, if it asked for a WebSocket. Those before it were never answered, which pipelining
     /// does not allow.
     fn answered(&mut self, number: u64) -> Option<Attempt> {
         while self.attempts.front().is_some_and(|front| front.number <= number) {
-            let attempt = self.attempts.pop_front()?;
+            let attempt = self.next_attempt()?;
             if attempt.number == number {
                 return Some(attempt);
             }
@@ -295,6 +335,7 @@ impl Http {
     fn was_answered(&mut self, number: u64) -> Option<Answered> {
         while self.unasked.front().is_some_and(|front| front.0 <= number) {
             let (answers, answered) = self.unasked.pop_front()?;
+            self.texts = self.texts.saturating_sub(answered.held());
             if answers == number {
                 return Some(answered);
             }
@@ -339,7 +380,7 @@ impl Http {
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        while let Some(attempt) = self.attempts.pop_front() {
+        while let Some(attempt) = self.next_attempt() {
             if attempt.certain {
                 refuse(attempt.asked, None, flow, attempts, seen, out)?;
             }

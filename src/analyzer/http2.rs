@@ -7,6 +7,7 @@
 //! may have held bytes of each. Streams whose request or response may have been in it are searched for frames, as
 //! connections without a beginning are.
 
+mod memory;
 mod stream;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,9 +42,11 @@ pub(super) struct Http2 {
     goaways: PerDirection<Option<(ErrorCode, Seen)>>,
     /// The highest stream that the client was seen to open.
     asked: u32,
-    /// Bytes of all streams that wait for the other direction.
+    /// Bytes of all streams that wait for the other direction, and what they cost.
     waiting_bytes: usize,
     cherished: bool,
+    /// Bytes that are kept for all streams.
+    kept: usize,
     /// Header lists may have been missed.
     holed: bool,
     /// Since then: streams that are over, or ordinary.
@@ -76,6 +79,7 @@ impl Http2 {
             asked: 0,
             waiting_bytes: 0,
             cherished: false,
+            kept: 0,
             holed: false,
             done: BTreeSet::new(),
         }
@@ -196,8 +200,22 @@ impl Http2 {
         Ok(true)
     }
 
-    /// Does what a step asks for. False if the connection is no HTTP/2.
+    /// Does what a step asks for, and counts what is kept. False if the connection is no HTTP/2.
     fn act<S: Sink>(
+        &mut self,
+        found: Found<'_>,
+        flow: &Flow,
+        direction: Direction,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<bool, S::Error> {
+        let before = found.stream().map(|stream| (stream, self.talk_held(stream)));
+        let goes_on = self.obey(found, flow, direction, seen, out)?;
+        self.recount(before);
+        Ok(goes_on)
+    }
+
+    fn obey<S: Sink>(
         &mut self,
         found: Found<'_>,
         flow: &Flow,

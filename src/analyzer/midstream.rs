@@ -99,6 +99,17 @@ impl Midstream {
         Self { boundary: true, ..Self::new(Some(asked), true) }
     }
 
+    /// Bytes that it keeps, itself included.
+    pub(super) fn held(&self) -> usize {
+        let of = |searches: &Searches| searches.masked.held() + searches.unmasked.held();
+        let asked = self.asked.as_ref().map_or(0, Asked::held);
+        let http2 = self.http2.as_ref().map_or(0, |both| {
+            let searches = [&both.to_server, &both.to_client];
+            searches.into_iter().flatten().map(|search| size_of_val(&**search) + search.held()).sum::<usize>()
+        });
+        http2 + size_of::<Self>() + of(&self.searches.to_server) + of(&self.searches.to_client) + asked
+    }
+
     /// Whether it is known who is the client.
     pub(super) const fn is_oriented(&self) -> bool {
         self.oriented
@@ -223,7 +234,7 @@ enum Opening {
 /// Whether a client that asked for a WebSocket goes on with frames: the first is masked (RFC 6455 §5.1), no continuation,
 /// and as it must be. Another request is none: no method begins so. `None` where more bytes are needed.
 pub(super) fn begins_frames(bytes: &[u8]) -> Option<bool> {
-    let Some(first) = bytes.first() else { return None };
+    let first = bytes.first()?;
     if !matches!(first & 0x8f, 0x01 | 0x02 | 0x81 | 0x82 | 0x88..=0x8a) {
         return Some(false);
     }

@@ -3,15 +3,17 @@
 //! Bytes go to the protocol at hand. What that cannot take yet waits, with the packets that carried it; a protocol that
 //! ends (HTTP at a 101, a tunnel's beginning) leaves its bytes to the next.
 
+mod memory;
+
 use super::http::{Http, Next, refuse};
 use super::http2::Http2;
+use super::identity::identify;
 use super::midstream::{Midstream, Verdict};
 use super::shared::Out;
 use super::waiting::Waiting;
 use super::websocket::WebSocket;
-use crate::event::{Identity, Sink, Transport};
-use crate::ground::uid::Origin;
-use crate::ground::{Direction, PerDirection, Seen, Uid};
+use crate::event::Sink;
+use crate::ground::{Direction, PerDirection, Seen};
 use crate::http::h2::Search;
 use crate::http::{Sniffed, sniff};
 use crate::tcp::{Chunk, EndReason, Flow, Interest, Run};
@@ -23,6 +25,8 @@ pub(super) struct Session {
     waiting: PerDirection<Option<Box<Waiting>>>,
     /// WebSockets asked for so far.
     attempts: u32,
+    /// What it was last counted to keep.
+    counted: usize,
 }
 
 /// What is spoken.
@@ -53,6 +57,11 @@ impl Session {
             && self.waiting.get(direction).is_none()
         {
             take(websocket, direction, chunk.run, chunk.seen, out)?;
+            if websocket.has_changed(direction) {
+                self.settle(out);
+            } else {
+                out.shared.memory.stay();
+            }
             return Ok(Interest::Cherish);
         }
         match self.protocol {
@@ -60,6 +69,7 @@ impl Session {
             Protocol::Midstream(_) => {
                 direction = self.midstream(flow, direction, chunk.run, chunk.seen, out)?;
                 if matches!(self.protocol, Protocol::Midstream(_) | Protocol::WebSocket(_) | Protocol::Http2(_)) {
+                    self.settle(out);
                     return Ok(Interest::Keep);
                 }
             }
@@ -72,16 +82,25 @@ impl Session {
             self.wait_rest(direction, chunk, left, out);
         }
         self.drain(flow, out)?;
-        Ok(match self.protocol {
-            Protocol::Opaque => Interest::Drop,
-            Protocol::WebSocket(_) => Interest::Cherish,
-            Protocol::Http2(ref http2) if http2.is_cherished() => Interest::Cherish,
-            Protocol::Sniffing | Protocol::Http1(_) | Protocol::Http2(_) | Protocol::Midstream(_) => Interest::Keep,
-        })
+        self.settle(out);
+        Ok(self.interest())
     }
 
     /// The connection is over.
     pub(super) fn ended<S: Sink>(
+        self,
+        flow: &Flow,
+        reason: EndReason,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
+        let counted = self.counted;
+        self.tell_end(flow, reason, seen, out)?;
+        out.shared.memory.settle(counted, 0);
+        Ok(())
+    }
+
+    fn tell_end<S: Sink>(
         mut self,
         flow: &Flow,
         reason: EndReason,
@@ -119,13 +138,22 @@ impl Session {
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         match &mut self.protocol {
-            Protocol::WebSocket(websocket) => websocket.overlap_conflict(direction, offset, seen, out),
-            Protocol::Http2(http2) => http2.overlap_conflict(direction, offset, seen, out),
-            Protocol::Http1(http) => {
-                http.overlap_conflict(direction, offset, seen);
-                Ok(())
-            }
-            _ => Ok(()),
+            Protocol::WebSocket(websocket) => websocket.overlap_conflict(direction, offset, seen, out)?,
+            Protocol::Http2(http2) => http2.overlap_conflict(direction, offset, seen, out)?,
+            Protocol::Http1(http) => http.overlap_conflict(direction, offset, seen),
+            _ => {}
+        }
+        self.settle(out);
+        Ok(())
+    }
+
+    /// What the table is to do with it.
+    fn interest(&self) -> Interest {
+        match self.protocol {
+            Protocol::Opaque => Interest::Drop,
+            Protocol::WebSocket(_) => Interest::Cherish,
+            Protocol::Http2(ref http2) if http2.is_cherished() => Interest::Cherish,
+            Protocol::Sniffing | Protocol::Http1(_) | Protocol::Http2(_) | Protocol::Midstream(_) => Interest::Keep,
         }
     }
 
@@ -385,40 +413,5 @@ fn take<S: Sink>(
         Run::Data(data) => websocket.data(direction, data, seen, out),
         Run::Gap(len) => websocket.gap(direction, len, seen, out),
         Run::End(reason) => websocket.end(direction, reason, seen, out),
-    }
-}
-
-/// What tells the connection that is asked for from others; takes the next number.
-pub(super) fn identify<S>(flow: &Flow, attempts: &mut u32, out: &mut Out<'_, S>) -> Identity {
-    let identity = identity(flow, None, *attempts, out);
-    *attempts = attempts.saturating_add(1);
-    identity
-}
-
-/// What tells the WebSocket on an HTTP/2 stream from others; takes the next number.
-pub(super) fn identify_stream<S>(flow: &Flow, stream: u32, out: &mut Out<'_, S>) -> Identity {
-    identity(flow, Some(stream), 0, out)
-}
-
-fn identity<S>(flow: &Flow, stream_id: Option<u32>, attempt: u32, out: &mut Out<'_, S>) -> Identity {
-    let number = out.shared.next_connection;
-    out.shared.next_connection += 1;
-    let uid = Uid::of(&Origin {
-        capture: &out.shared.capture,
-        ends: [flow.client, flow.server],
-        first: flow.first.at,
-        first_seq: flow.first_seq,
-        stream_id,
-        attempt,
-    });
-    Identity {
-        number,
-        uid,
-        tcp_stream: flow.number,
-        stream_id,
-        client: flow.client,
-        server: flow.server,
-        transport: if stream_id.is_some() { Transport::Http2 } else { Transport::Http1 },
-        first: flow.first,
     }
 }

@@ -1,5 +1,6 @@
 //! One WebSocket connection, from the 101 to its end: both lanes, and what only both together show.
 
+mod memory;
 mod refused;
 
 use super::lane::Lane;
@@ -31,6 +32,10 @@ pub(super) struct WebSocket {
     opened: Option<Seen>,
     /// What each direction turned out to begin with.
     openings: PerDirection<Opening>,
+    /// What the handshake keeps; it does not change.
+    handshake_held: usize,
+    /// What was kept for each direction when that was counted last.
+    counted: PerDirection<usize>,
     ends: PerDirection<Option<(EndReason, Seen)>>,
     /// What HTTP/2 shows beyond that.
     http2: Option<Http2>,
@@ -185,6 +190,8 @@ impl WebSocket {
             lanes: PerDirection::from_fn(|direction| Lane::new(direction, negotiated)),
             common,
             handshake_seen: handshake.response.is_some(),
+            handshake_held: handshake.held(),
+            counted: PerDirection::default(),
             handshake,
             opened: Some(opened),
             openings: PerDirection::default(),

@@ -5,6 +5,7 @@
 
 mod args;
 mod explain;
+mod limits;
 #[cfg(feature = "live")]
 mod live;
 mod outlet;
@@ -45,7 +46,14 @@ impl Ending {
 
 /// Runs the command.
 pub(crate) fn run() -> ExitCode {
-    let cli = match Cli::try_parse_from(args::with_default_command(std::env::args_os())) {
+    let typed: Vec<_> = std::env::args_os().collect();
+    if args::asks_for_limits(&typed) {
+        return match limits::list(&mut io::stdout().lock()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(2),
+            _ => ExitCode::SUCCESS,
+        };
+    }
+    let cli = match Cli::try_parse_from(args::with_default_command(typed.into_iter())) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };

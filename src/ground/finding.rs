@@ -575,6 +575,12 @@ impl Detail {
         Self::Text(text.into())
     }
 
+    /// Bytes that it keeps besides itself.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        if let Self::Text(text) = self { text.len() } else { 0 }
+    }
+
     /// So many of something: `one` or `many` is the phrase, with `#` for the number.
     #[must_use]
     pub const fn count(one: &'static str, many: &'static str, value: u64) -> Self {

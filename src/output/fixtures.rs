@@ -357,6 +357,8 @@ pub(super) fn totals() -> Totals {
         http2_connections: 1,
         midstream_connections: 2,
         evicted_connections: 0,
+        shed_times: 0,
+        shed_bytes: 0,
         lost_datagrams: 1,
     }
 }

@@ -13,6 +13,7 @@ use crate::ground::Seen;
 use crate::http::{Fields, RequestHead, ResponseHead, Wants};
 use crate::websocket::extensions::{self, Negotiated};
 
+mod held;
 mod judge;
 
 pub use judge::{Answered, Asked, Fault, Judged, judge, judge_settings};

@@ -1,8 +1,8 @@
 //! One stream of an HTTP/2 connection that is a WebSocket, asks for one, or may be one.
 
 use super::{Http2, MAX_DONE, MAX_SEARCHES, Midstream, Waiting};
+use crate::analyzer::identity::identify_stream;
 use crate::analyzer::midstream::{Verdict, assumed};
-use crate::analyzer::session::identify_stream;
 use crate::analyzer::shared::Out;
 use crate::analyzer::websocket::{self, WebSocket};
 use crate::event::{self, Sink, StreamEnd, StreamEndKind};
@@ -65,10 +65,10 @@ impl Http2 {
             }
             Some(Talk::Half(half)) => {
                 let waiting = half.waiting.get_mut(direction);
-                let before = waiting.held();
+                let before = waiting.cost();
                 let room = out.shared.limits.max_waiting_bytes.saturating_sub(self.waiting_bytes);
                 waiting.push(run, seen, before.saturating_add(room));
-                self.waiting_bytes = self.waiting_bytes.saturating_add(waiting.held().saturating_sub(before));
+                self.waiting_bytes = self.waiting_bytes.saturating_add(waiting.cost().saturating_sub(before));
                 // Who speaks on the stream has sent its half of the handshake before.
                 let other = if half.asked.is_some() { Direction::ToClient } else { Direction::ToServer };
                 if half.other_lost && direction == other && matches!(run, Run::Data(_)) {
@@ -359,7 +359,7 @@ impl Http2 {
             return None;
         }
         let Some(Talk::Half(half)) = self.talks.remove(&stream) else { return None };
-        let waited = half.waiting.to_server.held().saturating_add(half.waiting.to_client.held());
+        let waited = half.waiting.to_server.cost().saturating_add(half.waiting.to_client.cost());
         self.waiting_bytes = self.waiting_bytes.saturating_sub(waited);
         Some(*half)
     }

@@ -24,14 +24,14 @@ pub struct Asked {
     /// What it says.
     pub request: Request,
     /// The accept that belongs to its key, from the bytes on the wire.
-    accept: Option<String>,
+    pub(super) accept: Option<String>,
     /// It has an Upgrade field.
     upgrade: bool,
     /// It is an extended CONNECT (RFC 8441), to which any 2xx is success.
     extended: bool,
     /// Its head was captured whole.
     complete: bool,
-    wrong: Vec<(FindingCode, Detail)>,
+    pub(super) wrong: Vec<(FindingCode, Detail)>,
 }
 
 /// The answer to it: what it says, and what is wrong with it if it is a success.
@@ -43,7 +43,7 @@ pub struct Answered {
     nameless_subprotocol: bool,
     /// Its head was captured whole.
     complete: bool,
-    wrong: Vec<(FindingCode, Detail)>,
+    pub(super) wrong: Vec<(FindingCode, Detail)>,
 }
 
 /// Something wrong with a handshake. It was seen at the packet of the request or response that `direction` names.
