@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::identity::identify;
 use super::midstream::{Midstream, assumed, begins_frames};
-use super::session::identify;
 use super::shared::Out;
 use super::websocket::{self, WebSocket};
 use crate::event::Sink;

@@ -54,6 +54,7 @@ impl Http2 {
         for stream in searched {
             self.forget(stream, seen);
         }
+        self.waiting_bytes = self.talks.values().map(Talk::waiting).sum();
         self.recount(None);
     }
 }
@@ -74,6 +75,14 @@ impl Found<'_> {
 }
 
 impl Talk {
+    /// What waits for the other half of a handshake.
+    fn waiting(&self) -> usize {
+        match self {
+            Self::Half(half) => half.waiting.to_server.cost().saturating_add(half.waiting.to_client.cost()),
+            _ => 0,
+        }
+    }
+
     fn held(&self) -> usize {
         match self {
             Self::Half(half) => half.held(),
