@@ -211,6 +211,7 @@ impl Lane {
         }
         self.drop_message(seen, common, out)?;
         if let Some(mut inflater) = self.inflater.take() {
+            out.shared.memory.grown = true;
             inflater.release(&mut out.shared.pool);
         }
         Ok(())
@@ -304,6 +305,7 @@ impl Lane {
         let content = if keep > 0 { shared.buffers.lend() } else { Vec::new() };
         self.message = Some(OpenMessage::begin(header, compressed.is_some(), self.frame_first, content, keep));
         if let Some(deflate) = compressed {
+            shared.memory.grown = true;
             if self.inflater.is_none() {
                 let mut inflater = Box::new(Inflater::new(&deflate, self.direction));
                 if self.context_lost {
@@ -330,7 +332,8 @@ impl Lane {
             }
             return;
         }
-        let mut room = shared.room();
+        let keeps = kept_wanted || message.as_ref().is_some_and(|message| message.keeps());
+        let mut room = if keeps { shared.room() } else { Room::default() };
         let mut scratch = core::mem::take(&mut shared.scratch);
         let plain = match frame.header.masking_key {
             None => payload,
