@@ -4,7 +4,7 @@ use super::session::Session;
 use super::shared::Out;
 use crate::event::Sink;
 use crate::ground::{Direction, Seen};
-use crate::tcp::{Chunk, EndReason, Flow, Handler, Interest, Oddity};
+use crate::tcp::{Chunk, Depth, EndReason, Flow, Handler, Interest, Oddity};
 
 impl<S: Sink> Handler for Out<'_, S> {
     type State = Session;
@@ -39,5 +39,22 @@ impl<S: Sink> Handler for Out<'_, S> {
 
     fn ended(&mut self, flow: &Flow, session: Session, reason: EndReason, seen: Seen) -> Result<(), S::Error> {
         session.ended(flow, reason, seen, self)
+    }
+
+    #[inline]
+    fn held(&self) -> usize {
+        self.shared.held()
+    }
+
+    fn burden(&self, session: &Session, depth: Depth) -> usize {
+        session.burden(depth)
+    }
+
+    fn spare(&mut self) {
+        self.shared.spare();
+    }
+
+    fn shed(&mut self, flow: &Flow, session: &mut Session, depth: Depth, seen: Seen) -> Result<Interest, S::Error> {
+        session.shed(flow, depth, seen, self)
     }
 }

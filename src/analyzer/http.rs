@@ -25,6 +25,8 @@ pub(super) struct Http {
     holed: bool,
     /// How often bytes that wait were offered again.
     offers: u32,
+    /// What `attempts`, `early` and `unasked` say, in bytes.
+    texts: usize,
     /// Overlap conflicts so far.
     conflicts: Vec<(Direction, u64, Seen)>,
 }
@@ -44,6 +46,8 @@ pub(super) enum Next {
     Http,
     /// Frames.
     WebSocket(Box<WebSocket>),
+    /// HTTP/2, from its preface on: the answer was `Upgrade: h2c` (RFC 7540 §3.2).
+    Http2,
     /// Anything.
     Tunnel,
     /// Perhaps frames: what would say so was not captured.
@@ -77,6 +81,8 @@ enum Found {
     Nothing,
     Request(Box<Attempt>),
     Response(Option<u64>, Effect, Option<Box<Early>>),
+    /// A 101 to HTTP/2, and the request that it answers.
+    Http2(Option<u64>, Box<Early>),
     /// Bytes that are no HTTP; in place of a response, why.
     Garbage(Option<Loss>),
     Gap,
@@ -91,6 +97,7 @@ impl Http {
             unasked: VecDeque::new(),
             holed: false,
             offers: 0,
+            texts: 0,
             conflicts: Vec::new(),
         }
     }
@@ -98,6 +105,22 @@ impl Http {
     /// One of which the beginning was not captured.
     pub(super) fn joined(limits: &Limits) -> Self {
         Self { holed: true, ..Self::new(limits) }
+    }
+
+    /// Bytes that it keeps, itself included.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        size_of::<Self>()
+            + self.h1.allocated()
+            + self.texts
+            + self.attempts.capacity() * size_of::<Attempt>()
+            + self.unasked.capacity() * size_of::<(u64, Answered)>()
+            + self.conflicts.capacity() * size_of::<(Direction, u64, Seen)>()
+    }
+
+    /// Memory is spent: lets go of heads that are not whole, which puts HTTP out of step.
+    pub(super) fn shed(&mut self) {
+        self.h1.shed();
     }
 
     /// Two copies of the same bytes differ: told when there is a WebSocket to tell it of.
@@ -167,7 +190,7 @@ impl Http {
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<Next, S::Error> {
-        if let Some(response) = self.early.take() {
+        if let Some(response) = self.take_early() {
             return self.switch(None, response, flow, attempts, seen, out);
         }
         self.refuse_all(flow, attempts, seen, out)?;
@@ -208,7 +231,7 @@ impl Http {
     ) -> Result<Next, S::Error> {
         match found {
             Found::Nothing => Ok(Next::Http),
-            Found::Request(attempt) => match self.early.take() {
+            Found::Request(attempt) => match self.take_early() {
                 Some(early) => self.switch(Some(*attempt), early, flow, attempts, seen, out),
                 None => {
                     match self.was_answered(attempt.number) {
@@ -216,7 +239,10 @@ impl Http {
                             refuse(attempt.asked, Some(answered), flow, attempts, seen, out)?;
                         }
                         Some(_) => {}
-                        None => self.attempts.push_back(*attempt),
+                        None => {
+                            self.texts += attempt.asked.held();
+                            self.attempts.push_back(*attempt);
+                        }
                     }
                     Ok(Next::Http)
                 }
@@ -230,11 +256,20 @@ impl Http {
                         refuse(attempt.asked, Some(response.answered), flow, attempts, seen, out)?;
                     }
                     (None, Some(response), Some(number)) if answers.is_none() && self.unasked.len() < MAX_UNASKED => {
+                        self.texts += response.answered.held();
                         self.unasked.push_back((number, response.answered));
                     }
                     _ => {}
                 }
                 Ok(Next::Http)
+            }
+            Found::Http2(answers, response) => {
+                if let Some(attempt) =
+                    answers.and_then(|number| self.answered(number)).filter(|attempt| attempt.certain)
+                {
+                    refuse(attempt.asked, Some(response.answered), flow, attempts, seen, out)?;
+                }
+                Ok(Next::Http2)
             }
             Found::Response(answers, Effect::Switched, response) => {
                 let Some(response) = response else { return Ok(Next::Opaque) };
@@ -242,6 +277,7 @@ impl Http {
                     Some(attempt @ Some(_)) => self.switch(attempt, *response, flow, attempts, seen, out),
                     Some(None) => Ok(Next::Opaque),
                     None => {
+                        self.texts += response.answered.held();
                         self.early = Some(*response);
                         Ok(Next::Http)
                     }
@@ -256,7 +292,11 @@ impl Http {
             }
             Found::Gap if out.shared.mid_stream => {
                 let behind = self.h1.is_paused();
-                let attempt = self.attempts.pop_back().filter(|attempt| attempt.certain);
+                let attempt = self
+                    .attempts
+                    .pop_back()
+                    .inspect(|attempt| self.texts = self.texts.saturating_sub(attempt.asked.held()))
+                    .filter(|attempt| attempt.certain);
                 let midstream = match attempt {
                     Some(attempt) if behind && attempt.complete => Midstream::behind(attempt.asked),
                     attempt => Midstream::new(attempt.map(|attempt| attempt.asked), flow.oriented),
@@ -267,11 +307,23 @@ impl Http {
         }
     }
 
+    fn next_attempt(&mut self) -> Option<Attempt> {
+        let attempt = self.attempts.pop_front()?;
+        self.texts = self.texts.saturating_sub(attempt.asked.held());
+        Some(attempt)
+    }
+
+    fn take_early(&mut self) -> Option<Early> {
+        let early = self.early.take()?;
+        self.texts = self.texts.saturating_sub(early.answered.held());
+        Some(early)
+    }
+
     /// The request of that number, if it asked for a WebSocket. Those before it were never answered, which pipelining
     /// does not allow.
     fn answered(&mut self, number: u64) -> Option<Attempt> {
         while self.attempts.front().is_some_and(|front| front.number <= number) {
-            let attempt = self.attempts.pop_front()?;
+            let attempt = self.next_attempt()?;
             if attempt.number == number {
                 return Some(attempt);
             }
@@ -283,6 +335,7 @@ impl Http {
     fn was_answered(&mut self, number: u64) -> Option<Answered> {
         while self.unasked.front().is_some_and(|front| front.0 <= number) {
             let (answers, answered) = self.unasked.pop_front()?;
+            self.texts = self.texts.saturating_sub(answered.held());
             if answers == number {
                 return Some(answered);
             }
@@ -327,7 +380,7 @@ impl Http {
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        while let Some(attempt) = self.attempts.pop_front() {
+        while let Some(attempt) = self.next_attempt() {
             if attempt.certain {
                 refuse(attempt.asked, None, flow, attempts, seen, out)?;
             }
@@ -346,7 +399,7 @@ pub(super) fn refuse<S: Sink>(
     out: &mut Out<'_, S>,
 ) -> Result<(), S::Error> {
     let identity = identify(flow, attempts, out);
-    websocket::refuse(identity, judge(Some(asked), answered), flow, seen, out)
+    websocket::refuse(identity, judge(Some(asked), answered), None, flow, seen, out)
 }
 
 /// A request for a WebSocket was answered with something that is no HTTP response (RFC 6455 §4.1 asks for one).
@@ -363,7 +416,7 @@ fn refuse_garbled<S: Sink>(
     judged.handshake.garbled = true;
     let detail = Detail::text(format!("the answer is {}", instead.map_or("not HTTP", Loss::as_str)));
     judged.faults.push(Fault { code: FindingCode::HandshakeMalformed, direction: Direction::ToClient, detail });
-    websocket::refuse(identity, judged, flow, seen, out)
+    websocket::refuse(identity, judged, None, flow, seen, out)
 }
 
 /// Keeps of a step what is needed behind it.
@@ -380,6 +433,9 @@ fn found(step: &Step<'_>, direction: Direction, seen: Seen) -> Found {
         Step::Response { head, answers, effect } => {
             let wanted = *effect != Effect::Switched || answers.is_some() || is_websocket_switch(head);
             let early = || Box::new(Early { answered: Answered::from_head(head, seen), complete: head.complete });
+            if *effect == Effect::Switched && head.fields.has_token("Upgrade", "h2c") {
+                return Found::Http2(*answers, early());
+            }
             Found::Response(*answers, *effect, wanted.then(early))
         }
         Step::Lost(Loss::Gap) => Found::Gap,

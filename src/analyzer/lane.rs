@@ -4,12 +4,13 @@
 //! and told in `lane/tell.rs`.
 
 mod lost;
+mod memory;
 mod tell;
 
 use super::shared::{Out, Shared};
 use super::websocket::Common;
 use crate::event::{Sink, Traffic};
-use crate::ground::{Detail, Direction, FindingCode, FindingSet, Seen, Timestamp};
+use crate::ground::{Detail, Direction, FindingCode, FindingSet, Room, Seen, Timestamp};
 use crate::websocket::inflate::Inflater;
 use crate::websocket::message::{Form, OpenMessage, Tools};
 use crate::websocket::rules::{self, Broken, Context};
@@ -338,6 +339,7 @@ impl Lane {
             }
             return;
         }
+        let mut room = shared.room();
         let mut scratch = core::mem::take(&mut shared.scratch);
         let plain = match frame.header.masking_key {
             None => payload,
@@ -348,15 +350,20 @@ impl Lane {
             }
         };
         if kept_wanted {
-            let room = frame.keep - frame.kept.len();
-            frame.kept.extend_from_slice(plain.get(..room).unwrap_or(plain));
+            room.append(&mut frame.kept, plain, frame.keep);
+            if room.refused() > 0 {
+                frame.keep = frame.kept.len();
+            }
         }
         if let Some(message) = message {
-            let mut tools =
-                Tools { inflater: self.inflater.as_deref_mut(), pool: &mut shared.pool, limits: &shared.limits };
+            let (inflater, room) = (self.inflater.as_deref_mut(), &mut room);
+            let mut tools = Tools { inflater, pool: &mut shared.pool, limits: &shared.limits, room };
             message.push(plain, &mut tools, &mut |broken| frame.broke(seen, broken));
         }
         shared.scratch = scratch;
+        if room.taken() > 0 || room.refused() > 0 {
+            shared.note(&room);
+        }
     }
 
     /// Bytes of payload that the capture lacks.
@@ -365,8 +372,8 @@ impl Lane {
         let Some(frame) = &mut self.frame else { return };
         frame.missing = frame.missing.saturating_add(len);
         if let (Kind::Data, Some(message)) = (frame.kind, &mut self.message) {
-            let mut tools =
-                Tools { inflater: self.inflater.as_deref_mut(), pool: &mut shared.pool, limits: &shared.limits };
+            let (inflater, room) = (self.inflater.as_deref_mut(), &mut Room::default());
+            let mut tools = Tools { inflater, pool: &mut shared.pool, limits: &shared.limits, room };
             message.missing(len, &mut tools);
         }
     }
@@ -383,8 +390,8 @@ impl Lane {
         }
         if let (Kind::Data, true, Some(message)) = (frame.kind, frame.header.fin, &mut self.message) {
             let shared = &mut *out.shared;
-            let mut tools =
-                Tools { inflater: self.inflater.as_deref_mut(), pool: &mut shared.pool, limits: &shared.limits };
+            let (inflater, room) = (self.inflater.as_deref_mut(), &mut Room::default());
+            let mut tools = Tools { inflater, pool: &mut shared.pool, limits: &shared.limits, room };
             message.end(&mut tools, &mut |broken| frame.broke(seen, broken));
         }
         self.tell_frame(frame, seen, true, common, out)

@@ -8,6 +8,7 @@ use crate::ground::Finding;
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     counts: Vec<FindingCount>,
+    details: usize,
 }
 
 impl Ledger {
@@ -27,9 +28,16 @@ impl Ledger {
             out.say(identity, finding.seen, finding.direction, What::Finding(&finding))?;
         }
         if count == 1 {
+            self.details = self.details.saturating_add(finding.detail.held());
             self.counts.push(FindingCount { first: finding, count });
         }
         Ok(())
+    }
+
+    /// Bytes that it keeps.
+    #[inline]
+    pub(super) const fn held(&self) -> usize {
+        self.counts.capacity() * size_of::<FindingCount>() + self.details
     }
 
     /// The counts, in the order of the first of each.

@@ -7,6 +7,7 @@ use super::shared::Out;
 use super::websocket::WebSocket;
 use crate::event::{Identity, Sink};
 use crate::ground::{Detail, Direction, PerDirection, Seen};
+use crate::http::h2::{Known, Search};
 use crate::tcp::Run;
 use crate::websocket::resync::{Expect, Found, Resync};
 use crate::websocket::{Asked, Deflate, ExtensionOffer, FrameHeader, Handshake, Negotiated, judge};
@@ -17,6 +18,10 @@ const ENOUGH_BITS: u32 = 44;
 /// Bytes of each direction that are kept.
 const KEPT_BYTES: usize = 16 << 10;
 
+/// The same for HTTP/2 (three headers, or fewer of the most telling types), and what is kept of each direction.
+const HTTP2_BITS: u32 = 96;
+const HTTP2_BYTES: usize = 40 << 10;
+
 /// One connection.
 pub(super) struct Midstream {
     /// A request whose answer was not captured; then it is known who is the client.
@@ -26,6 +31,8 @@ pub(super) struct Midstream {
     boundary: bool,
     oriented: bool,
     searches: PerDirection<Searches>,
+    /// Frames of HTTP/2 are looked for too; not in its streams.
+    http2: Option<PerDirection<Option<Box<Search>>>>,
 }
 
 /// The searches in one direction.
@@ -56,12 +63,51 @@ impl Midstream {
             boundary: false,
             oriented,
             searches: PerDirection { to_server: searches(), to_client: searches() },
+            http2: None,
         }
+    }
+
+    /// The same for a connection that may be HTTP/2 as well.
+    pub(super) fn or_http2(oriented: bool) -> Self {
+        let search = |_| Some(Box::new(Search::new(HTTP2_BYTES, HTTP2_BITS)));
+        Self { http2: Some(PerDirection::from_fn(search)), ..Self::new(None, oriented) }
+    }
+
+    /// Takes a piece of one direction; gives what was gathered of both if it has frames of HTTP/2.
+    pub(super) fn find_http2(
+        &mut self,
+        direction: Direction,
+        run: Run<'_>,
+        seen: Seen,
+    ) -> Option<PerDirection<Option<Box<Search>>>> {
+        let search = self.http2.as_mut()?.get_mut(direction).as_mut()?;
+        // Whoever is the client, PUSH_PROMISE is rare.
+        let known = Known { direction: Direction::ToServer, highest_stream: None, max_frame: 1 << 14 };
+        let found = match run {
+            Run::Data(data) => search.push(data, seen, &known),
+            Run::Gap(_) => {
+                search.gap();
+                false
+            }
+            Run::End(_) => false,
+        };
+        if found { self.http2.take() } else { None }
     }
 
     /// Begins behind a request that was captured whole, with all that the client sent since.
     pub(super) fn behind(asked: Asked) -> Self {
         Self { boundary: true, ..Self::new(Some(asked), true) }
+    }
+
+    /// Bytes that it keeps, itself included.
+    pub(super) fn held(&self) -> usize {
+        let of = |searches: &Searches| searches.masked.held() + searches.unmasked.held();
+        let asked = self.asked.as_ref().map_or(0, Asked::held);
+        let http2 = self.http2.as_ref().map_or(0, |both| {
+            let searches = [&both.to_server, &both.to_client];
+            searches.into_iter().flatten().map(|search| size_of_val(&**search) + search.held()).sum::<usize>()
+        });
+        http2 + size_of::<Self>() + of(&self.searches.to_server) + of(&self.searches.to_client) + asked
     }
 
     /// Whether it is known who is the client.
@@ -147,6 +193,9 @@ impl Midstream {
     /// The directions turn out to be the other way round.
     pub(super) const fn swap(&mut self) {
         self.searches.swap();
+        if let Some(http2) = &mut self.http2 {
+            http2.swap();
+        }
     }
 
     /// It is a WebSocket: tells of it, and of all that was gathered.

@@ -33,8 +33,10 @@
 
 mod conductor;
 mod http;
+mod http2;
 mod lane;
 mod ledger;
+mod memory;
 mod midstream;
 mod pings;
 mod session;
@@ -51,8 +53,9 @@ use crate::ground::{Limits, Seen};
 use crate::net::Decoder;
 use crate::tcp::Table;
 use crate::websocket::inflate::InflaterPool;
+use memory::{Buffers, Memory};
 use session::Session;
-use shared::{Buffers, Out, Shared};
+use shared::{Out, Shared};
 
 /// How an analysis is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +88,8 @@ impl Analyzer {
     /// An analysis that has seen nothing yet.
     #[must_use]
     pub fn new(options: &Options) -> Self {
-        let limits = options.limits.clone();
+        let limits = options.limits.sane();
+        let shares = limits.shares();
         Self {
             net: Decoder::new(&limits),
             table: Table::new(&limits),
@@ -94,7 +98,8 @@ impl Analyzer {
                 demand: options.demand,
                 capture: options.capture.as_str().into(),
                 pool: InflaterPool::new(&limits),
-                buffers: Buffers::default(),
+                buffers: Buffers::new(shares.buffers),
+                memory: Memory::new(shares.all),
                 scratch: Vec::new(),
                 mid_stream: options.mid_stream,
                 next_connection: 0,
@@ -110,10 +115,15 @@ impl Analyzer {
     /// Those of the sink.
     pub fn packet<S: Sink>(&mut self, packet: &Packet<'_>, sink: &mut S) -> Result<(), S::Error> {
         self.count(packet);
-        let mut out = Out { sink, shared: &mut self.shared };
+        let shared = &mut self.shared;
+        shared.memory.table = self.table.footprint();
         match self.net.decode(packet) {
-            Some(segment) => self.table.segment(&segment, &mut out),
-            None => self.table.age(packet.seen, &mut out),
+            Some(segment) => self.table.segment(&segment, &mut Out { sink, shared }),
+            None => {
+                self.table.age(packet.seen, &mut Out { sink, shared })?;
+                shared.memory.datagrams = self.net.held();
+                Ok(())
+            }
         }
     }
 
@@ -140,10 +150,20 @@ impl Analyzer {
         }
     }
 
-    /// Bytes that it keeps, besides a fixed size: early segments, datagrams, the table, the inflaters.
+    /// Bytes that it keeps for all connections together, inflaters counted as if each had the smallest window: never more
+    /// than [`Limits::worst_case_bytes`].
     #[must_use]
     pub fn held(&self) -> usize {
-        self.net.held() + self.table.held() + self.shared.pool.held()
+        let shared = self.shared.held().saturating_sub(self.shared.memory.datagrams);
+        self.net.held() + self.table.footprint() + shared
+    }
+
+    /// The same, counted anew: every connection asked what it keeps.
+    #[cfg(test)]
+    pub(crate) fn recount(&self) -> usize {
+        let sessions: usize = self.table.states().map(Session::held).sum();
+        let caches = self.shared.held() - self.shared.memory.sessions() - self.shared.memory.datagrams;
+        self.net.held() + self.table.recount() + sessions + caches
     }
 
     fn count(&mut self, packet: &Packet<'_>) {
@@ -155,3 +175,6 @@ impl Analyzer {
         self.last = packet.seen;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,12 @@ impl Pings {
         self.waiting.drain(..=index).next_back()
     }
 
+    /// Bytes that it keeps.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        self.waiting.capacity() * size_of::<Ping>()
+    }
+
     /// Those that still wait.
     pub(super) fn unanswered(&mut self) -> impl Iterator<Item = Ping> + '_ {
         self.waiting.drain(..)

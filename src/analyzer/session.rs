@@ -3,7 +3,10 @@
 //! Bytes go to the protocol at hand. What that cannot take yet waits, with the packets that carried it; a protocol that
 //! ends (HTTP at a 101, a tunnel's beginning) leaves its bytes to the next.
 
+mod memory;
+
 use super::http::{Http, Next, refuse};
+use super::http2::Http2;
 use super::midstream::{Midstream, Verdict};
 use super::shared::Out;
 use super::waiting::Waiting;
@@ -11,6 +14,7 @@ use super::websocket::WebSocket;
 use crate::event::{Identity, Sink, Transport};
 use crate::ground::uid::Origin;
 use crate::ground::{Direction, PerDirection, Seen, Uid};
+use crate::http::h2::Search;
 use crate::http::{Sniffed, sniff};
 use crate::tcp::{Chunk, EndReason, Flow, Interest, Run};
 
@@ -21,6 +25,8 @@ pub(super) struct Session {
     waiting: PerDirection<Option<Box<Waiting>>>,
     /// WebSockets asked for so far.
     attempts: u32,
+    /// What it was last counted to keep.
+    counted: usize,
 }
 
 /// What is spoken.
@@ -30,6 +36,7 @@ enum Protocol {
     #[default]
     Sniffing,
     Http1(Box<Http>),
+    Http2(Box<Http2>),
     /// Perhaps frames: its beginning was not captured.
     Midstream(Box<Midstream>),
     WebSocket(Box<WebSocket>),
@@ -50,13 +57,19 @@ impl Session {
             && self.waiting.get(direction).is_none()
         {
             take(websocket, direction, chunk.run, chunk.seen, out)?;
+            if websocket.has_changed(direction) {
+                self.settle(out);
+            } else {
+                out.shared.memory.stay();
+            }
             return Ok(Interest::Cherish);
         }
         match self.protocol {
             Protocol::Sniffing => direction = self.sniff(flow, direction, chunk.run, out),
             Protocol::Midstream(_) => {
                 direction = self.midstream(flow, direction, chunk.run, chunk.seen, out)?;
-                if matches!(self.protocol, Protocol::Midstream(_) | Protocol::WebSocket(_)) {
+                if matches!(self.protocol, Protocol::Midstream(_) | Protocol::WebSocket(_) | Protocol::Http2(_)) {
+                    self.settle(out);
                     return Ok(Interest::Keep);
                 }
             }
@@ -69,15 +82,25 @@ impl Session {
             self.wait_rest(direction, chunk, left, out);
         }
         self.drain(flow, out)?;
-        Ok(match self.protocol {
-            Protocol::Opaque => Interest::Drop,
-            Protocol::WebSocket(_) => Interest::Cherish,
-            Protocol::Sniffing | Protocol::Http1(_) | Protocol::Midstream(_) => Interest::Keep,
-        })
+        self.settle(out);
+        Ok(self.interest())
     }
 
     /// The connection is over.
     pub(super) fn ended<S: Sink>(
+        self,
+        flow: &Flow,
+        reason: EndReason,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
+        let counted = self.counted;
+        self.tell_end(flow, reason, seen, out)?;
+        out.shared.memory.settle(counted, 0);
+        Ok(())
+    }
+
+    fn tell_end<S: Sink>(
         mut self,
         flow: &Flow,
         reason: EndReason,
@@ -92,7 +115,7 @@ impl Session {
                 Some(next) => next,
                 None => http.over(flow, &mut self.attempts, seen, out)?,
             };
-            self.go_on(next);
+            self.go_on(next, out);
             self.drain(&mut flow.clone(), out)?;
         }
         match self.protocol {
@@ -101,6 +124,7 @@ impl Session {
                 None => Ok(()),
             },
             Protocol::WebSocket(websocket) => websocket.close(flow, reason, seen, out),
+            Protocol::Http2(http2) => http2.close(flow, reason, seen, out),
             _ => Ok(()),
         }
     }
@@ -114,12 +138,22 @@ impl Session {
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         match &mut self.protocol {
-            Protocol::WebSocket(websocket) => websocket.overlap_conflict(direction, offset, seen, out),
-            Protocol::Http1(http) => {
-                http.overlap_conflict(direction, offset, seen);
-                Ok(())
-            }
-            _ => Ok(()),
+            Protocol::WebSocket(websocket) => websocket.overlap_conflict(direction, offset, seen, out)?,
+            Protocol::Http2(http2) => http2.overlap_conflict(direction, offset, seen, out)?,
+            Protocol::Http1(http) => http.overlap_conflict(direction, offset, seen),
+            _ => {}
+        }
+        self.settle(out);
+        Ok(())
+    }
+
+    /// What the table is to do with it.
+    fn interest(&self) -> Interest {
+        match self.protocol {
+            Protocol::Opaque => Interest::Drop,
+            Protocol::WebSocket(_) => Interest::Cherish,
+            Protocol::Http2(ref http2) if http2.is_cherished() => Interest::Cherish,
+            Protocol::Sniffing | Protocol::Http1(_) | Protocol::Http2(_) | Protocol::Midstream(_) => Interest::Keep,
         }
     }
 
@@ -152,13 +186,22 @@ impl Session {
                 self.protocol = Protocol::Http1(Box::new(Http::new(&out.shared.limits)));
                 direction.reverse()
             }
+            Sniffed::Http2(role) if role == direction.sender() || !flow.oriented => {
+                let turned = role != direction.sender();
+                if turned {
+                    flow.reverse();
+                    self.waiting.swap();
+                }
+                out.shared.totals.http2_connections += 1;
+                self.protocol = Protocol::Http2(Box::new(Http2::new(&out.shared.limits)));
+                if turned { direction.reverse() } else { direction }
+            }
             Sniffed::Neither if joined && out.shared.mid_stream => {
-                self.protocol = Protocol::Midstream(Box::new(Midstream::new(None, flow.oriented)));
+                self.protocol = Protocol::Midstream(Box::new(Midstream::or_http2(flow.oriented)));
                 direction
             }
             other => {
                 out.shared.totals.tls_connections += u64::from(other == Sniffed::Tls);
-                out.shared.totals.http2_connections += u64::from(other == Sniffed::Http2);
                 self.protocol = Protocol::Opaque;
                 direction
             }
@@ -188,6 +231,9 @@ impl Session {
             self.protocol = Protocol::Http1(Box::new(Http::joined(&out.shared.limits)));
             return Ok(if turned { direction.reverse() } else { direction });
         }
+        if let Some(searches) = midstream.find_http2(direction, run, seen) {
+            return self.join_http2(flow, direction, searches, out);
+        }
         let verdict = midstream.take(direction, run, seen, out.shared.limits.max_midstream_bytes);
         let turned = matches!(&verdict, Verdict::WebSocket(Direction::ToClient, ..)) && !flow.oriented;
         if turned {
@@ -196,6 +242,28 @@ impl Session {
         }
         let direction = if turned { direction.reverse() } else { direction };
         self.judge(verdict, flow, (direction, run, seen), out)?;
+        Ok(direction)
+    }
+
+    /// It is HTTP/2, joined half-way. Gives the direction, which may turn round.
+    fn join_http2<S: Sink>(
+        &mut self,
+        flow: &mut Flow,
+        mut direction: Direction,
+        mut searches: PerDirection<Option<Box<Search>>>,
+        out: &mut Out<'_, S>,
+    ) -> Result<Direction, S::Error> {
+        let sender = searches.get(direction).as_ref().and_then(|search| search.sender());
+        if !flow.oriented && sender.is_some_and(|sender| sender != direction.sender()) {
+            searches.swap();
+            flow.reverse();
+            self.waiting.swap();
+            direction = direction.reverse();
+        }
+        out.shared.totals.http2_connections += 1;
+        let mut http2 = Box::new(Http2::joined(&out.shared.limits, searches));
+        http2.resume(flow, direction, out)?;
+        self.protocol = Protocol::Http2(http2);
         Ok(direction)
     }
 
@@ -255,24 +323,37 @@ impl Session {
                 Ok(0)
             }
             Protocol::Midstream(midstream) => {
+                if let Some(searches) = midstream.find_http2(direction, run, seen) {
+                    return self.join_http2(&mut flow.clone(), direction, searches, out).map(|_| 0);
+                }
                 let max = out.shared.limits.max_midstream_bytes;
                 let verdict = midstream.take(direction, run, seen, max);
                 self.judge(verdict, flow, (direction, run, seen), out)?;
                 Ok(0)
             }
             Protocol::WebSocket(websocket) => take(websocket, direction, run, seen, out).map(|()| 0),
+            Protocol::Http2(http2) => {
+                if !http2.take(flow, direction, run, seen, out)? {
+                    self.protocol = Protocol::Opaque;
+                }
+                Ok(0)
+            }
             Protocol::Http1(http) => {
                 let (left, next) = http.take(flow, &mut self.attempts, direction, run, seen, out)?;
-                self.go_on(next);
+                self.go_on(next, out);
                 Ok(left)
             }
         }
     }
 
     /// Changes the protocol where HTTP is over.
-    fn go_on(&mut self, next: Next) {
+    fn go_on<S>(&mut self, next: Next, out: &mut Out<'_, S>) {
         match next {
             Next::Http => {}
+            Next::Http2 => {
+                out.shared.totals.http2_connections += 1;
+                self.protocol = Protocol::Http2(Box::new(Http2::new(&out.shared.limits)));
+            }
             Next::WebSocket(websocket) => self.protocol = Protocol::WebSocket(websocket),
             Next::Tunnel => self.protocol = Protocol::Sniffing,
             Next::Midstream(midstream) => self.protocol = Protocol::Midstream(midstream),
@@ -337,6 +418,17 @@ fn take<S: Sink>(
 
 /// What tells the connection that is asked for from others; takes the next number.
 pub(super) fn identify<S>(flow: &Flow, attempts: &mut u32, out: &mut Out<'_, S>) -> Identity {
+    let identity = identity(flow, None, *attempts, out);
+    *attempts = attempts.saturating_add(1);
+    identity
+}
+
+/// What tells the WebSocket on an HTTP/2 stream from others; takes the next number.
+pub(super) fn identify_stream<S>(flow: &Flow, stream: u32, out: &mut Out<'_, S>) -> Identity {
+    identity(flow, Some(stream), 0, out)
+}
+
+fn identity<S>(flow: &Flow, stream_id: Option<u32>, attempt: u32, out: &mut Out<'_, S>) -> Identity {
     let number = out.shared.next_connection;
     out.shared.next_connection += 1;
     let uid = Uid::of(&Origin {
@@ -344,18 +436,17 @@ pub(super) fn identify<S>(flow: &Flow, attempts: &mut u32, out: &mut Out<'_, S>)
         ends: [flow.client, flow.server],
         first: flow.first.at,
         first_seq: flow.first_seq,
-        stream_id: None,
-        attempt: *attempts,
+        stream_id,
+        attempt,
     });
-    *attempts = attempts.saturating_add(1);
     Identity {
         number,
         uid,
         tcp_stream: flow.number,
-        stream_id: None,
+        stream_id,
         client: flow.client,
         server: flow.server,
-        transport: Transport::Http1,
+        transport: if stream_id.is_some() { Transport::Http2 } else { Transport::Http1 },
         first: flow.first,
     }
 }

@@ -1,5 +1,6 @@
 //! What all connections of one worker share: buffers, the inflaters, the limits, the counts.
 
+use super::memory::{Buffers, Memory};
 use crate::event::{Event, Identity, Sink, Totals, What};
 use crate::ground::{Direction, Limits, Seen};
 use crate::websocket::inflate::InflaterPool;
@@ -11,31 +12,6 @@ pub struct Demand {
     pub content_bytes: u64,
     /// Bytes of each frame's payload.
     pub frame_bytes: u64,
-}
-
-/// Buffers that are lent while a frame or message is open, and given back.
-#[derive(Debug, Default)]
-pub(super) struct Buffers {
-    idle: Vec<Vec<u8>>,
-}
-
-/// Idle buffers that are kept, and how large one may be to be kept.
-const MAX_IDLE_BUFFERS: usize = 64;
-const MAX_IDLE_BUFFER_BYTES: usize = 64 << 10;
-
-impl Buffers {
-    /// An empty buffer.
-    pub(super) fn lend(&mut self) -> Vec<u8> {
-        self.idle.pop().unwrap_or_default()
-    }
-
-    /// Takes a buffer back.
-    pub(super) fn give_back(&mut self, mut buffer: Vec<u8>) {
-        if self.idle.len() < MAX_IDLE_BUFFERS && buffer.capacity() <= MAX_IDLE_BUFFER_BYTES {
-            buffer.clear();
-            self.idle.push(buffer);
-        }
-    }
 }
 
 /// What all connections share.
@@ -50,6 +26,8 @@ pub(super) struct Shared {
     pub(super) pool: InflaterPool,
     /// Buffers to lend.
     pub(super) buffers: Buffers,
+    /// What is kept.
+    pub(super) memory: Memory,
     /// Unmasked payload lies here while it is looked at.
     pub(super) scratch: Vec<u8>,
     /// Whether connections without a handshake are looked for.

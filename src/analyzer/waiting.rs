@@ -13,6 +13,12 @@ pub(super) struct Waiting {
     pieces: VecDeque<(Piece, Seen)>,
 }
 
+/// What a segment costs besides its bytes.
+const PIECE_BYTES: usize = size_of::<(Piece, Seen)>();
+
+/// Segments that cost nothing, so that a limit of a few bytes is one of bytes.
+const FREE_PIECES: usize = 32;
+
 #[derive(Debug, Clone, Copy)]
 enum Piece {
     /// So many of the bytes.
@@ -27,18 +33,32 @@ impl Waiting {
         self.pieces.is_empty()
     }
 
-    /// Bytes that wait.
-    #[cfg(test)]
-    const fn held(&self) -> usize {
-        self.bytes.len()
+    /// Bytes that it keeps.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        self.bytes.capacity() + self.pieces.capacity() * PIECE_BYTES
     }
 
-    /// Lets something wait; bytes beyond `max` are lost, which is a hole.
+    /// Lets go of all bytes, which leaves a hole. Gives how many these were.
+    pub(super) fn forget(&mut self) -> u64 {
+        let len = core::mem::take(&mut self.bytes).len() as u64;
+        let mut left = VecDeque::new();
+        for (piece, seen) in core::mem::take(&mut self.pieces) {
+            let piece = match piece {
+                Piece::Data(len) => Piece::Gap(Some(len as u64)),
+                other => other,
+            };
+            add(&mut left, piece, seen);
+        }
+        self.pieces = left;
+        len
+    }
+
+    /// Lets something wait; bytes beyond `max` are lost, which is a hole. Segments count too, since a segment of a byte
+    /// costs more than the byte.
     pub(super) fn push(&mut self, run: Run<'_>, seen: Seen, max: usize) {
         let piece = match run {
-            Run::Data(data) if self.bytes.len().saturating_add(data.len()) > max => {
-                Piece::Gap(Some(u64::try_from(data.len()).unwrap_or(u64::MAX)))
-            }
+            Run::Data(data) if self.cost().saturating_add(data.len()) > max => Piece::Gap(Some(data.len() as u64)),
             Run::Data(data) => {
                 self.bytes.extend_from_slice(data);
                 Piece::Data(data.len())
@@ -46,11 +66,12 @@ impl Waiting {
             Run::Gap(len) => Piece::Gap(len),
             Run::End(reason) => Piece::End(reason),
         };
-        match (self.pieces.back_mut(), piece) {
-            // Holes in a row are one, so that they cannot pile up.
-            (Some((Piece::Gap(Some(sum)), _)), Piece::Gap(Some(len))) => *sum = sum.saturating_add(len),
-            _ => self.pieces.push_back((piece, seen)),
-        }
+        add(&mut self.pieces, piece, seen);
+    }
+
+    /// What counts against the limit of what may wait.
+    pub(super) fn cost(&self) -> usize {
+        self.bytes.len().saturating_add(self.pieces.len().saturating_sub(FREE_PIECES) * PIECE_BYTES)
     }
 
     /// The bytes at the front, up to a hole or the end.
@@ -92,6 +113,15 @@ impl Waiting {
     }
 }
 
+/// Adds a piece. Holes in a row are one, so that they cannot pile up; so are ends.
+fn add(pieces: &mut VecDeque<(Piece, Seen)>, piece: Piece, seen: Seen) {
+    match (pieces.back_mut(), piece) {
+        (Some((Piece::Gap(Some(sum)), _)), Piece::Gap(Some(len))) => *sum = sum.saturating_add(len),
+        (Some((Piece::Gap(None), _)), Piece::Gap(_)) | (Some((Piece::End(_), _)), Piece::End(_)) => {}
+        _ => pieces.push_back((piece, seen)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +137,7 @@ mod tests {
         waiting.push(Run::Data(b"de"), seen(2), 100);
         waiting.push(Run::Gap(Some(4)), seen(3), 100);
         waiting.push(Run::Data(b"f"), seen(4), 100);
-        assert_eq!((waiting.front_bytes(), waiting.held()), (&b"abcde"[..], 6));
+        assert_eq!((waiting.front_bytes(), waiting.bytes.len()), (&b"abcde"[..], 6));
         // Takes "abc", and one of "de".
         let took = waiting.offer(|run, at| {
             Ok::<_, ()>(match (run, at.packet) {
@@ -128,7 +158,7 @@ mod tests {
             })
             .unwrap();
         assert_eq!(all, ["Data([101]) 2", "Gap(Some(4)) 3", "Data([102]) 4"]);
-        assert!(waiting.is_empty() && waiting.held() == 0);
+        assert!(waiting.is_empty() && waiting.bytes.is_empty());
     }
 
     #[test]
@@ -137,6 +167,24 @@ mod tests {
         for packet in 0..1000 {
             waiting.push(Run::Data(b"abcd"), seen(packet), 10);
         }
-        assert_eq!((waiting.held(), waiting.pieces.len()), (8, 3));
+        assert_eq!((waiting.bytes.len(), waiting.pieces.len()), (8, 3));
+    }
+
+    #[test]
+    fn segments_of_a_byte_cost_more_than_a_byte() {
+        let mut waiting = Waiting::default();
+        for packet in 0..100_000 {
+            waiting.push(Run::Data(b"x"), seen(packet), 64 << 10);
+            assert!(waiting.held() <= 2 * (64 << 10) + 2 * FREE_PIECES * PIECE_BYTES, "{}", waiting.held());
+        }
+        assert!(waiting.bytes.len() > 1000);
+        let mut told = Vec::new();
+        assert!(waiting.forget() > 1000);
+        assert!(waiting.held() < 1000);
+        _ = waiting.offer(|run, at| {
+            told.push(format!("{run:?} {}", at.packet));
+            Ok::<_, ()>(0)
+        });
+        assert_eq!(told, ["Gap(Some(100000)) 0"]);
     }
 }

@@ -1,12 +1,14 @@
 //! One WebSocket connection, from the 101 to its end: both lanes, and what only both together show.
 
+mod memory;
+
 use super::lane::Lane;
 use super::ledger::Ledger;
 use super::pings::{Ping, Pings};
 use super::shared::Out;
 use super::verdict::verdict;
 use super::waiting::Waiting;
-use crate::event::{CloseSent, Identity, Outcome, Silence, Sink, Summary, Traffic, What};
+use crate::event::{CloseSent, Http2, Identity, Outcome, Silence, Sink, Summary, Traffic, What};
 use crate::ground::{Detail, Direction, Finding, FindingCode, PerDirection, Seen, Sketch};
 use crate::http::{SNIFF_BYTES, Sniffed, sniff};
 use crate::tcp::{EndReason, Flow, Run};
@@ -27,8 +29,17 @@ pub(super) struct WebSocket {
     opened: Option<Seen>,
     /// What each direction turned out to begin with.
     openings: PerDirection<Opening>,
+    /// What the handshake keeps; it does not change.
+    handshake_held: usize,
+    /// What was kept for each direction when that was counted last.
+    counted: PerDirection<usize>,
     ends: PerDirection<Option<(EndReason, Seen)>>,
+    /// What HTTP/2 shows beyond that.
+    http2: Option<Http2>,
 }
+
+/// Something to tell that belongs to no frame: what, whose, where.
+pub(super) type Note = (Broken, Option<Direction>, Seen);
 
 /// What a direction begins with behind the handshake.
 enum Opening {
@@ -176,10 +187,13 @@ impl WebSocket {
             lanes: PerDirection::from_fn(|direction| Lane::new(direction, negotiated)),
             common,
             handshake_seen: handshake.response.is_some(),
+            handshake_held: handshake.held(),
+            counted: PerDirection::default(),
             handshake,
             opened: Some(opened),
             openings: PerDirection::default(),
             ends: PerDirection::default(),
+            http2: None,
         })
     }
 
@@ -300,6 +314,12 @@ impl WebSocket {
         self.common.tell(broken, Some(direction), seen, out)
     }
 
+    /// Takes something that was found around it.
+    pub(super) fn note<S: Sink>(&mut self, note: Note, out: &mut Out<'_, S>) -> Result<(), S::Error> {
+        let (broken, direction, seen) = note;
+        self.common.tell(broken, direction, seen, out)
+    }
+
     /// Takes the end of one direction.
     pub(super) fn end<S: Sink>(
         &mut self,
@@ -314,6 +334,19 @@ impl WebSocket {
         *self.ends.get_mut(direction) = Some((reason, seen));
         self.begin_frames(direction, out)?;
         self.lanes.get_mut(direction).finish(seen, &mut self.common, out)
+    }
+
+    /// Ends it with its HTTP/2 stream.
+    pub(super) fn close_stream<S: Sink>(
+        mut self,
+        http2: Http2,
+        flow: &Flow,
+        reason: EndReason,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
+        self.http2 = Some(http2);
+        self.close(flow, reason, seen, out)
     }
 
     /// Ends it: tells what is left to tell, and the summary.
@@ -342,7 +375,7 @@ impl WebSocket {
 
     /// What is known in the end.
     fn summary(self, flow: &Flow) -> (Summary, Identity) {
-        let Self { lanes, common, handshake, handshake_seen, opened, ends, .. } = self;
+        let Self { lanes, common, handshake, handshake_seen, opened, ends, http2, .. } = self;
         let verdict = verdict(common.first_close, &common.closes, &ends);
         let mut traffic = PerDirection { to_server: lanes.to_server.traffic, to_client: lanes.to_client.traffic };
         for direction in Direction::BOTH {
@@ -369,6 +402,7 @@ impl WebSocket {
             traffic,
             ping_rtts_us: common.ping_rtts_us,
             longest_silence: common.quiet.longest,
+            http2,
             findings: common.ledger.into_counts(),
         };
         (summary, common.identity)
@@ -392,16 +426,22 @@ fn tell_handshake<S: Sink>(
     Ok(handshake)
 }
 
-/// Tells of a request that did not become a WebSocket.
+/// Tells of a request that did not become a WebSocket; in HTTP/2, with what it shows beyond that, and what was found around
+/// it.
 pub(super) fn refuse<S: Sink>(
     identity: Identity,
     judged: Judged,
+    http2: Option<(Http2, Vec<Note>)>,
     flow: &Flow,
     seen: Seen,
     out: &mut Out<'_, S>,
 ) -> Result<(), S::Error> {
     let mut common = Common::new(identity);
     let handshake = tell_handshake(&mut common, judged, seen, out)?;
+    let (http2, notes) = http2.unzip();
+    for (broken, direction, seen) in notes.into_iter().flatten() {
+        common.tell(broken, direction, seen, out)?;
+    }
     out.say(&common.identity, seen, None, What::Refused(&handshake))?;
     let summary = Summary {
         handshake_seen: true,
@@ -420,6 +460,7 @@ pub(super) fn refuse<S: Sink>(
         traffic: PerDirection::default(),
         ping_rtts_us: Sketch::default(),
         longest_silence: None,
+        http2,
         findings: common.ledger.into_counts(),
     };
     out.say(&common.identity, seen, None, What::Closed(&summary))

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use wslens::ground::FindingCode;
+use wslens::ground::{FindingCode, Limits, Unit};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -148,9 +148,12 @@ pub(super) struct CommonArgs {
     /// Report messages that inflate to more than so many times their size
     #[arg(long, value_name = "RATIO", default_value_t = 200, help_heading = "Limits")]
     pub(super) max_ratio: u64,
-    /// Bound on reassembly and message buffers together
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "512MiB", help_heading = "Limits")]
+    /// Bound on reassembly, message buffers and all else that is kept for connections, together
+    #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "512MiB", help_heading = "Limits")]
     pub(super) max_memory: u64,
+    /// Change any limit, such as max_head_bytes=16KiB; as often as needed. `--limit help` lists them all
+    #[arg(long, value_name = "NAME=VALUE", value_parser = limit, help_heading = "Limits")]
+    pub(super) limit: Vec<(&'static str, u64)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -232,19 +235,57 @@ fn size(text: &str) -> Result<u64, String> {
     bytes.checked_add(factor / 10 * tenth).ok_or_else(too_large)
 }
 
+/// A size that everything fits into.
+fn memory(text: &str) -> Result<u64, String> {
+    limit(&format!("max_memory_bytes={text}")).map(|(_, bytes)| bytes)
+}
+
+/// A limit and its value, in the limit's unit: max_head_bytes=16KiB, idle_secs=10m.
+fn limit(text: &str) -> Result<(&'static str, u64), String> {
+    let (name, value) = text.split_once('=').ok_or("not NAME=VALUE; `--limit help` lists them all")?;
+    let name = name.trim();
+    let limit =
+        Limits::find(name).ok_or_else(|| format!("no limit is named {name:?}; `--limit help` lists them all"))?;
+    let value = value.trim();
+    let number = match limit.unit {
+        Unit::Bytes => size(value)?,
+        Unit::Seconds => millis(value, 1_000)? / 1_000,
+        Unit::Milliseconds => millis(value, 1)?,
+        Unit::Count | Unit::Ratio => value.parse().map_err(|_| "not a number".to_owned())?,
+    };
+    if number < limit.least {
+        return Err(format!("it is at least {}", limit.least));
+    }
+    Ok((limit.name, number))
+}
+
+/// Whether `--limit help` was typed, with whatever else.
+pub(super) fn asks_for_limits(args: &[std::ffi::OsString]) -> bool {
+    let pairs = args.iter().zip(args.iter().skip(1));
+    let before = |arg: &&std::ffi::OsString| arg.as_os_str() != "--";
+    args.iter().take_while(before).any(|arg| arg == "--limit=help")
+        || pairs.take_while(|(arg, _)| before(arg)).any(|(arg, value)| arg == "--limit" && value == "help")
+}
+
 /// A time: 90, 90s, 500ms, 15m, 2h.
 #[cfg(feature = "live")]
 fn duration(text: &str) -> Result<std::time::Duration, String> {
+    millis(text, 1_000).map(std::time::Duration::from_millis)
+}
+
+/// A time in milliseconds; without a unit, in units of so many.
+fn millis(text: &str, plain: u64) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: u64 = digits.parse().map_err(|_| "not a time, such as 90s".to_owned())?;
     let millis: u64 = match text.strip_prefix(digits).unwrap_or_default() {
+        "" => plain,
         "ms" => 1,
-        "" | "s" => 1_000,
+        "s" => 1_000,
         "m" | "min" => 60_000,
         "h" => 3_600_000,
         unit => return Err(format!("unknown unit {unit:?}: use ms, s, m or h")),
     };
-    number.checked_mul(millis).map(std::time::Duration::from_millis).ok_or_else(|| "too large".to_owned())
+    number.checked_mul(millis).ok_or_else(|| "too large".to_owned())
 }
 
 #[cfg(test)]
@@ -277,6 +318,28 @@ mod tests {
         assert!(
             size("12 parsec").is_err() && size("").is_err() && size("99999999999G").is_err() && size("-1").is_err()
         );
+    }
+
+    #[test]
+    fn limits_have_the_units_of_their_names() {
+        assert_eq!(limit("max_head_bytes=16KiB"), Ok(("max_head_bytes", 16 << 10)));
+        assert_eq!(limit("idle_secs=10m"), Ok(("idle_secs", 600)));
+        assert_eq!(limit("idle_secs=10"), Ok(("idle_secs", 10)));
+        assert_eq!(limit("hole_silence_ms = 2s"), Ok(("hole_silence_ms", 2_000)));
+        assert_eq!(limit("ack_tolerance_ms=20"), Ok(("ack_tolerance_ms", 20)));
+        assert_eq!(limit("max_pings=9"), Ok(("max_pings", 9)));
+        let wrong =
+            ["max_pings", "max_pings=x", "max_pings=1KiB", "max_pigs=1", "max_connections=0", "idle_secs=500ms"];
+        for text in wrong {
+            assert!(limit(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_limits_needs_no_file() {
+        let asks = |args: &[&str]| asks_for_limits(&args.iter().map(Into::into).collect::<Vec<_>>());
+        assert!(asks(&["wslens", "--limit", "help"]) && asks(&["wslens", "read", "x.pcap", "--limit=help"]));
+        assert!(!asks(&["wslens", "--", "--limit", "help"]) && !asks(&["wslens", "help", "--limit"]));
     }
 
     #[cfg(feature = "live")]

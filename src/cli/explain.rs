@@ -46,7 +46,7 @@ const fn paint(severity: Severity, color: bool) -> (&'static str, &'static str) 
 }
 
 /// Writes `text` in lines of at most `width` characters.
-fn wrap(text: &str, width: usize, indent: &str, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn wrap(text: &str, width: usize, indent: &str, out: &mut impl Write) -> io::Result<()> {
     let mut line = String::from(indent);
     for word in text.split_whitespace() {
         let full = line.chars().count() + 1 + word.chars().count() > width;

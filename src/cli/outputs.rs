@@ -33,7 +33,7 @@ impl Outputs {
     /// A file that cannot be made.
     pub(super) fn open(plan: &Plan, live: bool) -> Result<Self> {
         let outlets = Outlets::new(live);
-        let mut tables = Tables::new(plan.context.clone());
+        let mut tables = Tables::new(plan.context.clone()).max_row_bytes(plan.shares.rows);
         for (name, format, path) in &plan.tables {
             let outlet = outlets.open(path).with_context(|| format!("{}: cannot be written", path.display()))?;
             tables = tables.with(*name, *format, Box::new(outlet));
@@ -44,7 +44,8 @@ impl Outputs {
         let report = match &plan.stdout {
             Stdout::Text => {
                 let order = if live { Order::AsTheyEnd } else { Order::SummaryFirst };
-                Report::Text(Box::new(TextReport::new(stdout()?, order, secrets, style)))
+                let report = TextReport::new(stdout()?, order, secrets, style);
+                Report::Text(Box::new(report.max_report_bytes(plan.shares.reports)))
             }
             Stdout::Json => Report::Json(Box::new(JsonReport::new(stdout()?, plan.context.clone()))),
             Stdout::Follow(only) => Report::Follow(Box::new(Follow::new(stdout()?, only.clone(), secrets, style))),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use wslens::analyzer::{Demand, Options};
-use wslens::ground::{Limits, Severity};
+use wslens::ground::{Limits, Severity, Shares};
 use wslens::output::{Context, Format, Only, PREVIEW_BYTES, Payload, Secrets, TableName};
 
 use super::args::{ColorKind, CommonArgs, FormatKind, PayloadKind, ReportKind, SeverityKind, Switch};
@@ -18,6 +18,8 @@ pub(super) struct Plan {
     pub(super) tables: Vec<(TableName, Format, PathBuf)>,
     /// What tables and reports show.
     pub(super) context: Context,
+    /// What outputs may keep.
+    pub(super) shares: Shares,
     /// How the analysis is done.
     pub(super) options: Options,
     /// The severity that makes the exit status 1.
@@ -72,12 +74,9 @@ impl Plan {
             content_bytes: if wants(TableName::Messages) { bytes.max(follow_bytes) } else { follow_bytes },
             frame_bytes: if wants(TableName::Frames) { bytes } else { 0 },
         };
-        let limits = Limits {
-            max_message_bytes: args.max_message,
-            max_inflate_ratio: args.max_ratio,
-            max_memory_bytes: usize::try_from(args.max_memory).unwrap_or(usize::MAX),
-            ..Limits::default()
-        };
+        let limits = limits(args);
+        let shares = limits.shares();
+        let outputs = outputs_cost(&shares, &stdout, wants);
         Ok(Self {
             stdout,
             tables,
@@ -86,8 +85,10 @@ impl Plan {
                 secrets: if args.show_secrets { Secrets::Show } else { Secrets::Redact },
                 payload,
             },
+            shares,
             options: Options {
-                limits,
+                // The outputs have their part of the memory, the analysis the rest.
+                limits: Limits { max_memory_bytes: shares.all.saturating_sub(outputs), ..limits },
                 demand,
                 capture: args.capture.clone(),
                 mid_stream: args.mid_stream == Switch::On,
@@ -100,6 +101,28 @@ impl Plan {
             color: color(args.color),
         })
     }
+}
+
+fn limits(args: &CommonArgs) -> Limits {
+    let mut limits = Limits {
+        max_message_bytes: args.max_message,
+        max_inflate_ratio: args.max_ratio,
+        max_memory_bytes: usize::try_from(args.max_memory).unwrap_or(usize::MAX),
+        ..Limits::default()
+    };
+    for (name, value) in &args.limit {
+        if let Some(limit) = Limits::find(name) {
+            limit.set(&mut limits, *value);
+        }
+    }
+    limits.sane()
+}
+
+/// What the outputs may keep, together: buffers grow by doubling, and rows have places.
+fn outputs_cost(shares: &Shares, stdout: &Stdout, wants: impl Fn(TableName) -> bool) -> usize {
+    let table = |name| if wants(name) { shares.rows / 2 * 5 } else { 0 };
+    let report = if *stdout == Stdout::Text { shares.reports * 2 } else { 0 };
+    table(TableName::Frames) + table(TableName::Findings) + report
 }
 
 /// Whether a path stands for standard output, or input.
@@ -161,7 +184,9 @@ fn tables(args: &CommonArgs) -> Result<Vec<(TableName, Format, PathBuf)>> {
     let mut tables: Vec<(TableName, Format, PathBuf)> = Vec::new();
     for (name, path) in asked {
         let Some(path) = path else { continue };
-        if let Some((other, ..)) = tables.iter().find(|(.., known)| known == path && !is_dash(path)) {
+        // A device such as /dev/null takes any number.
+        let one_takes_all = is_dash(path) || path.metadata().is_ok_and(|about| !about.is_file());
+        if let Some((other, ..)) = tables.iter().find(|(.., known)| known == path && !one_takes_all) {
             bail!("--{} and --{} cannot both be {}", other.as_str(), name.as_str(), path.display());
         }
         tables.push((name, format(name, path, args.format)?, path.clone()));

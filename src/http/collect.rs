@@ -53,6 +53,11 @@ impl Collector {
         self.bytes.len()
     }
 
+    /// How many bytes that takes.
+    pub(super) const fn allocated(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Whether a head has begun and not ended.
     pub(super) const fn is_open(&self) -> bool {
         !self.spent && !self.bytes.is_empty()

@@ -60,6 +60,11 @@ impl Exchange {
         self.asked
     }
 
+    /// Bytes that they take.
+    pub(super) fn allocated(&self) -> usize {
+        self.waiting.capacity() * size_of::<Kind>()
+    }
+
     /// How many requests wait.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()

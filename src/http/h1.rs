@@ -195,6 +195,28 @@ impl H1 {
     pub fn held(&self) -> usize {
         self.requests.held() + self.responses.held() + self.exchange.len()
     }
+
+    /// Bytes of memory that this takes.
+    #[must_use]
+    #[inline]
+    pub fn allocated(&self) -> usize {
+        self.requests.allocated() + self.responses.allocated() + self.exchange.allocated()
+    }
+
+    /// Whether a direction is in the middle of a head.
+    #[must_use]
+    pub fn is_in_head(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::ToServer => self.requests.is_in_head(),
+            Direction::ToClient => self.responses.is_in_head(),
+        }
+    }
+
+    /// Lets go of heads that are not whole: these directions are out of step, as after a hole.
+    pub fn shed(&mut self) {
+        self.requests.shed(&mut self.exchange);
+        self.responses.shed(&mut self.exchange);
+    }
 }
 
 /// Tells the requests what a response means for them. A request for which they pause is always the last that waits.

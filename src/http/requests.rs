@@ -162,6 +162,22 @@ impl Requests {
         }
     }
 
+    pub(super) const fn allocated(&self) -> usize {
+        self.head.allocated()
+    }
+
+    pub(super) fn is_in_head(&self) -> bool {
+        self.head.is_open()
+    }
+
+    /// Lets go of a head that is not whole.
+    pub(super) fn shed(&mut self, exchange: &mut Exchange) {
+        self.head.release();
+        if self.head.is_open() {
+            _ = self.lose(exchange, &mut &[][..], Loss::Gap);
+        }
+    }
+
     pub(super) const fn held(&self) -> usize {
         self.head.held()
     }

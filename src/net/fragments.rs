@@ -103,7 +103,7 @@ impl Fragments {
     pub fn new(limits: &Limits) -> Self {
         Self {
             max_datagrams: limits.max_datagrams,
-            max_bytes: limits.max_datagram_bytes,
+            max_bytes: limits.shares().datagrams,
             max_age_nanos: limits.datagram_secs.saturating_mul(1_000_000_000),
             numbers: HashMap::new(),
             unfinished: BTreeMap::new(),

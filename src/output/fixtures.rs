@@ -242,6 +242,7 @@ pub(super) fn summary() -> Summary {
         traffic: PerDirection { to_server: up, to_client: down },
         ping_rtts_us: sketch([1_200, 1_450]),
         longest_silence: Some(Silence { us: 30_000_000, from: seen(44, 0), to: seen(45, 30_000_000) }),
+        http2: None,
         findings: vec![
             FindingCount {
                 first: finding(FindingCode::TokenInUrl, 15, None, None, Detail::Fixed("token in the query")),
@@ -356,6 +357,8 @@ pub(super) fn totals() -> Totals {
         http2_connections: 1,
         midstream_connections: 2,
         evicted_connections: 0,
+        shed_times: 0,
+        shed_bytes: 0,
         lost_datagrams: 1,
     }
 }

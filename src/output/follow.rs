@@ -107,7 +107,9 @@ impl<W: Write> Follow<W> {
         }
         let date = event.seen.at.to_string();
         let date = date.get(..10).unwrap_or_default();
-        self.line += &format!("  {} → {}, {date}, packet {}", connection.client, connection.server, event.seen.packet);
+        let via = connection.stream_id.map_or_else(String::new, |stream| format!(" via HTTP/2 stream {stream}"));
+        self.line +=
+            &format!("  {} → {}{via}, {date}, packet {}", connection.client, connection.server, event.seen.packet);
     }
 
     fn refused(&mut self, event: &Event<'_>, handshake: &Handshake) {

@@ -8,13 +8,19 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::ground::Direction;
+#[cfg(doc)]
+use crate::ground::Limits;
 
-/// Bytes of rows that may wait. 16 MiB: 128 thousand rows without payload, and little beside the messages themselves. A
-/// sender that leaves a message open for longer than that gets frames without a message number.
+/// Bytes of rows that may wait, unless somebody says otherwise ([`Limits::max_row_bytes`]). A sender that leaves a message
+/// open for longer than that gets frames without a message number.
 const MAX_BYTES: usize = 16 << 20;
 
-/// Rows that may wait. 65,536, cost 8 MiB beside their bytes: an endless message delays other rows by at most as many.
-const MAX_ROWS: usize = 65_536;
+/// For so many bytes there may be one row: 65,536 rows for 16 MiB, which cost 8 MiB beside their bytes. An endless message
+/// delays other rows by at most as many.
+const BYTES_FOR_A_ROW: usize = 256;
+
+/// Bytes of the buffer that are kept when nothing waits.
+const KEPT_BYTES: usize = 64 << 10;
 
 /// A message that is not complete: each direction of a connection has at most one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,8 +32,9 @@ pub(super) struct Open {
 }
 
 /// The rows that wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Hold {
+    max_bytes: usize,
     rows: VecDeque<Row>,
     /// The rows one after the other; those that left are cut off now and then.
     bytes: Vec<u8>,
@@ -60,7 +67,19 @@ enum Number {
     None,
 }
 
+impl Default for Hold {
+    fn default() -> Self {
+        Self::new(MAX_BYTES)
+    }
+}
+
 impl Hold {
+    /// Lets rows of so many bytes wait.
+    pub(super) fn new(max_bytes: usize) -> Self {
+        let (rows, waiting) = (VecDeque::new(), HashMap::new());
+        Self { max_bytes, rows, bytes: Vec::new(), start: 0, first: 0, waiting }
+    }
+
     /// Whether nothing waits: then rows need not come here.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -100,7 +119,7 @@ impl Hold {
     /// row leaves.
     pub(super) fn release(&mut self, out: &mut Vec<u8>, unknown: &[u8], all: bool) {
         while let Some(row) = self.rows.front() {
-            let over = all || self.rows.len() > MAX_ROWS || self.bytes.len() - self.start > MAX_BYTES;
+            let over = all || self.rows.len() > self.max_rows() || self.bytes.len() - self.start > self.max_bytes;
             let waits = row.hole.as_ref().is_some_and(|hole| matches!(hole.number, Number::Waiting));
             if waits && !over {
                 break;
@@ -114,6 +133,10 @@ impl Hold {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
+    }
+
+    const fn max_rows(&self) -> usize {
+        self.max_bytes / BYTES_FOR_A_ROW
     }
 
     fn leave(&mut self, row: &Row, out: &mut Vec<u8>, unknown: &[u8]) {
@@ -148,7 +171,7 @@ impl Hold {
     /// Nothing waits: gives back what one long wait took.
     fn reset(&mut self) {
         self.bytes.clear();
-        self.bytes.shrink_to(64 << 10);
+        self.bytes.shrink_to(KEPT_BYTES);
         self.rows.shrink_to(1024);
         self.start = 0;
     }
@@ -206,11 +229,11 @@ mod tests {
     fn an_endless_message_is_bounded() {
         let mut hold = Hold::default();
         let mut out = Vec::new();
-        for _ in 0..3 * MAX_ROWS {
+        for _ in 0..3 * hold.max_rows() {
             push(&mut hold, "row <>\n", Some((5, open(0))));
             push(&mut hold, "other\n", None);
             hold.release(&mut out, b"", false);
-            assert!(hold.rows.len() <= MAX_ROWS && hold.waiting[&open(0)].len() <= MAX_ROWS);
+            assert!(hold.rows.len() <= 65_536 && hold.waiting[&open(0)].len() <= 65_536);
         }
         assert!(hold.held() < 12 << 20, "{}", hold.held());
         let long = "x".repeat(MAX_BYTES);

@@ -130,6 +130,11 @@ impl<T: Table> TableWriter<T> {
         Self { runs: runs(payload), shared: Shared::default(), format, hold: Hold::default(), out, to }
     }
 
+    /// Rows of so many bytes may wait for a number.
+    pub(super) fn set_max_row_bytes(&mut self, bytes: usize) {
+        self.hold = Hold::new(bytes);
+    }
+
     /// Writes a row. `open` is the message whose number the row waits for, if it does.
     pub(super) fn row<'a>(&mut self, row: &'a Row<'a, T::Of<'a>>, open: Option<Open>) -> io::Result<()> {
         if self.hold.is_empty() && open.is_none() {

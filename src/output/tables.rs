@@ -44,6 +44,7 @@ impl TableName {
 pub struct Tables {
     context: Context,
     flush_rows: bool,
+    max_row_bytes: Option<usize>,
     connections: Option<TableWriter<Connections>>,
     frames: Option<TableWriter<Frames>>,
     messages: Option<TableWriter<Messages>>,
@@ -57,15 +58,29 @@ impl Tables {
         Self { context, ..Self::default() }
     }
 
+    /// Rows of so many bytes may wait for their message's number, in each table that is added from here on
+    /// ([`crate::ground::Shares::rows`]).
+    #[must_use]
+    pub const fn max_row_bytes(mut self, bytes: usize) -> Self {
+        self.max_row_bytes = Some(bytes);
+        self
+    }
+
     /// Writes `table` to `to`, which needs no buffer of its own.
     #[must_use]
     pub fn with(mut self, table: TableName, format: Format, to: Box<dyn Write + Send>) -> Self {
         let payload = self.context.payload;
         match table {
             TableName::Connections => self.connections = Some(TableWriter::new(format, payload, to)),
-            TableName::Frames => self.frames = Some(TableWriter::new(format, payload, to)),
+            TableName::Frames => {
+                let table = self.frames.insert(TableWriter::new(format, payload, to));
+                self.max_row_bytes.into_iter().for_each(|bytes| table.set_max_row_bytes(bytes));
+            }
             TableName::Messages => self.messages = Some(TableWriter::new(format, payload, to)),
-            TableName::Findings => self.findings = Some(TableWriter::new(format, payload, to)),
+            TableName::Findings => {
+                let table = self.findings.insert(TableWriter::new(format, payload, to));
+                self.max_row_bytes.into_iter().for_each(|bytes| table.set_max_row_bytes(bytes));
+            }
         }
         self
     }

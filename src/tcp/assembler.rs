@@ -77,10 +77,14 @@ impl Assembler {
         self.next
     }
 
-    /// Bytes it keeps, to hold the budget against.
-    #[cfg(test)]
+    /// Bytes it keeps.
     pub(super) fn held(&self) -> usize {
         self.history.held() + self.waiting.as_ref().map_or(0, |waiting| waiting.held.held())
+    }
+
+    /// Whether early segments wait.
+    pub(super) fn holds_segments(&self) -> bool {
+        self.first_held().is_some()
     }
 
     /// How far `seq` lies beyond the next byte; `None` where it is out of any window.
@@ -139,18 +143,18 @@ impl Assembler {
     }
 
     /// The sender's FIN stands at `offset`. The first one counts.
-    pub(super) fn finish_at(&mut self, offset: u64, seen: Seen) {
+    pub(super) fn finish_at(&mut self, offset: u64, seen: Seen, budget: &mut Budget) {
         if self.fin().is_some() || offset < self.next {
             return;
         }
-        let waiting = self.wait(seen);
+        let waiting = self.wait(seen, budget);
         waiting.fin = Some(offset);
         waiting.fin_seen = Some(seen);
         self.acked = self.acked.min(offset);
     }
 
     /// The other side acknowledges all before `ack`.
-    pub(super) fn acknowledge(&mut self, ack: SeqNumber, seen: Seen) {
+    pub(super) fn acknowledge(&mut self, ack: SeqNumber, seen: Seen, budget: &mut Budget) {
         if !self.begun || self.ended {
             return;
         }
@@ -162,7 +166,7 @@ impl Assembler {
         self.acked = acked.min(self.fin().unwrap_or(u64::MAX));
         if self.acked > self.next {
             let until = self.acked;
-            self.wait(seen).acknowledged(until, seen);
+            self.wait(seen, budget).acknowledged(until, seen);
         } else if let Some(waiting) = &mut self.waiting {
             waiting.contradicted();
         }
@@ -194,7 +198,7 @@ impl Assembler {
             self.hold(input, budget);
         }
         let end = self.waiting.as_ref()?.hole_end(self.next, self.acked, input.seen.at, budget)?;
-        Some(self.give_up(end, input.seen))
+        Some(self.give_up(end, input.seen, budget))
     }
 
     /// The next piece when nothing more will come: what is held, and the gaps between.
@@ -207,7 +211,7 @@ impl Assembler {
         // One acknowledged byte that never came is a FIN that was not captured.
         let unseen = Some(self.acked).filter(|&acked| acked > self.next.saturating_add(1));
         let end = first.or(self.fin()).or(unseen).filter(|&end| end > self.next)?;
-        Some(self.give_up(end, seen))
+        Some(self.give_up(end, seen, budget))
     }
 
     /// Whether all before the FIN was handed up.
@@ -226,10 +230,17 @@ impl Assembler {
         self.ended = true;
     }
 
+    /// Lets go of delivered bytes: copies of them that come later are not compared.
+    pub(super) fn forget_history(&mut self, budget: &mut Budget) {
+        budget.give_back_history(core::mem::take(&mut self.history).held());
+        self.history.restart(self.next);
+    }
+
     /// Gives back all it keeps.
     pub(super) fn forget(&mut self, budget: &mut Budget) {
         budget.give_back_history(core::mem::take(&mut self.history).held());
         if let Some(waiting) = self.waiting.take() {
+            budget.count_disorder(false);
             budget.give_back(waiting.held.held());
         }
     }
@@ -251,9 +262,9 @@ impl Assembler {
     ///
     /// That happens when more than 2^30 bytes are missing (a file of a ring is lost). Less than 2^32 but more than
     /// 3 * 2^30 missing bytes look like retransmissions, and are taken for such.
-    pub(super) fn strays_to(&mut self, seq: SeqNumber, len: u32, seen: Seen) -> bool {
+    pub(super) fn strays_to(&mut self, seq: SeqNumber, len: u32, seen: Seen, budget: &mut Budget) -> bool {
         let two_sided = self.two_sided;
-        len > 0 && self.wait(seen).strays_to(seq, len, two_sided)
+        len > 0 && self.wait(seen, budget).strays_to(seq, len, two_sided)
     }
 
     /// Goes on at `seq`, an unknown number of bytes later. What was held was handed up before.
@@ -271,8 +282,11 @@ impl Assembler {
         }
     }
 
-    fn wait(&mut self, seen: Seen) -> &mut Waiting {
-        self.waiting.get_or_insert_with(|| Box::new(Waiting::new(seen)))
+    fn wait(&mut self, seen: Seen, budget: &mut Budget) -> &mut Waiting {
+        self.waiting.get_or_insert_with(|| {
+            budget.count_disorder(true);
+            Box::new(Waiting::new(seen))
+        })
     }
 
     /// The packet that carried the sender's FIN.
@@ -324,13 +338,13 @@ impl Assembler {
         if input.bytes.is_empty() {
             let len = input.cut.min(room);
             input.skip(len);
-            return self.gap(len, input.seen);
+            return self.gap(len, input.seen, budget);
         }
         let bytes = input.bytes.get(..index(room)).unwrap_or(input.bytes);
         input.skip(bytes.len() as u64);
         let offset = self.next;
         self.remember(bytes, budget);
-        self.advance(bytes.len() as u64, input.seen);
+        self.advance(bytes.len() as u64, input.seen, budget);
         Piece::Data(offset, bytes, input.seen)
     }
 
@@ -340,7 +354,7 @@ impl Assembler {
         if let HeldContent::Bytes(bytes) = &piece.content {
             self.remember(bytes, budget);
         }
-        self.advance(piece.content.len(), now);
+        self.advance(piece.content.len(), now, budget);
         Some(match piece.content {
             HeldContent::Bytes(bytes) => Piece::Held(offset, bytes, piece.seen),
             HeldContent::Cut(len) => {
@@ -351,21 +365,21 @@ impl Assembler {
     }
 
     /// The hole up to `end`: shown by the first packet from beyond it. What is held came neither too early nor too late.
-    fn give_up(&mut self, end: u64, now: Seen) -> Piece<'static> {
+    fn give_up(&mut self, end: u64, now: Seen, budget: &mut Budget) -> Piece<'static> {
         let waiting = self.waiting.as_mut();
         let shown = waiting.and_then(|waiting| {
             waiting.early = 0;
             waiting.held.first_seen().or(waiting.fin_seen)
         });
         let offset = self.next;
-        self.advance(end.saturating_sub(offset), now);
+        self.advance(end.saturating_sub(offset), now, budget);
         self.history.restart(self.next);
         Piece::Gap(offset, end.saturating_sub(offset), shown.filter(|shown| shown.packet < now.packet).unwrap_or(now))
     }
 
-    fn gap(&mut self, len: u64, seen: Seen) -> Piece<'static> {
+    fn gap(&mut self, len: u64, seen: Seen, budget: &mut Budget) -> Piece<'static> {
         let offset = self.next;
-        self.advance(len, seen);
+        self.advance(len, seen, budget);
         self.history.restart(self.next);
         Piece::Gap(offset, len, seen)
     }
@@ -375,19 +389,20 @@ impl Assembler {
         self.history.push(self.next, bytes, unacked, budget);
     }
 
-    fn advance(&mut self, len: u64, now: Seen) {
+    fn advance(&mut self, len: u64, now: Seen, budget: &mut Budget) {
         self.next = self.next.saturating_add(len);
         self.next_seq = self.next_seq.wrapping_add(low_32(len));
         if let Some(waiting) = &mut self.waiting
             && !waiting.renew(self.next, self.acked, now)
         {
             self.waiting = None;
+            budget.count_disorder(false);
         }
     }
 
     fn hold(&mut self, input: &mut Input<'_>, budget: &mut Budget) {
         let Input { offset, bytes, cut, seen, .. } = *input;
-        let waiting = self.wait(seen);
+        let waiting = self.wait(seen, budget);
         waiting.notice_hole(seen);
         let added = waiting.held.add(offset, bytes, seen, budget);
         let behind = offset.saturating_add(bytes.len() as u64);

@@ -1,16 +1,26 @@
 //! What reassembly may keep, and what it keeps now, over all connections of a table.
 
-use crate::ground::Limits;
+use crate::ground::{Limits, Shares};
+
+/// Below this, memory is not dealt out.
+const LEAST_BYTES: usize = 1 << 20;
 
 /// What a held segment costs besides its bytes: its place in the order, and the allocator's share.
 pub(super) const HELD_OVERHEAD: usize = 96;
+
+/// What an allocation costs besides its bytes.
+pub(super) const BOX_OVERHEAD: usize = 16;
 
 /// The limits that concern reassembly, in the units it counts in, and the bytes held.
 #[derive(Debug)]
 pub(super) struct Budget {
     held: usize,
     history: usize,
+    /// How many directions have something out of order.
+    disorders: usize,
     max_held_total: usize,
+    /// How the memory is dealt out.
+    pub(super) shares: Shares,
     /// Early bytes, in one direction.
     pub(super) max_held_bytes: usize,
     /// Early segments, in one direction.
@@ -30,7 +40,10 @@ impl Budget {
         Self {
             held: 0,
             history: 0,
+            disorders: 0,
             max_held_total: limits.max_memory_bytes,
+            // A table of entries only needs as much.
+            shares: Limits { max_memory_bytes: limits.max_memory_bytes.max(LEAST_BYTES), ..limits.clone() }.shares(),
             max_held_bytes: limits.max_held_bytes,
             max_held_segments: limits.max_held_segments,
             max_unacked: power_of_two_within(limits.max_unacked_bytes),
@@ -43,6 +56,16 @@ impl Budget {
     /// Bytes held now.
     pub(super) const fn held(&self) -> usize {
         self.held
+    }
+
+    /// Bytes held now, with what it takes to know what is out of order.
+    pub(super) const fn held_with(&self, disorder_bytes: usize) -> usize {
+        self.held.saturating_add(self.disorders.saturating_mul(disorder_bytes))
+    }
+
+    /// One direction more, or less, has something out of order.
+    pub(super) const fn count_disorder(&mut self, more: bool) {
+        self.disorders = if more { self.disorders.saturating_add(1) } else { self.disorders.saturating_sub(1) };
     }
 
     /// Whether more is held than all connections together may.

@@ -8,7 +8,7 @@ use super::assembler::Assembler;
 use super::budget::{Budget, low_32};
 use super::chunk::{Chunk, EndReason, Run};
 use super::flow::{PerSide, Side};
-use super::handler::{Counters, Flow, Handler, Interest, Oddity};
+use super::handler::{Counters, Depth, Flow, Handler, Interest, Oddity};
 use super::opening::{Beginning, Opening, Start, first_byte};
 use super::piece::Input;
 use crate::ground::{Endpoint, PerDirection, Seen};
@@ -109,8 +109,7 @@ impl<S> Connection<S> {
         &self.beginning.starts
     }
 
-    /// Bytes it keeps, to hold the budget against.
-    #[cfg(test)]
+    /// Bytes that reassembly keeps for it.
     pub(super) fn held(&self) -> usize {
         self.lanes.get(Side::Low).held() + self.lanes.get(Side::High).held()
     }
@@ -164,6 +163,56 @@ impl<S> Connection<S> {
         settle(self.end_both(reason, turn))
     }
 
+    /// Directions in which something is out of order.
+    #[cfg(test)]
+    pub(super) fn disorders(&self) -> usize {
+        [Side::Low, Side::High].into_iter().filter(|side| self.lanes.get(*side).is_waiting()).count()
+    }
+
+    /// What its listener keeps.
+    #[cfg(test)]
+    pub(super) const fn state(&self) -> &S {
+        &self.state
+    }
+
+    /// Bytes that [`Self::shed`] would let go.
+    pub(super) fn burden<H: Handler<State = S>>(&self, depth: Depth, handler: &H) -> usize {
+        self.held().saturating_add(handler.burden(&self.state, depth))
+    }
+
+    /// Memory is short: holes are given up, what was gathered is let go.
+    pub(super) fn shed<H: Handler<State = S>>(
+        &mut self,
+        depth: Depth,
+        turn: &mut Turn<'_, H>,
+    ) -> Result<Fate, H::Error> {
+        for side in [Side::Low, Side::High] {
+            let fate = settle(self.shed_lane(side, turn))?;
+            if fate != Fate::Lives {
+                return Ok(fate);
+            }
+        }
+        match turn.handler.shed(&self.flow, &mut self.state, depth, turn.seen)? {
+            Interest::Drop => Ok(Fate::Dropped),
+            Interest::Keep | Interest::Cherish => Ok(Fate::Lives),
+        }
+    }
+
+    fn shed_lane<H>(&mut self, side: Side, turn: &mut Turn<'_, H>) -> Result<Fate, Stop<H::Error>>
+    where
+        H: Handler<State = S>,
+    {
+        if self.lanes.get(side).has_ended() {
+            return Ok(Fate::Lives);
+        }
+        if self.lanes.get(side).holds_segments() {
+            self.flush(side, turn)?;
+        }
+        let lane = self.lanes.get_mut(side);
+        lane.forget_history(turn.budget);
+        if lane.is_at_fin() { self.end(side, EndReason::Fin, turn) } else { Ok(Fate::Lives) }
+    }
+
     /// Tells the listener that it is over.
     pub(super) fn tell_ended<H>(self, reason: EndReason, seen: Seen, handler: &mut H) -> Result<(), H::Error>
     where
@@ -202,7 +251,7 @@ impl<S> Connection<S> {
         mine.count_packet();
         theirs.count_packet();
         if segment.flags.ack {
-            theirs.acknowledge(segment.ack, segment.seen);
+            theirs.acknowledge(segment.ack, segment.seen, turn.budget);
         }
         if theirs.is_waiting() {
             // What was acknowledged came before what is sent now.
@@ -217,7 +266,7 @@ impl<S> Connection<S> {
         }
         let (input, end) = mine.input(distance, segment);
         if let Some(end) = end.filter(|_| segment.flags.fin) {
-            mine.finish_at(end, segment.seen);
+            mine.finish_at(end, segment.seen, turn.budget);
         }
         self.drain(side, input, turn)
     }
@@ -279,7 +328,7 @@ impl<S> Connection<S> {
             theirs.confirm_stray(segment.ack);
         }
         let len = low_32((segment.payload.len() as u64).saturating_add(u64::from(segment.cut)));
-        if mine.has_ended() || !mine.strays_to(seq, len, segment.seen) {
+        if mine.has_ended() || !mine.strays_to(seq, len, segment.seen, turn.budget) {
             return Ok(None);
         }
         self.flush(side, turn)?;

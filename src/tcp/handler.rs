@@ -74,6 +74,15 @@ pub enum Oddity {
     },
 }
 
+/// How much a listener is to let go of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// What it gathers, so that some of it is not shown.
+    Content,
+    /// Also what it needs to go on as before.
+    Context,
+}
+
 /// Listens to TCP connections.
 pub trait Handler {
     /// What it keeps for each connection.
@@ -117,4 +126,33 @@ pub trait Handler {
     /// # Errors
     /// Whatever stops the listener; the analysis stops with it.
     fn ended(&mut self, flow: &Flow, state: Self::State, reason: EndReason, seen: Seen) -> Result<(), Self::Error>;
+
+    /// Bytes that it keeps for all connections together, besides the states themselves: held against
+    /// [`crate::ground::Limits::max_memory_bytes`] with what the table keeps. Asked after every packet.
+    #[inline]
+    fn held(&self) -> usize {
+        0
+    }
+
+    /// Of these, bytes that [`Self::shed`] would let go.
+    fn burden(&self, _state: &Self::State, _depth: Depth) -> usize {
+        0
+    }
+
+    /// Memory is short: lets go of what nobody will miss.
+    fn spare(&mut self) {}
+
+    /// Memory is short, and this connection keeps much of it: lets go of what it can, and counts it.
+    ///
+    /// # Errors
+    /// Whatever stops the listener; the analysis stops with it.
+    fn shed(
+        &mut self,
+        _flow: &Flow,
+        _state: &mut Self::State,
+        _depth: Depth,
+        _seen: Seen,
+    ) -> Result<Interest, Self::Error> {
+        Ok(Interest::Keep)
+    }
 }

@@ -15,8 +15,9 @@
 //!   RST that can be genuine, and goes on otherwise.
 //! * Time is the packets'. Silent connections leave; a full [`Table`] gives up what is worth least.
 //!
-//! What it costs: an entry of 64 bytes and an eight-byte share of the index for every connection, 64 more while it has
-//! no byte, and some 300 and the listener's state while somebody listens.
+//! What it costs: an entry of 64 bytes and up to twelve bytes of the index for every connection, 80 more while it has
+//! no byte, and some 300 and the listener's state while somebody listens. When memory is spent, what is worth least
+//! leaves first (`relief.rs`).
 //!
 //! ```
 //! use wslens::ground::{Direction, Endpoint, Limits, Seen};
@@ -73,6 +74,7 @@ pub mod chunk;
 pub mod handler;
 // Which connection.
 mod flow;
+mod relief;
 pub mod table;
 // Its entry: by worth and silence.
 mod clock;
@@ -91,5 +93,5 @@ mod held;
 mod history;
 
 pub use chunk::{Chunk, EndReason, Run};
-pub use handler::{Counters, Flow, Handler, Interest, Oddity};
+pub use handler::{Counters, Depth, Flow, Handler, Interest, Oddity};
 pub use table::Table;

@@ -6,7 +6,10 @@
 //! nothing here. Nothing here knows segments or listeners.
 
 use super::body::{Body, Rank};
+use super::budget::BOX_OVERHEAD;
+use super::connection::Connection;
 use super::flow::FlowKey;
+use super::opening::Opening;
 
 /// No slot.
 const NONE: u32 = u32::MAX;
@@ -80,9 +83,27 @@ impl<S> Slots<S> {
         self.slots.into_iter().map(|slot| slot.body)
     }
 
+    /// Bytes of the slots, those included that were in use, and of what stands in them.
+    pub(super) fn held(&self) -> usize {
+        let listened = self.lists.live.len + self.lists.cherished.len;
+        self.slots.len() * size_of::<Slot<S>>()
+            + self.openings_held()
+            + listened * (size_of::<Connection<S>>() + BOX_OVERHEAD)
+    }
+
+    /// Bytes of what is kept of connections without a byte, besides their slots.
+    pub(super) const fn openings_held(&self) -> usize {
+        self.lists.opening.len * (size_of::<Opening>() + BOX_OVERHEAD)
+    }
+
+    /// The one of the same rank that was silent for less long than the one at `at`.
+    pub(super) fn newer(&self, at: u32) -> Option<u32> {
+        self.slots.get(at as usize).map(|slot| slot.newer).filter(|&newer| newer != NONE)
+    }
+
     /// All that have a listener.
     #[cfg(test)]
-    pub(super) fn connections(&self) -> impl Iterator<Item = &super::connection::Connection<S>> {
+    pub(super) fn connections(&self) -> impl Iterator<Item = &Connection<S>> {
         self.slots.iter().filter_map(|slot| match &slot.body {
             Body::Live(connection) => Some(&**connection),
             _ => None,

@@ -17,42 +17,50 @@ use super::connection::{Connection, Fate, Turn};
 use super::flow::{FlowKey, Side};
 use super::handler::Handler;
 use super::opening::{Opened, Opening};
-use super::slots::Slots;
+use super::slots::{Slot, Slots};
+use super::waiting::Waiting;
 use crate::ground::{Limits, Seen};
 use crate::net::Segment;
 
 /// All TCP connections of a capture, each with the `S` that its listener keeps for it.
 #[derive(Debug)]
 pub struct Table<S> {
-    slots: Slots<S>,
+    pub(super) slots: Slots<S>,
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
     /// The slot of the packet before.
     recent: u32,
     clock: Clock,
-    budget: Budget,
+    pub(super) budget: Budget,
+    /// Bytes of the entries, the index, and the connections themselves.
+    pub(super) entries_held: usize,
     idle_ticks: u32,
     long_idle_ticks: u32,
     max_connections: usize,
     connections: u64,
-    evictions: u64,
+    pub(super) evictions: u64,
 }
 
 impl<S> Table<S> {
+    /// What an entry costs, with its share of the index: five bytes a place, of which half may be free.
+    const ENTRY_BYTES: usize = size_of::<Slot<S>>() + 12;
+
     /// An empty table that keeps no more than `limits` allow.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let idle_ticks = ticks(limits.idle_secs.max(1));
+        let budget = Budget::new(limits);
         Self {
             slots: Slots::new(),
             index: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             recent: u32::MAX,
             clock: Clock::default(),
-            budget: Budget::new(limits),
+            entries_held: 0,
             idle_ticks,
             long_idle_ticks: ticks(limits.websocket_idle_secs).max(idle_ticks),
-            max_connections: limits.max_connections.max(1),
+            max_connections: limits.max_connections.min(budget.shares.entries / Self::ENTRY_BYTES).max(1),
+            budget,
             connections: 0,
             evictions: 0,
         }
@@ -82,7 +90,8 @@ impl<S> Table<S> {
         if segment.flags.syn {
             self.greet(at, side, segment, handler)?;
         }
-        self.deliver(at, side, segment, handler)
+        self.deliver(at, side, segment, handler)?;
+        if self.is_strained(handler) { self.relieve(segment.seen, handler) } else { Ok(()) }
     }
 
     /// Lets time pass: for a packet that is not for this table. What is silent for too long is ended.
@@ -104,9 +113,10 @@ impl<S> Table<S> {
     where
         H: Handler<State = S>,
     {
-        self.index.clear();
+        self.index = HashTable::new();
         self.recent = u32::MAX;
         let slots = core::mem::replace(&mut self.slots, Slots::new());
+        self.weigh();
         let mut left: Vec<_> = slots
             .into_bodies()
             .filter_map(|body| match body {
@@ -127,6 +137,27 @@ impl<S> Table<S> {
         self.budget.held()
     }
 
+    /// The same, with the entries and all else that the table itself needs for connections.
+    #[must_use]
+    #[inline]
+    pub const fn footprint(&self) -> usize {
+        self.budget.held_with(Waiting::BYTES).saturating_add(self.entries_held)
+    }
+
+    /// The same, counted anew.
+    #[cfg(test)]
+    pub(crate) fn recount(&self) -> usize {
+        let of = |connection: &Connection<S>| connection.held() + connection.disorders() * Waiting::BYTES;
+        let kept: usize = self.slots.connections().map(of).sum();
+        kept + self.slots.held() + self.index.allocation_size()
+    }
+
+    /// What the listener keeps for each connection.
+    #[cfg(test)]
+    pub(crate) fn states(&self) -> impl Iterator<Item = &S> {
+        self.slots.connections().map(Connection::state)
+    }
+
     /// Connections in the table, those included that are over or that nobody listens to.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -145,7 +176,7 @@ impl<S> Table<S> {
         self.connections
     }
 
-    /// Connections that left because the table was full.
+    /// Connections that left because the table was full, or memory was spent.
     #[must_use]
     pub const fn evictions(&self) -> u64 {
         self.evictions
@@ -199,6 +230,7 @@ impl<S> Table<S> {
         let Self { index, slots, hasher, .. } = self;
         let hash_of = |&at: &u32| slots.get(at).map_or(0, |slot| hasher.hash_one(slot.key));
         index.insert_unique(hasher.hash_one(key), at, hash_of);
+        self.weigh();
         Ok(Some(at))
     }
 
@@ -214,10 +246,12 @@ impl<S> Table<S> {
             Some(Greeting::Same) | None => return Ok(()),
         };
         let opening = Box::new(Opening::new(number, side, segment));
-        if let Body::Live(connection) = self.slots.put(at, Body::Opening(opening)) {
-            self.end(*connection, EndReason::Reused, segment.seen, handler)?;
+        let old = self.slots.put(at, Body::Opening(opening));
+        self.weigh();
+        match old {
+            Body::Live(connection) => self.end(*connection, EndReason::Reused, segment.seen, handler),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn deliver<H>(&mut self, at: u32, side: Side, segment: &Segment<'_>, handler: &mut H) -> Result<(), H::Error>
@@ -245,6 +279,7 @@ impl<S> Table<S> {
                 Opened::Yes => {
                     let connection = Connection::new(opening, side, segment, handler);
                     self.slots.put(at, Body::Live(Box::new(connection)));
+                    self.weigh();
                     // It is live now: this goes no deeper.
                     return self.deliver(at, side, segment, handler);
                 }
@@ -256,7 +291,13 @@ impl<S> Table<S> {
 
     /// Both directions have ended.
     #[inline(never)]
-    fn tell_over<H>(&mut self, at: u32, reason: EndReason, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    pub(super) fn tell_over<H>(
+        &mut self,
+        at: u32,
+        reason: EndReason,
+        seen: Seen,
+        handler: &mut H,
+    ) -> Result<(), H::Error>
     where
         H: Handler<State = S>,
     {
@@ -267,9 +308,11 @@ impl<S> Table<S> {
     }
 
     /// Nobody listens any more: all but a small entry is freed. The answer is the connection, if there was one.
-    fn hush(&mut self, at: u32, over: bool) -> Option<Box<Connection<S>>> {
+    pub(super) fn hush(&mut self, at: u32, over: bool) -> Option<Box<Connection<S>>> {
         let quiet = self.slots.get(at)?.body.quiet(over)?;
-        let Body::Live(mut connection) = self.slots.put(at, Body::Quiet(quiet)) else { return None };
+        let old = self.slots.put(at, Body::Quiet(quiet));
+        self.weigh();
+        let Body::Live(mut connection) = old else { return None };
         connection.forget(&mut self.budget);
         Some(connection)
     }
@@ -350,7 +393,7 @@ impl<S> Table<S> {
     }
 
     /// Forgets an entry, and ends what it was.
-    fn give_up<H>(&mut self, at: u32, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    pub(super) fn give_up<H>(&mut self, at: u32, seen: Seen, handler: &mut H) -> Result<(), H::Error>
     where
         H: Handler<State = S>,
     {
@@ -361,10 +404,17 @@ impl<S> Table<S> {
         if self.recent == at {
             self.recent = u32::MAX;
         }
-        match self.slots.remove(at) {
+        let old = self.slots.remove(at);
+        self.weigh();
+        match old {
             Body::Live(connection) => self.end(*connection, EndReason::Idle, seen, handler),
             _ => Ok(()),
         }
+    }
+
+    /// Counts anew what the entries cost.
+    fn weigh(&mut self) {
+        self.entries_held = self.slots.held().saturating_add(self.index.allocation_size());
     }
 
     const fn next_number(&mut self) -> u64 {

@@ -7,7 +7,7 @@
 //! some milliseconds must have passed, and the latest acknowledgment must still say so. Where the other side is not
 //! heard at all, silence in the hole is enough. Holding too much ends every patience.
 
-use super::budget::Budget;
+use super::budget::{BOX_OVERHEAD, Budget};
 use super::held::Held;
 use crate::ground::{Seen, Timestamp};
 use crate::net::SeqNumber;
@@ -60,6 +60,9 @@ struct Stray {
 }
 
 impl Waiting {
+    /// What one costs, besides what it holds.
+    pub(super) const BYTES: usize = size_of::<Self>() + BOX_OVERHEAD;
+
     pub(super) fn new(now: Seen) -> Self {
         Self { since: now.at, ..Self::default() }
     }

@@ -7,7 +7,7 @@ use super::frame::{FrameHeader, Opcode};
 use super::inflate::{InflateError, Inflater, InflaterPool};
 use super::rules::Broken;
 use super::utf8::Utf8Checker;
-use crate::ground::{Detail, FindingCode, FindingSet, Limits, Seen};
+use crate::ground::{Detail, FindingCode, FindingSet, Limits, Room, Seen};
 
 /// A message that is being received.
 #[derive(Debug)]
@@ -74,8 +74,10 @@ pub struct Tools<'t> {
     pub inflater: Option<&'t mut Inflater>,
     /// Whom it borrows from.
     pub pool: &'t mut InflaterPool,
-    /// What may be kept.
+    /// What may be kept of each.
     pub limits: &'t Limits,
+    /// What may be kept of all together.
+    pub room: &'t mut Room,
 }
 
 impl OpenMessage {
@@ -108,20 +110,20 @@ impl OpenMessage {
     #[inline]
     #[must_use]
     pub fn wants_payload(&self) -> bool {
-        self.compressed || self.body.utf8.is_some() || self.body.content.len() < self.body.keep
+        self.compressed || self.body.utf8.is_some() || (self.body.whole && self.body.content.len() < self.body.keep)
     }
 
     /// Takes unmasked payload, and gives what is wrong with it to `broken`.
     pub fn push(&mut self, payload: &[u8], tools: &mut Tools<'_>, broken: &mut impl FnMut(Broken)) {
         self.wire_len = self.wire_len.saturating_add(payload.len() as u64);
         if !self.compressed {
-            self.body.take(payload, broken);
+            self.body.take(payload, tools.room, broken);
             return;
         }
         // A message that cannot be shown may be what later ones refer to: the inflater goes on.
-        let body = &mut self.body;
+        let (body, room) = (&mut self.body, &mut *tools.room);
         let Some(inflater) = tools.inflater.as_deref_mut() else { return };
-        let result = inflater.push(tools.pool, payload, &mut |plain: &[u8]| body.take(plain, broken));
+        let result = inflater.push(tools.pool, payload, &mut |plain: &[u8]| body.take(plain, room, broken));
         if let Some(excess) = inflater.take_window_excess() {
             let (distance, window) = (excess.distance.into(), excess.window.into());
             broken((FindingCode::InflateWindowExceeded, Detail::Numbers("distance #, window #", distance, window)));
@@ -179,8 +181,18 @@ impl OpenMessage {
 
     /// Bytes it keeps.
     #[must_use]
+    #[inline]
     pub const fn held(&self) -> usize {
         self.body.content.capacity()
+    }
+
+    /// Lets go of its content, and keeps no more of it: it is counted and checked to its end. Gives how many bytes that
+    /// was.
+    pub fn forget_content(&mut self) -> u64 {
+        let content = core::mem::take(&mut self.body.content);
+        self.body.whole &= content.is_empty();
+        self.body.keep = 0;
+        content.len() as u64
     }
 
     /// Judges what the inflater said.
@@ -207,7 +219,7 @@ impl OpenMessage {
 impl Body {
     /// Takes content.
     #[inline]
-    fn take(&mut self, plain: &[u8], broken: &mut impl FnMut(Broken)) {
+    fn take(&mut self, plain: &[u8], room: &mut Room, broken: &mut impl FnMut(Broken)) {
         self.len = self.len.saturating_add(plain.len() as u64);
         if let Some(checker) = &mut self.utf8
             && !self.ill_formed
@@ -216,10 +228,9 @@ impl Body {
             self.ill_formed = true;
             broken((FindingCode::InvalidUtf8, Detail::Number("at byte #", invalid.offset)));
         }
-        let room = self.keep.saturating_sub(self.content.len());
-        let (kept, rest) = plain.split_at_checked(room).unwrap_or((plain, &[]));
-        self.content.extend_from_slice(kept);
-        self.whole &= rest.is_empty();
+        // What comes behind a part that was not kept is not kept either.
+        let keep = if self.whole { self.keep } else { 0 };
+        self.whole &= room.append(&mut self.content, plain, keep) || plain.is_empty();
     }
 
     /// No more content comes.

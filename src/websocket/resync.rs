@@ -87,6 +87,8 @@ const MAX_AWAITED: usize = 64;
 const MAX_CHAIN: usize = 256;
 /// Frames that are followed in all, so that hostile bytes that look like frames at every place cost no more.
 const MAX_STEPS: usize = 16 * MAX_CHAIN;
+/// Segments with fewer bytes than this, on the average, are not all remembered.
+const LEAST_SEGMENT: usize = 16;
 /// Evidence that such a frame must have.
 const WORTH_AWAITING: Tenths = 100;
 
@@ -135,7 +137,9 @@ impl Resync {
     /// Bytes that it keeps.
     #[must_use]
     pub const fn held(&self) -> usize {
-        self.bytes.capacity() + self.segments.capacity() * size_of::<(usize, Seen)>()
+        self.bytes.capacity()
+            + self.segments.capacity() * size_of::<(usize, Seen)>()
+            + self.awaited.capacity() * size_of::<(u64, Tenths)>()
     }
 
     /// Whether no more can be gathered before something is given up.
@@ -161,7 +165,10 @@ impl Resync {
         let room = self.max.saturating_sub(self.bytes.len());
         let (taken, left) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
         if !taken.is_empty() {
-            self.segments.push((self.bytes.len(), seen));
+            // Of segments of a few bytes each, not every packet is known.
+            if self.segments.len() <= self.max / LEAST_SEGMENT {
+                self.segments.push((self.bytes.len(), seen));
+            }
             self.bytes.extend_from_slice(taken);
         }
         left.len()
@@ -201,6 +208,16 @@ impl Resync {
             self.forget(self.max / 2, &chains);
         }
         None
+    }
+
+    /// Lets go of what was gathered; what it says of boundaries behind it is lost. Gives how many bytes that was.
+    pub fn give_up(&mut self) -> u64 {
+        let len = core::mem::take(&mut self.bytes).len() as u64;
+        self.segments = Vec::new();
+        self.before = self.before.saturating_add(len);
+        self.looked = self.looked.saturating_add(len);
+        self.tried = 0;
+        len
     }
 
     /// The bytes from the boundary on, by packet.

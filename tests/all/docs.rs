@@ -1,9 +1,9 @@
-//! `docs/tables.md` and `docs/findings.md` say what the code says. `WSLENS_BLESS=1` rewrites them.
+//! `docs/tables.md`, `docs/findings.md` and `docs/limits.md` say what the code says. `WSLENS_BLESS=1` rewrites them.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use wslens::ground::{FindingCode, Severity};
+use wslens::ground::{FindingCode, Limits, Severity, Unit};
 use wslens::output::columns::{Connections, Findings, Frames, Messages, Shown};
 use wslens::output::{PREVIEW_BYTES, Table};
 
@@ -32,6 +32,33 @@ fn findings_md_is_the_table_of_findings() {
     }
     compare("docs/findings.md", &text);
 }
+
+#[test]
+fn limits_md_is_the_table_of_limits() {
+    let mut text = String::from("| limit | default | what it is for, why, and what it costs |\n| --- | ---: | --- |\n");
+    for limit in Limits::ALL {
+        let value = limit.get(&Limits::default());
+        let default = match limit.unit {
+            Unit::Bytes if value >= 1 << 20 => format!("{} MiB", value >> 20),
+            Unit::Bytes => format!("{} KiB", value >> 10),
+            Unit::Count => value.to_string(),
+            Unit::Ratio => format!("{value} to 1"),
+            Unit::Seconds => format!("{value} s"),
+            Unit::Milliseconds => format!("{value} ms"),
+        };
+        _ = writeln!(text, "| `{}` | {default} | {} |", limit.name, limit.text.trim());
+    }
+    // The rest of the page is written by hand.
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/limits.md");
+    let page = std::fs::read_to_string(path).unwrap_or_default();
+    let (head, rest) = page.split_once(LIMITS_BEGIN).unwrap();
+    let (_, tail) = rest.split_once(LIMITS_END).unwrap();
+    compare("docs/limits.md", &format!("{head}{LIMITS_BEGIN}\n{text}{LIMITS_END}{tail}"));
+}
+
+const LIMITS_BEGIN: &str =
+    "<!-- Written by `WSLENS_BLESS=1 cargo test --test all docs`: change src/ground/limits.rs instead. -->\n";
+const LIMITS_END: &str = "<!-- To here. -->\n";
 
 /// The report in README.md is the one that its command prints, without the connections that it says are left out.
 #[test]

@@ -16,6 +16,7 @@ mod craft;
 mod cuts;
 mod docs;
 mod findings;
+mod floods;
 mod fuzzed;
 mod golden;
 mod half_seen;

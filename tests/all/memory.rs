@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use super::command::command;
 use super::craft::{
-    ACK, CLIENT, Capture, Conversation, Frame, PSH, Reply, SERVER, SYN, Upgrade, address, pcap_head, pcap_record,
+    ACK, CLIENT, Capture, Conversation, Deflater, Frame, PSH, Reply, SERVER, SYN, Upgrade, address, pcap_head,
+    pcap_record,
 };
 
 const KIB: usize = 1 << 10;
@@ -221,7 +222,7 @@ fn frames_before_the_answer() {
         feed.conversation(&talk);
     });
     // In segments of a byte.
-    stays_below(64 * MIB, |feed| {
+    stays_below(4 * MIB, |feed| {
         let mut talk = Conversation::connected();
         talk.client(Upgrade::new().bytes()).send_pieces(CLIENT, &[0; 500_000], 1);
         feed.conversation(&talk);
@@ -258,5 +259,115 @@ fn pings_that_nobody_answers() {
         let mut talk = Conversation::open();
         let pings = Frame::ping(vec![b'p'; 125]).bytes(CLIENT).repeat(8000);
         endless(feed, &mut talk, CLIENT, &pings, 64 * MIB);
+    });
+}
+
+#[test]
+fn a_close_without_end() {
+    stays_below(4 * MIB, |feed| {
+        let mut talk = Conversation::open();
+        talk.client_frame(Frame::new(8, vec![3, 232]).declared(1 << 40));
+        endless(feed, &mut talk, CLIENT, &vec![b'r'; MIB], 64 * MIB);
+    });
+}
+
+#[test]
+fn findings_without_end() {
+    stays_below(32 * MIB, |feed| {
+        let mut talk = Conversation::open();
+        let wrong = Frame::new(3, "x").rsv(7).width(8).unmasked().more().bytes(CLIENT).repeat(50_000);
+        endless(feed, &mut talk, CLIENT, &wrong, 16 * MIB);
+    });
+}
+
+#[test]
+fn bombs() {
+    let bomb = Deflater::new(true).message(vec![0; 64 * MIB]);
+    assert!(bomb.len() < 80_000, "1 to 1000");
+    // In each of 32 connections, of which nobody wants more than a preview.
+    stays_below(16 * MIB, |feed| {
+        let bytes = Frame::binary(&bomb).compressed().bytes(CLIENT);
+        for port in 0..4 {
+            let mut talk = Conversation::from_port(40_000 + port);
+            let extension = ("Sec-WebSocket-Extensions", "permessage-deflate");
+            talk.connect()
+                .client(Upgrade::new().with(extension.0, extension.1).bytes())
+                .server(Reply::new().with(extension.0, extension.1).bytes())
+                .send_pieces(CLIENT, &bytes, 32_000);
+            feed.conversation(&talk);
+        }
+    });
+}
+
+#[test]
+fn many_connections_with_contexts() {
+    // 48 KiB for each of 256 inflaters, 32 KiB of history and the connection itself for each of 1,000.
+    stays_below(256 * 48 * KIB + 1000 * 96 * KIB, |feed| {
+        let words: Vec<u8> = (0..8_000_u32).flat_map(|number| number.to_string().into_bytes()).collect();
+        let bytes = Frame::binary(Deflater::new(true).message(words)).compressed().bytes(CLIENT);
+        let extension = ("Sec-WebSocket-Extensions", "permessage-deflate");
+        for port in 0..1000 {
+            let mut talk = Conversation::from_port(20_000 + port);
+            talk.connect()
+                .client(Upgrade::new().with(extension.0, extension.1).bytes())
+                .server(Reply::new().with(extension.0, extension.1).bytes())
+                .send_pieces(CLIENT, &bytes, 32_000);
+            feed.conversation(&talk);
+        }
+    });
+}
+
+/// Connections that each hold what one connection may hold; together they may not.
+fn together(connections: u16, bound_mib: usize, per_connection: impl Fn(&mut Conversation)) {
+    let limit = format!("{bound_mib}MiB");
+    stays_below_with(&["--max-memory", &limit], bound_mib * MIB + 8 * MIB, |feed| {
+        for port in 0..connections {
+            let mut talk = Conversation::from_port(20_000 + port);
+            talk.connect();
+            per_connection(&mut talk);
+            feed.conversation(&talk);
+        }
+    });
+}
+
+#[test]
+fn early_segments_of_all_connections() {
+    together(400, 32, |talk| {
+        talk.client(Upgrade::new().bytes()).server(Reply::new().bytes());
+        for piece in 0..8 {
+            talk.raw(CLIENT, 1 + piece * 32_000, PSH | ACK, &[0x73; 32_000]);
+        }
+    });
+}
+
+#[test]
+fn early_frames_of_all_connections() {
+    let frames = Frame::binary(vec![7; 60_000]).bytes(CLIENT).repeat(8);
+    together(400, 32, |talk| {
+        talk.client(Upgrade::new().bytes()).send_pieces(CLIENT, &frames, 30_000).ack(SERVER);
+    });
+}
+
+#[test]
+fn heads_of_all_connections() {
+    let head = format!("GET / HTTP/1.1\r\nX-Filler: {}", "x".repeat(60_000));
+    together(1200, 8, |talk| {
+        talk.client(&head);
+    });
+}
+
+#[test]
+fn open_messages_of_all_connections() {
+    let fragment = Frame::binary(vec![7; 60_000]).more().bytes(CLIENT);
+    let options = ["--max-memory", "32MiB", "--payload", "full", "--format", "ndjson"];
+    stays_below_with(&options, 40 * MIB, |feed| {
+        for port in 0..400 {
+            let mut talk = Conversation::from_port(20_000 + port);
+            talk.connect().client(Upgrade::new().bytes()).server(Reply::new().bytes()).client(&fragment);
+            for _ in 0..3 {
+                talk.client_frame(Frame::continuation(vec![8; 60_000]).more());
+            }
+            feed.conversation(talk.ack(SERVER));
+        }
     });
 }

@@ -5,6 +5,7 @@
 //! it in the order of their numbers; a live capture has each at once and the summary last.
 
 mod connection;
+mod http2;
 mod style;
 mod summary;
 mod traffic;
@@ -30,8 +31,12 @@ pub(super) use style::Tone;
 pub(super) use units::{bytes, micros};
 pub(super) use verdict::outcome;
 
-/// Bytes of reports that wait in memory; further ones wait on disk.
+/// Bytes of reports that wait in memory unless somebody says otherwise
+/// ([`Limits::max_report_bytes`](crate::ground::Limits::max_report_bytes)); further ones wait on disk.
 const SPOOL_BYTES: usize = 8 << 20;
+
+/// Of these, the part for the index: a record has 24 bytes, a report some 2,000.
+const INDEX_PART: usize = 32;
 
 /// When a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,8 +57,8 @@ pub struct TextReport<W: Write> {
     style: Style,
     overview: Overview,
     spool: SpooledTempFile,
-    /// Number, place and length of each report in `spool`: 24 bytes a connection.
-    index: Vec<(u64, u64, u64)>,
+    /// Number, place and length of each report in `spool`, 24 bytes a connection: it waits like the reports.
+    index: SpooledTempFile,
     spooled: u64,
 }
 
@@ -67,9 +72,17 @@ impl<W: Write> TextReport<W> {
             style,
             overview: Overview::default(),
             spool: SpooledTempFile::new(SPOOL_BYTES),
-            index: Vec::new(),
+            index: SpooledTempFile::new(SPOOL_BYTES / INDEX_PART),
             spooled: 0,
         }
+    }
+
+    /// Reports of so many bytes wait in memory, further ones on disk. To be said before the first report.
+    #[must_use]
+    pub fn max_report_bytes(mut self, bytes: usize) -> Self {
+        self.spool = SpooledTempFile::new(bytes);
+        self.index = SpooledTempFile::new(bytes / INDEX_PART);
+        self
     }
 
     /// The input is over: writes what is still to be written.
@@ -78,9 +91,8 @@ impl<W: Write> TextReport<W> {
     /// What writing, or reading back what waited on disk, fails with.
     pub fn finish(&mut self, totals: &Totals) -> io::Result<()> {
         self.to.write_all(render_summary(totals, &self.overview, self.style).as_bytes())?;
-        self.index.sort_unstable();
         let mut report = Vec::new();
-        for (_, place, len) in core::mem::take(&mut self.index) {
+        for (_, place, len) in self.index().map_err(of_spool)? {
             report.clear();
             self.spool.seek(SeekFrom::Start(place)).map_err(of_spool)?;
             (&mut self.spool).take(len).read_to_end(&mut report).map_err(of_spool)?;
@@ -92,9 +104,25 @@ impl<W: Write> TextReport<W> {
     fn wait(&mut self, number: u64, report: &str) -> io::Result<()> {
         self.spool.write_all(report.as_bytes()).map_err(of_spool)?;
         let len = report.len() as u64;
-        self.index.push((number, self.spooled, len));
+        let mut record = [0; 24];
+        for (to, part) in record.as_chunks_mut::<8>().0.iter_mut().zip([number, self.spooled, len]) {
+            *to = part.to_le_bytes();
+        }
+        self.index.write_all(&record).map_err(of_spool)?;
         self.spooled += len;
         Ok(())
+    }
+
+    /// Number, place and length of each report, in the order of their numbers.
+    fn index(&mut self) -> io::Result<Vec<(u64, u64, u64)>> {
+        let mut bytes = Vec::new();
+        self.index.rewind()?;
+        self.index.read_to_end(&mut bytes)?;
+        let (parts, _) = bytes.as_chunks::<8>();
+        let (records, _) = parts.as_chunks::<3>();
+        let mut index: Vec<_> = records.iter().map(|record| record.map(u64::from_le_bytes).into()).collect();
+        index.sort_unstable();
+        Ok(index)
     }
 }
 

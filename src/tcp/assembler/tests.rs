@@ -69,13 +69,13 @@ impl Rig {
 
     fn ack(&mut self, offset: u64) {
         self.turn();
-        self.lane.acknowledge(self.first.plus(low_32(offset)), self.seen);
+        self.lane.acknowledge(self.first.plus(low_32(offset)), self.seen, &mut self.budget);
         self.pull(Input::nothing(self.seen));
     }
 
     fn fin(&mut self, offset: u64) {
         self.turn();
-        self.lane.finish_at(offset, self.seen);
+        self.lane.finish_at(offset, self.seen, &mut self.budget);
         self.pull(Input::nothing(self.seen));
     }
 
@@ -376,12 +376,12 @@ fn a_lost_gibibyte_is_jumped_when_the_other_side_confirms() {
     let far = rig.first.plus(2_000_000_000);
     assert_eq!(rig.lane.distance(far), None);
     for n in 0..20 {
-        assert!(!rig.lane.strays_to(far.plus(n), 1, rig.seen), "nobody acknowledges it");
+        assert!(!rig.lane.strays_to(far.plus(n), 1, rig.seen, &mut rig.budget), "nobody acknowledges it");
     }
-    rig.lane.acknowledge(far.plus(18), rig.seen);
-    assert!(!rig.lane.strays_to(far.plus(30), 1, rig.seen), "it does not follow");
-    rig.lane.acknowledge(far.plus(30), rig.seen);
-    assert!(rig.lane.strays_to(far.plus(31), 1, rig.seen));
+    rig.lane.acknowledge(far.plus(18), rig.seen, &mut rig.budget);
+    assert!(!rig.lane.strays_to(far.plus(30), 1, rig.seen, &mut rig.budget), "it does not follow");
+    rig.lane.acknowledge(far.plus(30), rig.seen, &mut rig.budget);
+    assert!(rig.lane.strays_to(far.plus(31), 1, rig.seen, &mut rig.budget));
     rig.flush();
     rig.lane.jump(far.plus(31), &mut rig.budget);
     rig.first = far.plus(29);
@@ -395,13 +395,13 @@ fn a_lost_gibibyte_is_jumped_when_nobody_can_confirm() {
     rig.data(0, "ab");
     let far = rig.first.plus(2_000_000_000);
     for n in 0..7 {
-        assert!(!rig.lane.strays_to(far.plus(n), 1, rig.seen));
+        assert!(!rig.lane.strays_to(far.plus(n), 1, rig.seen, &mut rig.budget));
     }
     rig.data(2, "c");
     for n in 7..14 {
-        assert!(!rig.lane.strays_to(far.plus(n), 1, rig.seen), "the stream went on where it was");
+        assert!(!rig.lane.strays_to(far.plus(n), 1, rig.seen, &mut rig.budget), "the stream went on where it was");
     }
-    assert!(rig.lane.strays_to(far.plus(14), 1, rig.seen));
+    assert!(rig.lane.strays_to(far.plus(14), 1, rig.seen, &mut rig.budget));
 }
 
 /// The dumb model: a map of bytes, where the first copy of each wins that was not cut.

@@ -475,6 +475,14 @@ fn a_packet_of_others_lets_time_pass() {
     assert!(rig.scribe.told().ends_with("0:over(Idle)") && rig.table.is_empty());
 }
 
+/// Nobody can aim at one bucket: where a connection goes is another place in each table.
+#[test]
+fn every_table_hashes_otherwise() {
+    let key = FlowKey::of(endpoint(5000), endpoint(80)).0;
+    let places: std::collections::BTreeSet<u64> = (0..16).map(|_| plain().table.hasher.hash_one(key)).collect();
+    assert!(places.len() >= 15, "{places:?}");
+}
+
 #[test]
 fn a_full_table_gives_up_what_is_worth_least() {
     let mut rig = rig(&Limits { max_connections: 4, ..Limits::default() });

@@ -35,6 +35,8 @@ pub enum Loss {
     /// More messages were under way at once than there may be inflaters
     /// ([`Limits::max_inflaters`](crate::ground::Limits::max_inflaters)), and this one had to make room.
     Pool,
+    /// Memory was spent ([`Limits::max_memory_bytes`](crate::ground::Limits::max_memory_bytes)), and the context was let go.
+    Memory,
 }
 
 impl Loss {
@@ -45,6 +47,7 @@ impl Loss {
             Self::Gap => "compressed bytes before it are missing",
             Self::Corrupt => "a compressed message before it is corrupt",
             Self::Pool => "more compressed messages were under way at once than there may be inflaters",
+            Self::Memory => "the memory for contexts was spent (--max-memory)",
         }
     }
 }

@@ -194,6 +194,20 @@ impl Inflater {
         self.lose(Loss::Gap);
     }
 
+    /// Memory is short: lets go of the context, as if bytes had been lost. Gives how many bytes that was.
+    pub fn shed(&mut self, pool: &mut InflaterPool) -> u64 {
+        let held = self.history.held() as u64;
+        if held > 0 {
+            if self.is_under_way() {
+                self.phase = Phase::Lost;
+            }
+            self.give_back(pool);
+            self.lose(Loss::Memory);
+            self.history = History::default();
+        }
+        held
+    }
+
     /// The first distance of the message beyond the negotiated window, told once. To be asked after every
     /// [`Self::push`], whatever that said; such a distance does not stop the decoding.
     pub const fn take_window_excess(&mut self) -> Option<WindowExcess> {

@@ -15,6 +15,9 @@ use crate::ground::Limits;
 /// What zlib-rs allocates for one raw stream, its window included, rounded up.
 const STREAM_BYTES: usize = 48 << 10;
 
+/// What a slot takes at most: with a walker, and a history of its own.
+const SLOT_BYTES: usize = 2 * size_of::<Slot>() + STREAM_BYTES + size_of::<Walker>() + WINDOW;
+
 /// Output of one call of zlib: twice its window, and within a second-level cache.
 const SCRATCH_BYTES: usize = 2 * WINDOW;
 
@@ -67,7 +70,7 @@ impl InflaterPool {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         Self {
-            max: limits.max_inflaters.clamp(1, u32::MAX as usize),
+            max: limits.max_inflaters.min(limits.shares().inflaters / SLOT_BYTES).clamp(1, u32::MAX as usize),
             slots: Vec::new(),
             links: vec![Link { before: IDLE, after: IDLE }, Link { before: BUSY, after: BUSY }],
             scratch: Vec::new(),
@@ -80,6 +83,12 @@ impl InflaterPool {
     pub fn held(&self) -> usize {
         let slots = self.slots.iter().map(Slot::held).sum::<usize>();
         slots + self.scratch.capacity() + self.links.capacity() * size_of::<Link>()
+    }
+
+    /// What [`Self::held`] cannot exceed with so many inflaters: without looking at each of them.
+    #[must_use]
+    pub const fn charge(&self) -> usize {
+        self.slots.len() * SLOT_BYTES + self.scratch.capacity() + self.links.capacity() * size_of::<Link>()
     }
 
     /// How many inflaters are live.

@@ -1,0 +1,89 @@
+//! What a session keeps, and what it lets go when memory is spent.
+
+use super::{Protocol, Session};
+use crate::analyzer::http::refuse;
+use crate::analyzer::shared::Out;
+use crate::analyzer::waiting::Waiting;
+use crate::event::Sink;
+use crate::ground::{Direction, Seen};
+use crate::tcp::{Depth, Flow, Interest};
+
+/// A connection in HTTP that keeps more than this after it let go of what it could is given up: its requests are that
+/// long, or that many.
+const MODEST_BYTES: usize = 8 << 10;
+
+impl Session {
+    /// Bytes that it keeps besides itself.
+    pub(in crate::analyzer) fn held(&self) -> usize {
+        let protocol = match &self.protocol {
+            Protocol::Sniffing | Protocol::Opaque => 0,
+            Protocol::Http1(http) => http.held(),
+            Protocol::Http2(http2) => http2.held(),
+            Protocol::Midstream(midstream) => midstream.held(),
+            Protocol::WebSocket(websocket) => websocket.held(),
+        };
+        protocol + waiting(self.waiting.to_server.as_deref()) + waiting(self.waiting.to_client.as_deref())
+    }
+
+    /// Says what it keeps now.
+    pub(super) fn settle<S>(&mut self, out: &mut Out<'_, S>) {
+        if let Protocol::WebSocket(websocket) = &mut self.protocol {
+            websocket.count();
+        }
+        let now = self.held();
+        out.shared.memory.settle(self.counted, now);
+        self.counted = now;
+    }
+
+    /// Bytes that [`Self::shed`] would let go.
+    pub(in crate::analyzer) fn burden(&self, depth: Depth) -> usize {
+        match &self.protocol {
+            Protocol::WebSocket(websocket) => websocket.burden(depth),
+            Protocol::Http2(http2) => http2.burden(depth),
+            _ => self.counted,
+        }
+    }
+
+    /// Memory is spent, and this session keeps much: lets go of what it can. What waits becomes a hole; a search without
+    /// a beginning ends.
+    pub(in crate::analyzer) fn shed<S: Sink>(
+        &mut self,
+        flow: &Flow,
+        depth: Depth,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<Interest, S::Error> {
+        match &mut self.protocol {
+            Protocol::WebSocket(websocket) => websocket.shed(depth, out.shared),
+            Protocol::Http1(http) => http.shed(),
+            Protocol::Http2(http2) => http2.shed(depth, seen, out.shared),
+            _ => {}
+        }
+        for direction in Direction::BOTH {
+            if let Some(waiting) = self.waiting.get_mut(direction) {
+                waiting.forget();
+            }
+        }
+        match core::mem::take(&mut self.protocol) {
+            Protocol::Midstream(midstream) => {
+                self.protocol = Protocol::Opaque;
+                if let Some(asked) = midstream.asked {
+                    refuse(asked, None, flow, &mut self.attempts, seen, out)?;
+                }
+            }
+            Protocol::Http1(http) if http.held() > MODEST_BYTES => self.protocol = Protocol::Opaque,
+            protocol => self.protocol = protocol,
+        }
+        let before = self.counted;
+        self.settle(out);
+        let freed = before.saturating_sub(self.counted);
+        let totals = &mut out.shared.totals;
+        totals.shed_times += u64::from(freed > 0);
+        totals.shed_bytes = totals.shed_bytes.saturating_add(freed as u64);
+        Ok(self.interest())
+    }
+}
+
+fn waiting(waiting: Option<&Waiting>) -> usize {
+    waiting.map_or(0, |waiting| size_of::<Waiting>() + waiting.held())
+}

@@ -1,0 +1,287 @@
+//! What is counted is what is kept, and never more than may be, whatever the packets are.
+
+use super::*;
+use crate::capture::LinkType;
+use crate::event::{Event, What};
+use crate::ground::Timestamp;
+use proptest::prelude::*;
+
+const MIB: usize = 1 << 20;
+const CLIENT: bool = true;
+const SERVER: bool = false;
+const SYN: u8 = 2;
+const ACK: u8 = 16;
+const REQUEST: &[u8] = b"GET /x HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+
+/// Counts events and keeps nothing.
+#[derive(Default)]
+struct Count {
+    messages: u64,
+    whole: u64,
+    lost_contexts: u64,
+    closed: u64,
+}
+
+impl Sink for Count {
+    type Error = core::convert::Infallible;
+
+    fn event(&mut self, event: &Event<'_>) -> Result<(), Self::Error> {
+        match event.what {
+            What::Message(message) => {
+                self.messages += 1;
+                self.whole += u64::from(message.content_whole);
+            }
+            What::Finding(finding) => {
+                self.lost_contexts += u64::from(finding.code == crate::ground::FindingCode::InflateContextLost);
+            }
+            What::Closed(_) => self.closed += 1,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// An analysis, and a pen to write packets with.
+struct Rig {
+    analyzer: Analyzer,
+    count: Count,
+    seen: Seen,
+    most: usize,
+    worst: usize,
+    seq: std::collections::HashMap<(u16, bool), u32>,
+}
+
+impl Rig {
+    fn new(max_memory_bytes: usize) -> Self {
+        let limits = Limits { max_memory_bytes, ..Limits::default() };
+        let demand = Demand { content_bytes: u64::MAX, frame_bytes: 0 };
+        let worst = limits.worst_case_bytes();
+        let analyzer = Analyzer::new(&Options { limits, demand, ..Options::default() });
+        Self { analyzer, count: Count::default(), seen: Seen::default(), most: 0, worst, seq: [].into() }
+    }
+
+    fn packet(&mut self, bytes: &[u8]) {
+        self.seen.packet += 1;
+        self.seen.at = Timestamp::from_nanos(self.seen.at.as_nanos() + 1000);
+        let original_len = u32::try_from(bytes.len()).unwrap();
+        let packet = Packet { seen: self.seen, link: LinkType::RAW, original_len, bytes };
+        let Ok(()) = self.analyzer.packet(&packet, &mut self.count);
+        let held = self.analyzer.held();
+        let analyzer = &self.analyzer;
+        let kept: usize = analyzer.table.states().map(Session::held).sum();
+        assert_eq!(analyzer.shared.memory.sessions(), kept, "sessions, packet {}", self.seen.packet);
+        assert_eq!(held, analyzer.recount(), "packet {}", self.seen.packet);
+        assert!(held <= self.worst, "{held} of {}", self.worst);
+        self.most = self.most.max(held);
+    }
+
+    /// A segment of the connection of the client at `port`, `skip` bytes behind the last.
+    fn send(&mut self, port: u16, from: bool, flags: u8, skip: u32, payload: &[u8]) -> &mut Self {
+        let theirs = *self.seq.entry((port, !from)).or_insert(1000);
+        let mine = self.seq.entry((port, from)).or_insert(1000);
+        let seq = mine.wrapping_add(skip);
+        let phantom = u32::from(flags & SYN != 0);
+        *mine = seq.wrapping_add(u32::try_from(payload.len()).unwrap()).wrapping_add(phantom);
+        let ports = if from { [port, 80] } else { [80, port] };
+        self.packet(&ip(ports, seq, theirs, flags, payload));
+        self
+    }
+
+    fn data(&mut self, port: u16, from: bool, payload: &[u8]) -> &mut Self {
+        for piece in payload.chunks(60_000) {
+            self.send(port, from, ACK, 0, piece);
+        }
+        self
+    }
+
+    fn connect(&mut self, port: u16) -> &mut Self {
+        self.send(port, CLIENT, SYN, 0, b"").send(port, SERVER, SYN | ACK, 0, b"").send(port, CLIENT, ACK, 0, b"")
+    }
+
+    fn open(&mut self, port: u16) -> &mut Self {
+        self.connect(port).data(port, CLIENT, REQUEST).data(port, SERVER, RESPONSE)
+    }
+
+    fn finish(&mut self) -> Totals {
+        let Ok(()) = self.analyzer.finish(&mut self.count);
+        assert_eq!(self.analyzer.held(), self.analyzer.recount());
+        assert_eq!(self.analyzer.shared.memory.sessions(), 0, "nothing is kept for nobody");
+        self.analyzer.totals()
+    }
+}
+
+fn ip([src, dst]: [u16; 2], seq: u32, ack: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(40 + payload.len()).unwrap().to_be_bytes();
+    let host = |port| if port == 80 { 2 } else { 1 };
+    let mut packet = vec![0x45, 0, len[0], len[1], 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, host(src), 10, 0, 0, host(dst)];
+    packet.extend(src.to_be_bytes());
+    packet.extend(dst.to_be_bytes());
+    packet.extend(seq.to_be_bytes());
+    packet.extend(ack.to_be_bytes());
+    packet.extend([0x50, flags, 4, 0, 0, 0, 0, 0]);
+    packet.extend(payload);
+    packet
+}
+
+/// A frame of the server.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match u16::try_from(payload.len()) {
+        Ok(len @ ..126) => frame.push(u8::try_from(len).unwrap()),
+        Ok(len) => {
+            frame.push(126);
+            frame.extend(len.to_be_bytes());
+        }
+        Err(_) => {
+            frame.push(127);
+            frame.extend((payload.len() as u64).to_be_bytes());
+        }
+    }
+    frame.extend(payload);
+    frame
+}
+
+fn deflated(bytes: &[u8]) -> Vec<u8> {
+    let mut deflater = flate2::Compress::new(flate2::Compression::fast(), false);
+    let mut out = Vec::with_capacity(bytes.len() + 1000);
+    deflater.compress_vec(bytes, &mut out, flate2::FlushCompress::Sync).unwrap();
+    out.truncate(out.len() - 4);
+    out
+}
+
+#[test]
+fn open_messages_of_many_connections() {
+    let mut rig = Rig::new(4 * MIB);
+    for port in 1000..1100 {
+        rig.open(port).data(port, SERVER, &frame(0x02, &[7; 50_000])).data(port, SERVER, &frame(0, &[7; 20_000]));
+    }
+    assert!(rig.most > 2 * MIB, "they were kept while there was room: {}", rig.most);
+    for port in 1000..1100 {
+        rig.data(port, SERVER, &frame(0x80, b"end"));
+    }
+    let totals = rig.finish();
+    assert_eq!((rig.count.messages, rig.count.closed, totals.evicted_connections), (100, 100, 0));
+    assert!(rig.count.whole > 0 && rig.count.whole < 100, "some are shown whole: {}", rig.count.whole);
+    assert!(totals.shed_times > 50 && totals.shed_bytes > 3 << 20, "{totals:?}");
+}
+
+#[test]
+fn one_packet_that_inflates_to_more_than_there_is() {
+    let mut rig = Rig::new(4 * MIB);
+    let bomb = frame(0xc2, &deflated(&vec![0; 40 * MIB]));
+    rig.open(1000).data(1000, SERVER, &bomb);
+    let totals = rig.finish();
+    assert_eq!((rig.count.messages, rig.count.whole), (1, 0));
+    assert!(totals.shed_bytes > 2 << 20 && rig.most < 3 * MIB, "{totals:?}, {}", rig.most);
+}
+
+#[test]
+fn contexts_of_many_connections() {
+    let mut rig = Rig::new(4 * MIB);
+    let noise: Vec<u8> = (0..40_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    let message = frame(0xc2, &deflated(&noise));
+    for port in 1000..1200 {
+        rig.open(port).data(port, SERVER, &message);
+    }
+    let totals = rig.finish();
+    assert_eq!((rig.count.messages, rig.count.whole, totals.evicted_connections), (200, 200, 0));
+    assert!(totals.shed_times > 50, "{totals:?}");
+    // A message that refers to what was let go says so.
+    let mut rig = Rig::new(4 * MIB);
+    let mut deflater = flate2::Compress::new(flate2::Compression::best(), false);
+    let mut again = || {
+        let mut out = Vec::with_capacity(60_000);
+        deflater.compress_vec(&noise[..30_000], &mut out, flate2::FlushCompress::Sync).unwrap();
+        out.truncate(out.len() - 4);
+        frame(0xc2, &out)
+    };
+    rig.open(900).data(900, SERVER, &again());
+    for port in 1000..1200 {
+        rig.open(port).data(port, SERVER, &message);
+    }
+    rig.data(900, SERVER, &again());
+    rig.finish();
+    assert_eq!(rig.count.lost_contexts, 1);
+}
+
+#[test]
+fn heads_and_early_frames_of_many_connections() {
+    let mut rig = Rig::new(2 * MIB);
+    let head = [b"GET / HTTP/1.1\r\nX: ".as_slice(), &[b'x'; 50_000]].concat();
+    for port in 1000..1100 {
+        rig.connect(port).data(port, CLIENT, &head);
+    }
+    for port in 2000..2100 {
+        rig.connect(port).data(port, CLIENT, REQUEST).data(port, CLIENT, &[0x73; 55_000]);
+    }
+    // What waited for the 101 is missing, and the connection is a WebSocket all the same.
+    for port in 2000..2100 {
+        rig.data(port, SERVER, RESPONSE).data(port, SERVER, &frame(0x81, b"hello"));
+    }
+    let totals = rig.finish();
+    assert_eq!((rig.count.closed, totals.evicted_connections), (100, 0));
+    assert!(rig.count.messages >= 100 && totals.shed_times > 100, "{} {totals:?}", rig.count.messages);
+}
+
+#[test]
+fn idle_connections_keep_little() {
+    let mut rig = Rig::new(64 * MIB);
+    let before = rig.analyzer.held();
+    for port in 1000..1100 {
+        rig.open(port);
+    }
+    let each = (rig.analyzer.held() - before) / 100;
+    assert!(each < 6 << 10, "{each} bytes for each idle WebSocket");
+    assert_eq!(rig.analyzer.shared.pool.live(), 0, "inflaters are made when a compressed message comes");
+    for port in 5000..5100 {
+        rig.connect(port).data(
+            port,
+            CLIENT,
+            &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9],
+        );
+    }
+    let tls = (rig.analyzer.held() - before) / 100 - each;
+    assert!(tls < 200, "{tls} bytes for each connection that is none");
+    rig.finish();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Anything: what is counted is what is kept, after every packet.
+    #[test]
+    fn what_is_counted_is_what_is_kept(
+        acts in prop::collection::vec((0..13_u8, 0..6_u16, any::<bool>(), 0..3_u32, 1..60_000_usize), 1..200),
+    ) {
+        let mut rig = Rig::new(MIB);
+        let noise: Vec<u8> = (0..60_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
+        for (act, port, from, skip, len) in acts {
+            let (port, bytes) = (1000 + port, &noise[..len]);
+            match act {
+                0 => _ = rig.connect(port),
+                1 => _ = rig.open(port),
+                2 => _ = rig.send(port, from, ACK, skip, bytes),
+                3 => _ = rig.data(port, SERVER, &frame(0x02, bytes)),
+                4 => _ = rig.data(port, SERVER, &frame(0xc2, &deflated(bytes))),
+                5 => _ = rig.data(port, SERVER, &frame(0x42, &deflated(&vec![0; len * 20]))),
+                6 => _ = rig.send(port, from, ACK, 50_000 * skip, &bytes[..len.min(2000)]),
+                7 => _ = rig.data(port, CLIENT, REQUEST),
+                8 => _ = rig.data(port, SERVER, RESPONSE),
+                9 => _ = rig.send(port, from, 1 | ACK, skip, b""),
+                12 => {
+                    // Other bytes in the place of the last ones.
+                    let mine = rig.seq.entry((port, from)).or_insert(1000);
+                    *mine = mine.wrapping_sub(9);
+                    rig.send(port, from, ACK, 0, b"otherwise");
+                }
+                10 => _ = rig.data(port, from, b"GET / HTTP/1.1\r\nHost: "),
+                _ => _ = rig.send(port, from, 4, 0, b""),
+            }
+        }
+        rig.finish();
+    }
+}
