@@ -7,6 +7,7 @@
 pub use crate::ground::Uid;
 use crate::ground::{Direction, Endpoint, Finding, FindingCode, FindingSet, PerDirection, Role, Seen, Sketch};
 use crate::tcp::EndReason;
+use crate::tls::TlsInfo;
 use crate::websocket::{FrameHeader, Handshake, Opcode};
 
 /// Something that happened on one WebSocket connection, or an attempt at one.
@@ -69,6 +70,8 @@ pub struct Identity {
     pub server: Endpoint,
     /// How the WebSocket was asked for.
     pub transport: Transport,
+    /// Whether it is within TLS: `wss`.
+    pub tls: bool,
     /// The first packet of the TCP connection.
     pub first: Seen,
 }
@@ -234,6 +237,8 @@ pub struct Summary {
     pub longest_silence: Option<Silence>,
     /// Each code that was found: how often, and the first of them. In the order of the first.
     pub findings: Vec<FindingCount>,
+    /// What is known of the TLS around it, where there is some.
+    pub tls: Option<Box<TlsInfo>>,
 }
 
 /// A time in which nobody sent anything.
@@ -286,10 +291,12 @@ pub enum Outcome {
     Aborted,
     /// It never became a WebSocket.
     Rejected,
+    /// Nobody can say: it lies within TLS that stays closed.
+    Unknown,
 }
 
 impl Outcome {
-    /// `open`, `closed`, `aborted` or `rejected`.
+    /// `open`, `closed`, `aborted`, `rejected` or `unknown`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -297,6 +304,7 @@ impl Outcome {
             Self::Closed => "closed",
             Self::Aborted => "aborted",
             Self::Rejected => "rejected",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -355,7 +363,7 @@ impl Traffic {
 }
 
 /// What was read, over the whole input: for the head of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Totals {
     /// Packets read.
     pub packets: u64,
@@ -379,4 +387,21 @@ pub struct Totals {
     pub evicted_connections: u64,
     /// IP datagrams in fragments that never became whole.
     pub lost_datagrams: u64,
+    /// Packets of QUIC with a long header (RFC 9000 §17.2) to or from UDP port 443: HTTP/3 may carry WebSocket (RFC 9220).
+    pub quic_packets: u64,
+    /// TLS connections that stay closed, by server and reason. Beyond 256 of these, a server is empty.
+    pub closed_tls: Vec<ClosedTls>,
+}
+
+/// TLS connections to one server that stay closed for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosedTls {
+    /// The name that the clients sent (SNI); without one, address and port.
+    pub server: String,
+    /// Why, in a word: `no secret`.
+    pub why: &'static str,
+    /// What would be needed to open them; empty where nothing would help.
+    pub needed: &'static str,
+    /// How many.
+    pub connections: u64,
 }

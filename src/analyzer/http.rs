@@ -10,6 +10,7 @@ use crate::event::Sink;
 use crate::ground::{Direction, Limits, Seen};
 use crate::http::{Effect, H1, Loss, ResponseHead, Sniffed, Step, sniff};
 use crate::tcp::{Flow, Run};
+use crate::websocket::rules::Broken;
 use crate::websocket::{Answered, Asked, is_websocket_attempt, judge};
 
 /// One connection.
@@ -19,8 +20,8 @@ pub(super) struct Http {
     attempts: VecDeque<Attempt>,
     /// A 101 whose request has not come: the capture has it later, or not at all.
     early: Option<Early>,
-    /// Overlap conflicts so far.
-    conflicts: Vec<(Direction, u64, Seen)>,
+    /// What went wrong below, so far.
+    faults: Vec<(Direction, Broken, Seen)>,
 }
 
 /// A request that asks for a WebSocket, or may: its head was cut off.
@@ -46,8 +47,8 @@ pub(super) enum Next {
     Opaque,
 }
 
-/// Overlap conflicts that are remembered until there is a connection to tell them of.
-const MAX_CONFLICTS: usize = 16;
+/// Faults below that are remembered until there is a connection to tell them of.
+const MAX_FAULTS: usize = 16;
 
 /// A response that switches to WebSocket.
 struct Early {
@@ -67,13 +68,13 @@ enum Found {
 
 impl Http {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { h1: H1::new(limits), attempts: VecDeque::new(), early: None, conflicts: Vec::new() }
+        Self { h1: H1::new(limits), attempts: VecDeque::new(), early: None, faults: Vec::new() }
     }
 
-    /// Two copies of the same bytes differ: told when there is a WebSocket to tell it of.
-    pub(super) fn overlap_conflict(&mut self, direction: Direction, offset: u64, seen: Seen) {
-        if self.conflicts.len() < MAX_CONFLICTS {
-            self.conflicts.push((direction, offset, seen));
+    /// Something went wrong below: told when there is a WebSocket to tell it of.
+    pub(super) fn fault(&mut self, direction: Direction, broken: Broken, seen: Seen) {
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push((direction, broken, seen));
         }
     }
 
@@ -227,8 +228,8 @@ impl Http {
                 websocket.begin_lost(direction, out.shared.limits.max_resync_bytes);
             }
         }
-        for (direction, offset, seen) in self.conflicts.drain(..) {
-            websocket.overlap_conflict(direction, offset, seen, out)?;
+        for (direction, broken, seen) in self.faults.drain(..) {
+            websocket.fault(direction, broken, seen, out)?;
         }
         Ok(Next::WebSocket(Box::new(websocket)))
     }

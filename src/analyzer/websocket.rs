@@ -10,6 +10,7 @@ use crate::event::{CloseSent, Identity, Outcome, Silence, Sink, Summary, Traffic
 use crate::ground::{Detail, Direction, Finding, FindingCode, PerDirection, Seen, Sketch};
 use crate::http::{SNIFF_BYTES, Sniffed, sniff};
 use crate::tcp::{EndReason, Flow, Run};
+use crate::tls::{Closed, TlsInfo};
 use crate::websocket::resync::Resync;
 use crate::websocket::rules::Broken;
 use crate::websocket::{CloseBody, Fault, Handshake, Judged};
@@ -282,15 +283,14 @@ impl WebSocket {
         self.lanes.get_mut(direction).gap(hole, seen, &mut self.common, out)
     }
 
-    /// Takes a conflict between two copies of the same bytes.
-    pub(super) fn overlap_conflict<S: Sink>(
+    /// Takes what went wrong below.
+    pub(super) fn fault<S: Sink>(
         &mut self,
         direction: Direction,
-        offset: u64,
+        broken: Broken,
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        let broken = (FindingCode::TcpOverlapConflict, Detail::Number("at byte of the TCP stream", offset));
         self.common.tell(broken, Some(direction), seen, out)
     }
 
@@ -329,15 +329,14 @@ impl WebSocket {
                 }
             }
         }
-        let summary = self.summary(flow);
-        let (summary, identity) = summary;
+        let (summary, identity) = self.summary(flow, out.tls);
         out.say(&identity, seen, None, What::Closed(&summary))
     }
 
     /// What is known in the end.
-    fn summary(self, flow: &Flow) -> (Summary, Identity) {
+    fn summary(self, flow: &Flow, tls: Option<&TlsInfo>) -> (Summary, Identity) {
         let Self { lanes, common, handshake, handshake_seen, opened, ends, .. } = self;
-        let verdict = verdict(common.first_close, &common.closes, &ends);
+        let verdict = verdict(common.first_close, &common.closes, &ends, tls);
         let mut traffic = PerDirection { to_server: lanes.to_server.traffic, to_client: lanes.to_client.traffic };
         for direction in Direction::BOTH {
             let one: &mut Traffic = traffic.get_mut(direction);
@@ -364,6 +363,7 @@ impl WebSocket {
             ping_rtts_us: common.ping_rtts_us,
             longest_silence: common.quiet.longest,
             findings: common.ledger.into_counts(),
+            tls: tls.cloned().map(Box::new),
         };
         (summary, common.identity)
     }
@@ -415,6 +415,42 @@ pub(super) fn refuse<S: Sink>(
         ping_rtts_us: Sketch::default(),
         longest_silence: None,
         findings: common.ledger.into_counts(),
+        tls: out.tls.cloned().map(Box::new),
+    };
+    out.say(&common.identity, seen, None, What::Closed(&summary))
+}
+
+/// Tells of a TLS connection that may be a WebSocket and stays closed; its ClientHello came with the packet given.
+pub(super) fn closed_tls<S: Sink>(
+    identity: Identity,
+    (why, at): (Closed, Seen),
+    flow: &Flow,
+    tcp_ends: PerDirection<Option<(EndReason, Seen)>>,
+    seen: Seen,
+    out: &mut Out<'_, S>,
+) -> Result<(), S::Error> {
+    let mut common = Common::new(identity);
+    let detail = Detail::text(why.to_string());
+    common.tell((FindingCode::TlsUndecryptable, detail), None, at, out)?;
+    let summary = Summary {
+        handshake: Handshake::default(),
+        handshake_seen: false,
+        opened: None,
+        last: flow.last,
+        last_byte: None,
+        outcome: Outcome::Unknown,
+        closed_by: None,
+        close_code: None,
+        close_reason: Vec::new(),
+        clean: None,
+        closes: PerDirection::default(),
+        tcp_ends,
+        tcp_handshake_us: flow.handshake_us,
+        traffic: PerDirection::default(),
+        ping_rtts_us: Sketch::default(),
+        longest_silence: None,
+        findings: common.ledger.into_counts(),
+        tls: out.tls.cloned().map(Box::new),
     };
     out.say(&common.identity, seen, None, What::Closed(&summary))
 }

@@ -183,6 +183,12 @@ impl Input {
         !self.secrets.is_empty()
     }
 
+    /// Whether more secrets may come: the file at hand is of a kind that can carry some.
+    #[must_use]
+    pub fn may_have_secrets(&self) -> bool {
+        self.reading.as_ref().is_some_and(|reading| matches!(reading.walker, Walker::Pcapng(_)))
+    }
+
     /// Packets read so far, whether or not a filter let them pass.
     #[must_use]
     pub const fn packets(&self) -> u64 {

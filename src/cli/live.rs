@@ -9,6 +9,7 @@ use wslens::analyzer::Analyzer;
 use wslens::capture::{Live, LiveOptions, LiveStep, interfaces as list};
 
 use super::args::LiveArgs;
+use super::keys::Keys;
 use super::outputs::Outputs;
 use super::plan::Plan;
 use super::read::UNWRITABLE;
@@ -35,8 +36,11 @@ pub(super) fn live(args: &LiveArgs) -> Result<Ending> {
     let mut outputs = Outputs::open(&plan, true)?;
     say::note(&format!("listening on {}; Ctrl-C ends it", args.interface));
     let mut analyzer = Analyzer::new(&plan.options);
+    let mut keys = FollowedKeys::new(Keys::new(args.common.keylog.as_ref())?);
+    analyzer.expect_secrets(keys.keys.has_file());
     let deadline = Deadline::new(args.duration);
     let broken = loop {
+        keys.poll(&mut analyzer)?;
         match live.next_packet() {
             Ok(LiveStep::Packet(packet)) => analyzer.packet(&packet, &mut outputs).context(UNWRITABLE)?,
             Ok(LiveStep::Quiet) => {}
@@ -48,6 +52,7 @@ pub(super) fn live(args: &LiveArgs) -> Result<Ending> {
         }
     };
     let counts = live.stats();
+    keys.keys.follow(analyzer.keys())?;
     analyzer.finish(&mut outputs).context(UNWRITABLE)?;
     outputs.finish(&analyzer.totals()).context(UNWRITABLE)?;
     let stats = counts?;
@@ -86,6 +91,30 @@ pub(super) fn interfaces(out: &mut impl Write) -> Result<()> {
         say::warning("none that this user may sniff; try as root (sudo)");
     }
     Ok(())
+}
+
+/// A key log that grows while we listen.
+struct FollowedKeys {
+    keys: Keys,
+    looked: Option<Instant>,
+}
+
+/// Packets within this time are handled with the secrets there are: those that lack some wait.
+const KEYS_EVERY: Duration = Duration::from_millis(20);
+
+impl FollowedKeys {
+    const fn new(keys: Keys) -> Self {
+        Self { keys, looked: None }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the file grows in the user's time, not the capture's")]
+    fn poll(&mut self, analyzer: &mut Analyzer) -> Result<()> {
+        if !self.keys.has_file() || self.looked.is_some_and(|looked| looked.elapsed() < KEYS_EVERY) {
+            return Ok(());
+        }
+        self.looked = Some(Instant::now());
+        self.keys.follow(analyzer.keys())
+    }
 }
 
 /// The end of `--duration`: by the wall clock, since a quiet interface has no other.

@@ -5,6 +5,7 @@
 
 mod args;
 mod explain;
+mod keys;
 #[cfg(feature = "live")]
 mod live;
 mod outputs;

@@ -91,6 +91,7 @@ impl Plan {
                 demand,
                 capture: args.capture.clone(),
                 mid_stream: args.mid_stream == Switch::On,
+                list_tls: args.tls,
             },
             fail_on: args.fail_on.map(|severity| match severity {
                 SeverityKind::Error => Severity::Error,

@@ -7,6 +7,7 @@ use wslens::analyzer::Analyzer;
 use wslens::capture::Input;
 
 use super::args::ReadArgs;
+use super::keys::Keys;
 use super::outputs::Outputs;
 use super::plan::{Plan, is_dash};
 use super::progress::Progress;
@@ -28,6 +29,8 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
     }
     let mut outputs = Outputs::open(&plan, false)?;
     let mut analyzer = Analyzer::new(&plan.options);
+    Keys::new(args.common.keylog.as_ref())?.load(analyzer.keys())?;
+    analyzer.expect_secrets(true);
     let mut progress = Progress::new(&input);
     let unreadable = loop {
         match input.next_packet() {
@@ -35,9 +38,14 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
             Ok(None) => break None,
             Err(error) => break Some(error),
         }
+        if input.has_secrets() {
+            take_secrets(&mut input, &mut analyzer);
+        }
+        analyzer.expect_secrets(input.may_have_secrets());
         progress.packet(&input);
     };
     progress.finish();
+    take_secrets(&mut input, &mut analyzer);
     for warning in input.take_warnings() {
         say::warning(&warning.to_string());
     }
@@ -46,6 +54,13 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
     match unreadable {
         Some(error) => Err(error.into()),
         None => Ok(Ending::of(outputs.worst(), plan.fail_on)),
+    }
+}
+
+/// Hands on the secrets that stood before the packet at hand, or behind the last one.
+fn take_secrets(input: &mut Input, analyzer: &mut Analyzer) {
+    for secrets in input.take_secrets() {
+        Keys::embedded(&secrets, analyzer.keys());
     }
 }
 

@@ -126,6 +126,8 @@ pub enum FindingCode {
     UnsolicitedPong,
     /// The TLS connection cannot be opened.
     TlsUndecryptable,
+    /// A TLS record is not authentic.
+    TlsRecordRejected,
 }
 
 /// What the table says of one code.
@@ -145,7 +147,7 @@ pub struct Explanation {
 
 impl FindingCode {
     /// All codes.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::AcceptMismatch,
         Self::AcceptMissing,
         Self::KeyInvalid,
@@ -189,6 +191,7 @@ impl FindingCode {
         Self::UnansweredPing,
         Self::UnsolicitedPong,
         Self::TlsUndecryptable,
+        Self::TlsRecordRejected,
     ];
 
     /// The code of that name.
@@ -518,7 +521,14 @@ impl FindingCode {
                 severity: Severity::Note,
                 reference: "RFC 8446 §5.2",
                 sentence: "The TLS connection cannot be opened.",
-                advice: "The detail says why: no secret for it, its handshake is not in the capture, or an unsupported cipher.",
+                advice: "The detail says why: no secret for it, its handshake is not in the capture, or an unsupported cipher. `--tls` lists all such connections; without it, those that may carry WebSocket: the client sends records too short for HTTP and cannot speak HTTP/2, or another connection to that server is a WebSocket.",
+            },
+            Self::TlsRecordRejected => &Explanation {
+                code: "tls_record_rejected",
+                severity: Severity::Warning,
+                reference: "RFC 8446 §5.2",
+                sentence: "A TLS record is not authentic.",
+                advice: "Its tag is wrong, so nothing of it is shown. It was changed on its way, or the capture has other bytes than arrived.",
             },
         }
     }

@@ -48,6 +48,11 @@ pub struct Limits {
     pub max_pipelined: usize,
     /// Bytes that wait in one direction for the other to decide what they are: frames sent before the 101. Default 1 MiB.
     pub max_waiting_bytes: usize,
+    /// Bytes of one TLS connection that wait for secrets, or for what the other direction says, before it is given up.
+    /// Default 8 MiB; they wait only where secrets may still come.
+    pub max_tls_waiting_bytes: usize,
+    /// The same for all TLS connections together. Default 64 MiB.
+    pub max_tls_waiting_total: usize,
     /// Bytes of one direction that are gathered to find a frame boundary that was lost. Default 64 KiB; kept only while
     /// one is looked for.
     pub max_resync_bytes: usize,
@@ -86,6 +91,8 @@ impl Default for Limits {
             max_head_bytes: 64 << 10,
             max_pipelined: 256,
             max_waiting_bytes: 1 << 20,
+            max_tls_waiting_bytes: 8 << 20,
+            max_tls_waiting_total: 64 << 20,
             max_resync_bytes: 64 << 10,
             max_midstream_bytes: 256 << 10,
             max_pings: 64,

@@ -34,6 +34,7 @@ pub(super) fn identity() -> Identity {
         client: Endpoint { ip: [10, 0, 0, 9].into(), port: 51_000 },
         server: Endpoint { ip: [10, 0, 0, 1].into(), port: 80 },
         transport: Transport::Http1,
+        tls: false,
         first: seen(12, 0),
     }
 }
@@ -259,6 +260,7 @@ pub(super) fn summary() -> Summary {
                 count: 1,
             },
         ],
+        tls: None,
     }
 }
 
@@ -356,6 +358,8 @@ pub(super) fn totals() -> Totals {
         midstream_connections: 2,
         evicted_connections: 0,
         lost_datagrams: 1,
+        quic_packets: 0,
+        closed_tls: Vec::new(),
     }
 }
 
