@@ -392,3 +392,6 @@ fn outcome_of(equipped: Equipped, closed: &mut Option<Closed>) -> Option<Outcome
         }
     }
 }
+
+#[cfg(all(test, feature = "tls"))]
+mod tests;
