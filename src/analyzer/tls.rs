@@ -221,20 +221,20 @@ impl Tls {
         self.generation = out.shared.keys.generation();
         let mut any = true;
         while any {
+            let before = self.decryptor.records();
             any = false;
             for direction in Direction::BOTH {
-                let before = self.decryptor.waits(direction);
-                if before.is_none() && self.waiting.get(direction).is_empty() {
+                if self.decryptor.waits(direction).is_none() && self.waiting.get(direction).is_empty() {
                     continue;
                 }
                 // A record may wait in the decryptor alone.
                 let last = flow.last;
                 self.take(flow, direction, Run::Data(&[]), last, out)?;
-                any |= before != self.decryptor.waits(direction);
                 let mut waiting = core::mem::take(self.waiting.get_mut(direction));
                 any |= waiting.offer(|run, seen| self.take(flow, direction, run, seen, out))?;
                 *self.waiting.get_mut(direction) = waiting;
             }
+            any |= self.decryptor.records() != before;
         }
         if self.waiting.to_server.is_empty() && self.waiting.to_client.is_empty() {
             self.release(out);

@@ -54,6 +54,8 @@ pub struct Decryptor {
     pub(super) delivered: bool,
     /// Records that did not open before any did.
     pub(super) rejected: u32,
+    /// Records that are done with.
+    records: u64,
 }
 
 /// What became of a record.
@@ -85,6 +87,12 @@ impl Decryptor {
     #[must_use]
     pub const fn closed(&self) -> Option<Closed> {
         self.closed
+    }
+
+    /// Changes whenever a record is done with: then the other direction may go on.
+    #[must_use]
+    pub const fn records(&self) -> u64 {
+        self.records
     }
 
     /// Whether application data was opened.
@@ -169,6 +177,7 @@ impl Decryptor {
                     outcome
                 }
             };
+            self.records = self.records.wrapping_add(u64::from(!matches!(outcome, Outcome::Waits(_))));
             match outcome {
                 Outcome::Done => {}
                 Outcome::Waits(waits) => {

@@ -29,5 +29,7 @@ mod regressions;
 mod support;
 mod synth;
 mod third_party;
+#[cfg(feature = "tls")]
+mod tls;
 mod truth;
 mod tshark;

@@ -22,6 +22,8 @@ mod inflate;
 mod packets;
 mod reassembly;
 mod resync;
+mod keylog;
+mod tls;
 // all of them together, from a file,
 mod read;
 // or from behind a handshake;
@@ -34,7 +36,9 @@ pub(crate) use conversation::conversation;
 pub(crate) use frames::frames;
 pub(crate) use http::http;
 pub(crate) use inflate::inflate;
+pub(crate) use keylog::keylog;
 pub(crate) use packets::packets;
 pub(crate) use read::read;
 pub(crate) use reassembly::reassembly;
 pub(crate) use resync::resync;
+pub(crate) use tls::tls;
