@@ -119,8 +119,12 @@ fn adoptions(cuts: usize, real: &[(String, Whole)]) {
     }
     for number in 0..cuts / 2 {
         let random = &mut Random::new(number as u64 + 10_000_000);
-        let Some((_, whole)) = real.get(random.below(real.len())) else { break };
-        captured.add(&adopt::cut(whole, keeps[random.below(3)], random).unwrap_or_default());
+        let Some((name, whole)) = real.get(random.below(real.len())) else { break };
+        let mut tally = adopt::cut(whole, keeps[random.below(3)], random).unwrap_or_default();
+        for complaint in &mut tally.complaints {
+            *complaint = format!("{name}: {complaint}");
+        }
+        captured.add(&tally);
     }
     for (name, tally) in [("adopted, made", made), ("adopted, real", captured)] {
         println!("{name:>20} {tally}");

@@ -34,7 +34,7 @@ impl<S: Sink> Handler for Out<'_, S> {
     ) -> Result<(), S::Error> {
         match oddity {
             Oddity::OverlapConflict { offset } => {
-                let detail = Detail::Number("at byte of the TCP stream", offset);
+                let detail = Detail::Number("at byte # of the TCP stream", offset);
                 session.fault(direction, (FindingCode::TcpOverlapConflict, detail), seen, self)
             }
         }

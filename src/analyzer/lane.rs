@@ -11,9 +11,9 @@ use super::websocket::Common;
 use crate::event::{Sink, Traffic};
 use crate::ground::{Detail, Direction, FindingCode, FindingSet, Seen, Timestamp};
 use crate::websocket::inflate::Inflater;
-use crate::websocket::message::{OpenMessage, Tools};
+use crate::websocket::message::{Form, OpenMessage, Tools};
 use crate::websocket::rules::{self, Broken, Context};
-use crate::websocket::{Decoder, Deflate, FrameHeader, Opcode, Step, mask};
+use crate::websocket::{Decoder, Deflate, FrameHeader, Negotiated, Opcode, Step, mask};
 use lost::Lost;
 
 /// Bytes that are kept of a control frame's payload. One that is allowed has at most 125 (RFC 6455 §5.5); more are kept so
@@ -24,6 +24,8 @@ const CONTROL_KEEP: usize = 4096;
 pub(super) struct Lane {
     direction: Direction,
     deflate: Option<Deflate>,
+    /// Reserved bits may have a meaning, and payload another form, that nobody knows here.
+    unknown_extension: bool,
     decoder: Decoder,
     /// Where the next byte stands, from the first byte behind the handshake.
     position: u64,
@@ -84,10 +86,11 @@ impl OpenFrame {
 }
 
 impl Lane {
-    pub(super) fn new(direction: Direction, deflate: Option<Deflate>) -> Self {
+    pub(super) fn new(direction: Direction, negotiated: Negotiated) -> Self {
         Self {
             direction,
-            deflate,
+            deflate: negotiated.deflate,
+            unknown_extension: negotiated.unknown,
             decoder: Decoder::new(),
             position: 0,
             lost_at: 0,
@@ -159,7 +162,8 @@ impl Lane {
     ) -> Result<(), S::Error> {
         self.traffic.gaps += 1;
         self.traffic.missing_bytes = self.traffic.missing_bytes.saturating_add(hole.unwrap_or(0));
-        let detail = hole.map_or(Detail::Fixed("an unknown number of bytes"), |len| Detail::Number("bytes:", len));
+        let unknown = Detail::Fixed("an unknown number of bytes");
+        let detail = hole.map_or(unknown, |len| Detail::count("# byte", "# bytes", len));
         match &mut self.frame {
             Some(frame) => frame.broke(seen, (FindingCode::TcpGap, detail)),
             None => self.tell(FindingCode::TcpGap, detail, seen, common, out)?,
@@ -199,7 +203,10 @@ impl Lane {
         let seen = self.last_seen.unwrap_or(seen);
         if let Some(mut frame) = self.frame.take() {
             let (have, want) = (frame_have(self.position, self.frame_start, &frame), frame.header.payload_len);
-            frame.broke(seen, (FindingCode::TruncatedFrame, Detail::Numbers("bytes of payload", have, "of", want)));
+            frame.broke(
+                seen,
+                (FindingCode::TruncatedFrame, Detail::Numbers("after # of # bytes of payload", have, want)),
+            );
             self.tell_frame(frame, seen, false, common, out)?;
         } else if let Some(frame) = self.partial_frame(seen) {
             self.tell_frame(frame, seen, false, common, out)?;
@@ -244,6 +251,7 @@ impl Lane {
         let context = Context {
             direction: self.direction,
             deflate: self.deflate.is_some(),
+            unknown_extension: self.unknown_extension,
             message_open: self.message.is_some(),
             close_sent: self.close_sent,
         };
@@ -297,7 +305,12 @@ impl Lane {
         let compressed = self.deflate.filter(|_| header.rsv1);
         let keep = shared.content_keep();
         let content = if keep > 0 { shared.buffers.lend() } else { Vec::new() };
-        self.message = Some(OpenMessage::begin(header, compressed.is_some(), self.frame_first, content, keep));
+        let form = match compressed {
+            Some(_) => Form::Deflated,
+            None if self.unknown_extension && (header.rsv1 || header.rsv2 || header.rsv3) => Form::Unknown,
+            None => Form::Plain,
+        };
+        self.message = Some(OpenMessage::begin(header, form, self.frame_first, content, keep));
         if let Some(deflate) = compressed {
             if self.inflater.is_none() {
                 let mut inflater = Box::new(Inflater::new(&deflate, self.direction));

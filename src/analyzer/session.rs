@@ -94,7 +94,13 @@ impl Session {
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         if let Protocol::Http1(http) = &mut self.protocol {
-            let next = http.over(flow, &mut self.attempts, seen, out)?;
+            // What the client sent behind a request that the capture has no answer to.
+            let waits = self.waiting.get(Direction::ToServer).as_ref().filter(|_| out.shared.mid_stream);
+            let unanswered = waits.and_then(|waiting| http.unanswered(waiting.front_bytes()));
+            let next = match unanswered {
+                Some(next) => next,
+                None => http.over(flow, &mut self.attempts, seen, out)?,
+            };
             self.go_on(next);
             self.drain(&mut flow.clone(), out)?;
         }
@@ -229,7 +235,7 @@ impl Session {
                 flow.reverse();
                 self.waiting.swap();
             }
-            self.protocol = Protocol::Http1(Box::new(Http::new(&out.shared.limits)));
+            self.protocol = Protocol::Http1(Box::new(Http::joined(&out.shared.limits)));
             return Ok(if turned { direction.reverse() } else { direction });
         }
         let verdict = midstream.take(direction, run, seen, out.shared.limits.max_midstream_bytes);
@@ -353,7 +359,9 @@ impl Session {
                     direction = self.sniff(flow, direction, Run::Data(&[]), out);
                 }
                 let Some(mut waiting) = self.waiting.get_mut(direction).take() else { continue };
+                let before = core::mem::discriminant(&self.protocol);
                 any |= waiting.offer(|run, seen| self.offer(flow, direction, run, seen, out))?;
+                any |= before != core::mem::discriminant(&self.protocol);
                 if !waiting.is_empty() && !matches!(self.protocol, Protocol::Opaque) {
                     *self.waiting.get_mut(direction) = Some(waiting);
                 }

@@ -172,9 +172,9 @@ impl WebSocket {
         let mut common = Common::new(identity);
         let handshake = tell_handshake(&mut common, judged, opened, out)?;
         out.say(&common.identity, opened, None, What::Upgraded(&handshake))?;
-        let deflate = handshake.negotiated.deflate;
+        let negotiated = handshake.negotiated;
         Ok(Self {
-            lanes: PerDirection::from_fn(|direction| Lane::new(direction, deflate)),
+            lanes: PerDirection::from_fn(|direction| Lane::new(direction, negotiated)),
             common,
             handshake_seen: handshake.response.is_some(),
             handshake,
@@ -184,11 +184,12 @@ impl WebSocket {
         })
     }
 
-    /// Begins in the middle: with what was gathered of each direction, in which frames were recognized.
+    /// Begins in the middle: with what was gathered of each direction, in which frames were recognized, and whether what
+    /// the client sent begins with a frame.
     pub(super) fn adopt<S: Sink>(
         identity: Identity,
         judged: Judged,
-        resyncs: PerDirection<Resync>,
+        (resyncs, boundary): (PerDirection<Resync>, bool),
         detail: Detail,
         seen: Seen,
         out: &mut Out<'_, S>,
@@ -197,11 +198,16 @@ impl WebSocket {
         websocket.opened = None;
         websocket.common.tell((FindingCode::Midstream, detail), None, seen, out)?;
         websocket.openings = PerDirection { to_server: Opening::Frames, to_client: Opening::Frames };
-        websocket.lanes.to_server.begin_lost(resyncs.to_server);
-        websocket.lanes.to_client.begin_lost(resyncs.to_client);
-        for direction in Direction::BOTH {
-            websocket.lanes.get_mut(direction).resynchronize(true, seen, &mut websocket.common, out)?;
+        let PerDirection { to_server, to_client } = &mut websocket.lanes;
+        let common = &mut websocket.common;
+        if boundary {
+            to_server.begin_with(&resyncs.to_server, common, out)?;
+        } else {
+            to_server.begin_lost(resyncs.to_server);
+            to_server.resynchronize(true, seen, common, out)?;
         }
+        to_client.begin_lost(resyncs.to_client);
+        to_client.resynchronize(true, seen, common, out)?;
         Ok(websocket)
     }
 

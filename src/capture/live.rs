@@ -82,6 +82,7 @@ pub struct Live {
     link: LinkType,
     nanos_per_tick: i64,
     packets: u64,
+    counters: Counters,
     stop: Arc<AtomicBool>,
     /// The thread that wakes us ends when this is dropped.
     _alarm: SyncSender<()>,
@@ -107,6 +108,7 @@ impl Live {
             nanos_per_tick: if counts_nanos(interface) { 1 } else { 1_000 },
             interface: interface.clone(),
             packets: 0,
+            counters: Counters::default(),
             stop: Arc::default(),
             _alarm: alarm
                 .map_err(|error| CaptureError::Device { interface: interface.clone(), words: error.to_string() })?,
@@ -157,19 +159,35 @@ impl Live {
         self.link
     }
 
-    /// How many packets came, and how many were lost on the way to us.
+    /// How many packets came, and how many were lost on the way to us. libpcap counts in 32 bits: who asks at least once
+    /// in 2^32 packets is told right.
     ///
     /// # Errors
     /// [`CaptureError::Device`] when the system does not say.
     pub fn stats(&mut self) -> Result<LiveStats, CaptureError> {
         match self.capture.stats() {
-            Ok(stat) => Ok(LiveStats {
-                received: u64::from(stat.received),
-                dropped: u64::from(stat.dropped),
-                dropped_by_interface: u64::from(stat.if_dropped),
-            }),
+            Ok(stat) => Ok(self.counters.add([stat.received, stat.dropped, stat.if_dropped])),
             Err(error) => Err(CaptureError::Device { interface: self.interface.clone(), words: dlt::words(error) }),
         }
+    }
+}
+
+/// What libpcap's counters said last, and what that makes in all.
+#[derive(Debug, Default)]
+struct Counters {
+    last: [u32; 3],
+    all: [u64; 3],
+}
+
+impl Counters {
+    /// Adds what has come since; a counter may have begun again from 0.
+    fn add(&mut self, now: [u32; 3]) -> LiveStats {
+        for ((all, last), now) in self.all.iter_mut().zip(&mut self.last).zip(now) {
+            *all = all.saturating_add(now.wrapping_sub(*last).into());
+            *last = now;
+        }
+        let [received, dropped, dropped_by_interface] = self.all;
+        LiveStats { received, dropped, dropped_by_interface }
     }
 }
 

@@ -87,6 +87,10 @@ pub(super) struct LiveArgs {
     /// Also packets that are not for this machine
     #[arg(long, help_heading = "Input")]
     pub(super) promiscuous: bool,
+    /// Become this user, for good, as soon as the interface is open; outputs are made as that user. Needs root
+    #[cfg(unix)]
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    pub(super) user: Option<String>,
     /// Stop after so long: 90, 90s, 15m, 2h
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Input")]
     pub(super) duration: Option<std::time::Duration>,

@@ -8,11 +8,15 @@ mod explain;
 mod keys;
 #[cfg(feature = "live")]
 mod live;
+mod outlet;
 mod outputs;
 mod plan;
 mod progress;
 mod read;
 mod say;
+mod stop;
+#[cfg(all(unix, feature = "live"))]
+mod user;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -46,13 +50,18 @@ pub(crate) fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    #[cfg(unix)]
+    stop::outlive_file_limit();
     match dispatch(cli.command) {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Failed) => ExitCode::from(1),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say::error(&format!("{error:#}"));
-            ExitCode::from(2)
+            match error.downcast_ref::<stop::Stopped>() {
+                Some(stopped) => stopped.exit(),
+                None => ExitCode::from(2),
+            }
         }
     }
 }
@@ -81,9 +90,15 @@ fn dispatch(command: Command) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
-/// Help and version are answers; everything else is wrong usage.
+/// Help and version are answers; everything else is wrong usage. That quotes what was typed, or what a script made of the name
+/// of a file: where some of it is no plain text, it goes the way of all errors.
 fn usage(error: &clap::Error) -> ExitCode {
     let answered = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let wild = |arg: std::ffi::OsString| arg.to_string_lossy().chars().any(wslens::output::escape::is_unsafe);
+    if !answered && std::env::args_os().any(wild) {
+        say::error(error.to_string().trim_end());
+        return ExitCode::from(2);
+    }
     match error.print() {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(2),
         _ if answered => ExitCode::SUCCESS,

@@ -1,15 +1,14 @@
 //! All outputs of one run, as one sink.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::io;
 
 use anyhow::{Context as _, Result};
 use wslens::event::{Event, Sink, Totals, What};
 use wslens::ground::Severity;
 use wslens::output::{Follow, JsonReport, Order, Style, Tables, TextReport};
 
-use super::plan::{Plan, Stdout, is_dash};
+use super::outlet::{Outlet, Outlets};
+use super::plan::{Plan, Stdout};
 
 /// Everything that is written.
 pub(super) struct Outputs {
@@ -21,50 +20,75 @@ pub(super) struct Outputs {
 
 /// What goes to standard output.
 enum Report {
-    Text(Box<TextReport<io::Stdout>>),
-    Json(Box<JsonReport<BufWriter<io::Stdout>>>),
-    Follow(Box<Follow<BufWriter<io::Stdout>>>),
+    Text(Box<TextReport<Outlet>>),
+    Json(Box<JsonReport<Outlet>>),
+    Follow(Box<Follow<Outlet>>),
     None,
 }
 
 impl Outputs {
-    /// Opens them all; `live` hands on rows and lines as they come.
+    /// Opens them all; those of a `live` run tell each connection as it ends.
     ///
     /// # Errors
     /// A file that cannot be made.
     pub(super) fn open(plan: &Plan, live: bool) -> Result<Self> {
-        let mut tables = Tables::new(plan.context.clone()).flush_rows(live);
+        let outlets = Outlets::new(live);
+        let mut tables = Tables::new(plan.context.clone());
         for (name, format, path) in &plan.tables {
-            tables = tables.with(*name, *format, destination(path)?);
+            let outlet = outlets.open(path).with_context(|| format!("{}: cannot be written", path.display()))?;
+            tables = tables.with(*name, *format, Box::new(outlet));
         }
         let style = Style { color: plan.color };
         let secrets = plan.context.secrets;
+        let stdout = || outlets.stdout().context("standard output: cannot be written");
         let report = match &plan.stdout {
             Stdout::Text => {
                 let order = if live { Order::AsTheyEnd } else { Order::SummaryFirst };
-                Report::Text(Box::new(TextReport::new(io::stdout(), order, secrets, style)))
+                Report::Text(Box::new(TextReport::new(stdout()?, order, secrets, style)))
             }
-            Stdout::Json => Report::Json(Box::new(JsonReport::new(BufWriter::new(io::stdout()), plan.context.clone()))),
-            Stdout::Follow(only) => {
-                let to = BufWriter::new(io::stdout());
-                Report::Follow(Box::new(Follow::new(to, only.clone(), secrets, style).flush_lines(live)))
-            }
+            Stdout::Json => Report::Json(Box::new(JsonReport::new(stdout()?, plan.context.clone()))),
+            Stdout::Follow(only) => Report::Follow(Box::new(Follow::new(stdout()?, only.clone(), secrets, style))),
             Stdout::Table => Report::None,
         };
         Ok(Self { report, tables, has_tables: !plan.tables.is_empty(), worst: None })
     }
 
-    /// The input is over: writes what is left.
+    /// The input is over: writes what is left, also after one output failed.
+    ///
+    /// # Errors
+    /// What writing fails with, the first of it.
+    pub(super) fn finish(&mut self, totals: &Totals) -> io::Result<()> {
+        let tables = self.tables.finish();
+        let report = match &mut self.report {
+            Report::Text(report) => report.finish(totals),
+            _ => self.flush_report(),
+        };
+        tables.and(report)
+    }
+
+    /// The run ends before its input does: hands on the rows there are. A report that begins with a summary is not written.
+    pub(super) fn abandon(&mut self) {
+        // There is an error to be told already.
+        drop(self.tables.finish());
+        drop(self.flush_report());
+    }
+
+    /// Hands on what there is, for somebody who watches a live capture.
     ///
     /// # Errors
     /// What writing fails with.
-    pub(super) fn finish(&mut self, totals: &Totals) -> io::Result<()> {
-        self.tables.finish()?;
+    #[cfg(feature = "live")]
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.tables.flush()?;
+        self.flush_report()
+    }
+
+    fn flush_report(&mut self) -> io::Result<()> {
         match &mut self.report {
-            Report::Text(report) => report.finish(totals),
-            Report::Json(report) => report.finish(),
-            Report::Follow(report) => report.finish(),
-            Report::None => io::stdout().flush(),
+            Report::Json(report) => report.flush(),
+            Report::Follow(report) => report.flush(),
+            // Handed on one by one, or not before the end.
+            Report::Text(_) | Report::None => Ok(()),
         }
     }
 
@@ -90,36 +114,5 @@ impl Sink for Outputs {
             Report::Follow(report) => report.event(event),
             Report::None => Ok(()),
         }
-    }
-}
-
-/// Where a table goes.
-fn destination(path: &Path) -> Result<Box<dyn Write + Send>> {
-    if is_dash(path) {
-        return Ok(Box::new(io::stdout()));
-    }
-    let file = File::create(path).with_context(|| format!("{}: cannot be written", path.display()))?;
-    Ok(Box::new(Named { file, name: path.display().to_string() }))
-}
-
-/// A file that says its name when it cannot be written.
-struct Named {
-    file: File,
-    name: String,
-}
-
-impl Named {
-    fn told(&self, error: &io::Error) -> io::Error {
-        io::Error::new(error.kind(), format!("{}: {error}", self.name))
-    }
-}
-
-impl Write for Named {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes).map_err(|error| self.told(&error))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush().map_err(|error| self.told(&error))
     }
 }

@@ -162,7 +162,9 @@ fn tables(args: &CommonArgs) -> Result<Vec<(TableName, Format, PathBuf)>> {
     let mut tables: Vec<(TableName, Format, PathBuf)> = Vec::new();
     for (name, path) in asked {
         let Some(path) = path else { continue };
-        if let Some((other, ..)) = tables.iter().find(|(.., known)| known == path && !is_dash(path)) {
+        // A device such as /dev/null takes any number.
+        let one_takes_all = is_dash(path) || path.metadata().is_ok_and(|about| !about.is_file());
+        if let Some((other, ..)) = tables.iter().find(|(.., known)| known == path && !one_takes_all) {
             bail!("--{} and --{} cannot both be {}", other.as_str(), name.as_str(), path.display());
         }
         tables.push((name, format(name, path, args.format)?, path.clone()));

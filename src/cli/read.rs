@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use wslens::analyzer::Analyzer;
-use wslens::capture::Input;
+use wslens::capture::{CaptureError, Input};
 
 use super::args::ReadArgs;
 use super::keys::Keys;
 use super::outputs::Outputs;
 use super::plan::{Plan, is_dash};
 use super::progress::Progress;
+use super::stop::Stop;
 use super::{Ending, say};
 
 /// Reads the files and writes what was asked for.
@@ -32,24 +33,14 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
     Keys::new(args.common.keylog.as_ref())?.load(analyzer.keys())?;
     analyzer.expect_secrets(true);
     let mut progress = Progress::new(&input);
-    let unreadable = loop {
-        match input.next_packet() {
-            Ok(Some(packet)) => analyzer.packet(&packet, &mut outputs).context(UNWRITABLE)?,
-            Ok(None) => break None,
-            Err(error) => break Some(error),
-        }
-        if input.has_secrets() {
-            take_secrets(&mut input, &mut analyzer);
-        }
-        analyzer.expect_secrets(input.may_have_secrets());
-        progress.packet(&input);
-    };
+    let fed = feed(&mut input, &mut analyzer, &mut outputs, &mut progress);
     progress.finish();
     take_secrets(&mut input, &mut analyzer);
     for warning in input.take_warnings() {
         say::warning(&warning.to_string());
     }
-    analyzer.finish(&mut outputs).context(UNWRITABLE)?;
+    let unreadable = fed.inspect_err(|_| outputs.abandon())?;
+    analyzer.finish(&mut outputs).inspect_err(|_| outputs.abandon()).context(UNWRITABLE)?;
     outputs.finish(&analyzer.totals()).context(UNWRITABLE)?;
     match unreadable {
         Some(error) => Err(error.into()),
@@ -61,6 +52,31 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
 fn take_secrets(input: &mut Input, analyzer: &mut Analyzer) {
     for secrets in input.take_secrets() {
         Keys::embedded(&secrets, analyzer.keys());
+    }
+}
+
+/// Everything that can be read; what ended it, where that was not the input's end.
+fn feed(
+    input: &mut Input,
+    analyzer: &mut Analyzer,
+    outputs: &mut Outputs,
+    progress: &mut Progress,
+) -> Result<Option<CaptureError>> {
+    let stop = Stop::install()?;
+    loop {
+        match input.next_packet() {
+            Ok(Some(packet)) => analyzer.packet(&packet, outputs).context(UNWRITABLE)?,
+            Ok(None) => return Ok(None),
+            Err(error) => return Ok(Some(error)),
+        }
+        if input.has_secrets() {
+            take_secrets(input, analyzer);
+        }
+        analyzer.expect_secrets(input.may_have_secrets());
+        progress.packet(input);
+        if let Some(stopped) = stop.came() {
+            return Err(stopped.into());
+        }
     }
 }
 

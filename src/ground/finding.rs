@@ -62,7 +62,7 @@ pub enum FindingCode {
     MaskedServerFrame,
     /// A reserved bit is set that no negotiated extension defines there.
     RsvBits,
-    /// The opcode is reserved: 3 to 7 or 11 to 15.
+    /// The opcode is reserved (3 to 7 or 11 to 15).
     ReservedOpcode,
     /// The payload length is written in more bytes than it needs.
     LengthNotMinimal,
@@ -92,7 +92,7 @@ pub enum FindingCode {
     InflateError,
     /// A compressed message refers back further than the negotiated window.
     InflateWindowExceeded,
-    /// A compressed message cannot be inflated, since bytes before it are missing.
+    /// A compressed message cannot be inflated, since what it may refer to is not known.
     InflateContextLost,
     /// A message inflates beyond the configured ratio or size.
     InflateRatio,
@@ -303,7 +303,7 @@ impl FindingCode {
                 code: "reserved_opcode",
                 severity: Severity::Error,
                 reference: "RFC 6455 §5.2",
-                sentence: "The opcode is reserved: 3 to 7 or 11 to 15.",
+                sentence: "The opcode is reserved (3 to 7 or 11 to 15).",
                 advice: "\"If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket Connection_.\"",
             },
             Self::LengthNotMinimal => &Explanation {
@@ -408,7 +408,7 @@ impl FindingCode {
                 code: "inflate_context_lost",
                 severity: Severity::Note,
                 reference: "RFC 7692 §7.1.1",
-                sentence: "A compressed message cannot be inflated, since bytes before it are missing.",
+                sentence: "A compressed message cannot be inflated, since what it may refer to is not known.",
                 advice: "With context takeover a message may refer to earlier ones. Said once for each loss.",
             },
             Self::InflateRatio => &Explanation {
@@ -552,10 +552,10 @@ pub enum Detail {
     Fixed(&'static str),
     /// A sentence made for this finding. For findings that occur at most a few times in a connection.
     Text(Box<str>),
-    /// A name or number of ours and a quantity: `opcode 11`, `distance 700`.
+    /// A phrase with a number in place of its `#`: `opcode #`.
     Number(&'static str, u64),
-    /// Two of them: `length 5, written in 8 bytes`.
-    Numbers(&'static str, u64, &'static str, u64),
+    /// The same with two: `# of # bytes of payload`.
+    Numbers(&'static str, u64, u64),
 }
 
 impl Detail {
@@ -563,6 +563,12 @@ impl Detail {
     #[must_use]
     pub fn text(text: impl Into<Box<str>>) -> Self {
         Self::Text(text.into())
+    }
+
+    /// So many of something: `one` or `many` is the phrase, with `#` for the number.
+    #[must_use]
+    pub const fn count(one: &'static str, many: &'static str, value: u64) -> Self {
+        Self::Number(if value == 1 { one } else { many }, value)
     }
 }
 
@@ -572,10 +578,24 @@ impl fmt::Display for Detail {
             Self::None => Ok(()),
             Self::Fixed(text) => f.write_str(text),
             Self::Text(text) => f.write_str(text),
-            Self::Number(name, value) => write!(f, "{name} {value}"),
-            Self::Numbers(name, value, and, other) => write!(f, "{name} {value}, {and} {other}"),
+            Self::Number(phrase, value) => fill(f, phrase, &[*value]),
+            Self::Numbers(phrase, value, other) => fill(f, phrase, &[*value, *other]),
         }
     }
+}
+
+/// Writes `phrase` with a number in place of each `#`.
+fn fill(f: &mut fmt::Formatter<'_>, phrase: &str, numbers: &[u64]) -> fmt::Result {
+    let mut numbers = numbers.iter();
+    for (place, part) in phrase.split('#').enumerate() {
+        if place > 0
+            && let Some(number) = numbers.next()
+        {
+            write!(f, "{number}")?;
+        }
+        f.write_str(part)?;
+    }
+    Ok(())
 }
 
 /// One finding: what, where, when.
@@ -643,6 +663,14 @@ mod tests {
             assert_eq!(FindingCode::from_name(code.as_str()), Some(code));
             assert!(code.explanation().sentence.ends_with('.'));
         }
+    }
+
+    #[test]
+    fn particulars_read_as_a_phrase() {
+        assert_eq!(Detail::Number("opcode #", 11).to_string(), "opcode 11");
+        assert_eq!(Detail::Numbers("# of # bytes", 3, 10).to_string(), "3 of 10 bytes");
+        assert_eq!(Detail::count("# byte", "# bytes", 1).to_string(), "1 byte");
+        assert_eq!(Detail::count("# byte", "# bytes", 0).to_string(), "0 bytes");
     }
 
     #[test]

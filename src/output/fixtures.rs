@@ -70,7 +70,8 @@ pub(super) fn handshake() -> Handshake {
             location: None,
         }),
         accept: AcceptCheck::Valid,
-        negotiated: Negotiated { deflate: Some(deflate) },
+        negotiated: Negotiated { deflate: Some(deflate), ..Negotiated::default() },
+        garbled: false,
     }
 }
 
@@ -252,7 +253,7 @@ pub(super) fn summary() -> Summary {
                 count: 3,
             },
             FindingCount {
-                first: finding(FindingCode::TcpGap, 99, Some(60), None, Detail::Number("bytes", 1_448)),
+                first: finding(FindingCode::TcpGap, 99, Some(60), None, Detail::Number("# bytes", 1_448)),
                 count: 1,
             },
             FindingCount {

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use super::escape;
 use super::redact::Secrets;
 use super::text::{Style, Tone, arrow, bytes, close_code_text, explanation, micros, outcome, url, wire};
-use crate::event::{Close, Event, Identity, Message, Sink, What};
+use crate::event::{Close, Event, Identity, Message, Outcome, Sink, What};
 use crate::ground::{Finding, Seen};
 use crate::websocket::{Handshake, Opcode};
 
@@ -57,7 +57,6 @@ pub struct Follow<W: Write> {
     secrets: Secrets,
     style: Style,
     content_bytes: usize,
-    flush_lines: bool,
     line: String,
 }
 
@@ -65,7 +64,7 @@ impl<W: Write> Follow<W> {
     /// Conversations to `to`.
     pub const fn new(to: W, only: Only, secrets: Secrets, style: Style) -> Self {
         let content_bytes = CONTENT_BYTES;
-        Self { to, only, secrets, style, content_bytes, flush_lines: false, line: String::new() }
+        Self { to, only, secrets, style, content_bytes, line: String::new() }
     }
 
     /// Shows that many bytes of each message.
@@ -75,18 +74,11 @@ impl<W: Write> Follow<W> {
         self
     }
 
-    /// Hands every line on as it comes, for live captures.
-    #[must_use]
-    pub const fn flush_lines(mut self, yes: bool) -> Self {
-        self.flush_lines = yes;
-        self
-    }
-
-    /// The input is over.
+    /// Hands on what was written; there is nothing else to do at the end.
     ///
     /// # Errors
     /// What writing fails with.
-    pub fn finish(&mut self) -> io::Result<()> {
+    pub fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
 
@@ -120,7 +112,7 @@ impl<W: Write> Follow<W> {
 
     fn refused(&mut self, event: &Event<'_>, handshake: &Handshake) {
         let answer = handshake.response.as_ref().map_or_else(
-            || "no answer".to_owned(),
+            || handshake.instead().to_owned(),
             |response| format!("{} {}", response.status, wire(response.reason.as_bytes(), 60)),
         );
         let head = self.style.paint(Tone::Bad, &format!("REFUSED {}", answer.trim_end()));
@@ -190,14 +182,15 @@ impl<W: Write> Sink for Follow<W> {
             What::Message(message) => self.message(event, message),
             What::Finding(finding) => self.finding(event, finding),
             What::Frame(_) => return Ok(()),
+            // Was told as a refusal.
+            What::Closed(summary) if summary.outcome == Outcome::Rejected => return Ok(()),
             What::Closed(summary) => {
                 self.begin(&Event { direction: None, ..*event }, event.seen);
                 self.line += &outcome(event.connection, summary, self.style);
             }
         }
         self.line.push('\n');
-        self.to.write_all(self.line.as_bytes())?;
-        if self.flush_lines { self.to.flush() } else { Ok(()) }
+        self.to.write_all(self.line.as_bytes())
     }
 }
 

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use super::columns::{Cell, Column, ConnectionRow, Connections, Context, columns};
+use super::columns::{Cell, Column, Connections, Context, Row, columns};
 use super::ndjson::Ndjson;
 use super::table::RowFormat as _;
 use crate::event::{CloseSent, Event, FindingCount, Silence, Sink, Summary, Traffic, What};
@@ -26,7 +26,7 @@ pub struct JsonReport<W: Write> {
 }
 
 impl<W: Write> JsonReport<W> {
-    /// Reports to `to`, a line each, handed on at once: no buffer is needed for whole lines, but one may be had.
+    /// Reports to `to`, a line each and a line a write.
     pub fn new(to: W, context: Context) -> Self {
         let columns: Vec<_> = columns::<Connections>(context.payload).collect();
         let mut json = Json::default();
@@ -34,11 +34,11 @@ impl<W: Write> JsonReport<W> {
         Self { to, context, columns, json }
     }
 
-    /// The input is over.
+    /// Hands on what was written; there is nothing else to do at the end.
     ///
     /// # Errors
     /// What writing fails with.
-    pub fn finish(&mut self) -> io::Result<()> {
+    pub fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
 }
@@ -48,7 +48,7 @@ impl<W: Write> Sink for JsonReport<W> {
 
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
         let What::Closed(summary) = event.what else { return Ok(()) };
-        let row = ConnectionRow { context: &self.context, connection: event.connection, summary };
+        let row = Row { context: &self.context, connection: event.connection, direction: None, what: summary };
         let json = &mut self.json;
         json.out.clear();
         for (place, column) in self.columns.iter().enumerate() {

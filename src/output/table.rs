@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use super::columns::{Cell, Column, Payload, Table, columns};
+use super::columns::{Cell, Column, Payload, Row, Table, columns};
 use super::csv::Csv;
 use super::hold::{Hold, Open};
 use super::ndjson::Ndjson;
@@ -61,7 +61,7 @@ impl AnyFormat {
         runs: &[Run<T>],
         shared: &mut Shared,
         out: &mut Vec<u8>,
-        row: &'a T::Row<'a>,
+        row: &'a Row<'a, T::Of<'a>>,
     ) -> Option<usize> {
         match self {
             Self::Csv(csv) => format(csv, runs, shared, out, row),
@@ -131,7 +131,7 @@ impl<T: Table> TableWriter<T> {
     }
 
     /// Writes a row. `open` is the message whose number the row waits for, if it does.
-    pub(super) fn row<'a>(&mut self, row: &'a T::Row<'a>, open: Option<Open>) -> io::Result<()> {
+    pub(super) fn row<'a>(&mut self, row: &'a Row<'a, T::Of<'a>>, open: Option<Open>) -> io::Result<()> {
         if self.hold.is_empty() && open.is_none() {
             self.format.row::<T>(&self.runs, &mut self.shared, &mut self.out, row);
         } else {
@@ -204,7 +204,7 @@ fn format<'a, T: Table, F: RowFormat>(
     runs: &[Run<T>],
     shared: &mut Shared,
     out: &mut Vec<u8>,
-    row: &'a T::Row<'a>,
+    row: &'a Row<'a, T::Of<'a>>,
 ) -> Option<usize> {
     let mut slot = shared.slot(T::likeness(row));
     let mut stretches = 0;

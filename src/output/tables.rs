@@ -4,9 +4,7 @@
 
 use std::io::{self, Write};
 
-use super::columns::{
-    ConnectionRow, Connections, Context, FindingRow, Findings, FrameRow, Frames, MessageRow, Messages, Table,
-};
+use super::columns::{Connections, Context, Findings, Frames, Messages, Row, Table};
 use super::hold::Open;
 use super::table::{Format, TableWriter};
 use crate::event::{Event, Message, Sink, What};
@@ -140,7 +138,7 @@ impl Tables {
             self.resolve(connection.number, direction, Some(message.number))?;
         }
         let Some(messages) = &mut self.messages else { return Ok(()) };
-        messages.row(&MessageRow { context: &self.context, connection, direction: event.direction, message }, None)
+        messages.row(&Row { context: &self.context, connection, direction: event.direction, what: message }, None)
     }
 }
 
@@ -154,25 +152,25 @@ impl Sink for Tables {
     type Error = io::Error;
 
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        let (context, connection) = (&self.context, event.connection);
+        let (context, connection, direction) = (&self.context, event.connection, event.direction);
         match event.what {
             What::Frame(frame) => {
                 let Some(frames) = &mut self.frames else { return Ok(()) };
-                let open = open(event, event.direction, frame.message, frame.in_message);
-                frames.row(&FrameRow { context, connection, direction: event.direction, frame }, open)?;
+                let open = open(event, direction, frame.message, frame.in_message);
+                frames.row(&Row { context, connection, direction, what: frame }, open)?;
             }
             What::Message(message) => self.message(event, message)?,
             What::Finding(finding) => {
                 let Some(findings) = &mut self.findings else { return Ok(()) };
                 let open = open(event, finding.direction, finding.message, finding.in_message);
-                findings.row(&FindingRow { context, connection, finding }, open)?;
+                findings.row(&Row { context, connection, direction, what: finding }, open)?;
             }
             What::Closed(summary) => {
                 for direction in Direction::BOTH {
                     self.resolve(connection.number, direction, None)?;
                 }
                 if let Some(connections) = &mut self.connections {
-                    connections.row(&ConnectionRow { context: &self.context, connection, summary }, None)?;
+                    connections.row(&Row { context: &self.context, connection, direction, what: summary }, None)?;
                 }
             }
             What::Upgraded(_) | What::Refused(_) => return Ok(()),

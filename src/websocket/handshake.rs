@@ -27,6 +27,16 @@ pub struct Handshake {
     pub accept: AcceptCheck,
     /// What holds for the frames that follow.
     pub negotiated: Negotiated,
+    /// Something came in the place of a response, and was none of HTTP.
+    pub garbled: bool,
+}
+
+impl Handshake {
+    /// What came in the place of a response, in words.
+    #[must_use]
+    pub const fn instead(&self) -> &'static str {
+        if self.garbled { "an answer that is not HTTP" } else { "no answer" }
+    }
 }
 
 /// A client's opening handshake (RFC 6455 §4.1). Where a field is repeated, the first is kept.

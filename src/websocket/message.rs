@@ -27,6 +27,18 @@ pub struct OpenMessage {
     body: Body,
 }
 
+/// What the payload of a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Its content.
+    Plain,
+    /// Compressed: it began with RSV1 (RFC 7692 §6).
+    Deflated,
+    /// Anything: it began with a reserved bit that belongs to an extension which is not known here (RFC 6455 §5.2). Text
+    /// is not checked.
+    Unknown,
+}
+
 /// What comes out of a message's frames.
 #[derive(Debug)]
 struct Body {
@@ -52,7 +64,7 @@ pub struct Finished {
     pub content_whole: bool,
     /// Whether bytes are missing, or could not be inflated.
     pub holed: bool,
-    /// Whether it is UTF-8 as far as it was seen.
+    /// Whether it is UTF-8 as far as it was seen; not where nobody knows what it is.
     pub utf8: bool,
 }
 
@@ -69,11 +81,12 @@ pub struct Tools<'t> {
 impl OpenMessage {
     /// Begins with the header of its first frame. `content` is an empty buffer, of which at most `keep` bytes are filled.
     #[must_use]
-    pub fn begin(header: &FrameHeader, compressed: bool, first: Seen, content: Vec<u8>, keep: usize) -> Self {
-        let utf8 = (header.opcode == Opcode::TEXT).then(Utf8Checker::new);
+    pub fn begin(header: &FrameHeader, form: Form, first: Seen, content: Vec<u8>, keep: usize) -> Self {
+        let unknown = form == Form::Unknown;
+        let utf8 = (header.opcode == Opcode::TEXT && !unknown).then(Utf8Checker::new);
         Self {
             opcode: header.opcode,
-            compressed,
+            compressed: form == Form::Deflated,
             frames: 0,
             wire_len: 0,
             first,
@@ -83,7 +96,7 @@ impl OpenMessage {
                 holed: false,
                 undecodable: false,
                 utf8,
-                ill_formed: false,
+                ill_formed: unknown,
                 content,
                 keep,
                 whole: true,
@@ -113,7 +126,7 @@ impl OpenMessage {
         let result = inflater.push(tools.pool, payload, &mut |plain: &[u8]| body.take(plain, broken));
         if let Some(excess) = inflater.take_window_excess() {
             let (distance, window) = (excess.distance.into(), excess.window.into());
-            broken((FindingCode::InflateWindowExceeded, Detail::Numbers("distance", distance, "window", window)));
+            broken((FindingCode::InflateWindowExceeded, Detail::Numbers("distance #, window #", distance, window)));
         }
         self.inflated(result, tools.limits, broken);
     }
@@ -189,7 +202,7 @@ impl OpenMessage {
         let ratio_broken = len > limits.min_ratio_bytes && len / limits.max_inflate_ratio.max(1) > self.wire_len;
         if (ratio_broken || len > limits.max_message_bytes) && !self.findings.contains(FindingCode::InflateRatio) {
             self.findings.insert(FindingCode::InflateRatio);
-            broken((FindingCode::InflateRatio, Detail::Numbers("bytes", self.wire_len, "inflate to at least", len)));
+            broken((FindingCode::InflateRatio, Detail::Numbers("# bytes inflate to at least #", self.wire_len, len)));
         }
     }
 }
@@ -204,7 +217,7 @@ impl Body {
             && let Err(invalid) = checker.push(plain)
         {
             self.ill_formed = true;
-            broken((FindingCode::InvalidUtf8, Detail::Number("at byte", invalid.offset)));
+            broken((FindingCode::InvalidUtf8, Detail::Number("at byte #", invalid.offset)));
         }
         let room = self.keep.saturating_sub(self.content.len());
         let (kept, rest) = plain.split_at_checked(room).unwrap_or((plain, &[]));
@@ -221,7 +234,10 @@ impl Body {
             && let Err(invalid) = checker.finish()
         {
             self.ill_formed = true;
-            broken((FindingCode::InvalidUtf8, Detail::Numbers("at byte", invalid.offset, "cut off at", self.len)));
+            broken((
+                FindingCode::InvalidUtf8,
+                Detail::Numbers("at byte #, cut off by the end at byte #", invalid.offset, self.len),
+            ));
         }
     }
 }

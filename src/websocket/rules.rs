@@ -16,6 +16,8 @@ pub struct Context {
     pub direction: Direction,
     /// Whether permessage-deflate was negotiated, so that RSV1 has a meaning.
     pub deflate: bool,
+    /// Whether an extension was negotiated that is not known here: reserved bits may have a meaning.
+    pub unknown_extension: bool,
     /// Whether a message of this direction is open: its last frame had no FIN.
     pub message_open: bool,
     /// Whether this sender has sent a Close before.
@@ -75,8 +77,8 @@ fn masking(header: &FrameHeader, context: &Context) -> Option<Broken> {
 /// §5.2); permessage-deflate defines RSV1 on the first frame of a message alone: "An endpoint MUST NOT set the
 /// 'Per-Message Compressed' bit of control frames and non-first fragments of a data message." (RFC 7692 §6)
 fn reserved_bits(header: &FrameHeader, context: &Context) -> Option<Broken> {
-    let rsv1_allowed = context.deflate && matches!(header.opcode.bits(), 1 | 2);
-    let wrong = (header.rsv1 && !rsv1_allowed) || header.rsv2 || header.rsv3;
+    let rsv1_allowed = if context.deflate { matches!(header.opcode.bits(), 1 | 2) } else { context.unknown_extension };
+    let wrong = (header.rsv1 && !rsv1_allowed) || ((header.rsv2 || header.rsv3) && !context.unknown_extension);
     let bits = u64::from(header.rsv1) << 2 | u64::from(header.rsv2) << 1 | u64::from(header.rsv3);
     wrong.then(|| {
         let which = match bits {
@@ -95,7 +97,7 @@ fn reserved_bits(header: &FrameHeader, context: &Context) -> Option<Broken> {
 /// Opcodes "3-7" and "B-F are reserved" (RFC 6455 §5.2).
 fn reserved_opcode(header: &FrameHeader, _: &Context) -> Option<Broken> {
     let opcode = header.opcode;
-    opcode.is_reserved().then(|| (FindingCode::ReservedOpcode, Detail::Number("opcode", opcode.bits().into())))
+    opcode.is_reserved().then(|| (FindingCode::ReservedOpcode, Detail::Number("opcode #", opcode.bits().into())))
 }
 
 /// "The minimal number of bytes MUST be used to encode the length"; of 64 bits "the most significant bit MUST be 0"
@@ -104,11 +106,9 @@ fn reserved_opcode(header: &FrameHeader, _: &Context) -> Option<Broken> {
 fn length(header: &FrameHeader, _: &Context) -> Option<Broken> {
     let len = header.payload_len;
     match header.length_width() {
-        2 if len < 126 => Some((FindingCode::LengthNotMinimal, Detail::Numbers("length", len, "written in bits:", 16))),
-        8 if len < 1 << 16 => {
-            Some((FindingCode::LengthNotMinimal, Detail::Numbers("length", len, "written in bits:", 64)))
-        }
-        8 if len >> 63 == 1 => Some((FindingCode::LengthTooLarge, Detail::Number("length", len))),
+        2 if len < 126 => Some((FindingCode::LengthNotMinimal, Detail::Number("length # in 16 bits", len))),
+        8 if len < 1 << 16 => Some((FindingCode::LengthNotMinimal, Detail::Number("length # in 64 bits", len))),
+        8 if len >> 63 == 1 => Some((FindingCode::LengthTooLarge, Detail::Number("length #", len))),
         _ => None,
     }
 }
@@ -116,7 +116,7 @@ fn length(header: &FrameHeader, _: &Context) -> Option<Broken> {
 /// "All control frames MUST have a payload length of 125 bytes or less" (RFC 6455 §5.5).
 fn control_length(header: &FrameHeader, _: &Context) -> Option<Broken> {
     (header.opcode.is_control() && header.payload_len > 125)
-        .then_some((FindingCode::ControlTooLong, Detail::Number("length", header.payload_len)))
+        .then_some((FindingCode::ControlTooLong, Detail::Number("# bytes", header.payload_len)))
 }
 
 /// Control frames "MUST NOT be fragmented" (RFC 6455 §5.5).
@@ -151,11 +151,11 @@ pub fn judge_close(payload: &[u8], mut broken: impl FnMut(Broken)) {
     }
     let body = CloseBody::parse(payload);
     if let Some(code) = body.code.filter(|code| !code.may_be_sent()) {
-        broken((FindingCode::InvalidCloseCode, Detail::Number("code", code.0.into())));
+        broken((FindingCode::InvalidCloseCode, Detail::Number("code #", code.0.into())));
     }
     if let Err(error) = core::str::from_utf8(body.reason) {
         let offset = u64::try_from(error.valid_up_to()).unwrap_or(u64::MAX);
-        broken((FindingCode::CloseReasonInvalidUtf8, Detail::Number("at byte", offset)));
+        broken((FindingCode::CloseReasonInvalidUtf8, Detail::Number("at byte #", offset)));
     }
 }
 
@@ -163,8 +163,13 @@ pub fn judge_close(payload: &[u8], mut broken: impl FnMut(Broken)) {
 mod tests {
     use super::*;
 
-    const CLIENT: Context =
-        Context { direction: Direction::ToServer, deflate: false, message_open: false, close_sent: false };
+    const CLIENT: Context = Context {
+        direction: Direction::ToServer,
+        deflate: false,
+        unknown_extension: false,
+        message_open: false,
+        close_sent: false,
+    };
     const SERVER: Context = Context { direction: Direction::ToClient, ..CLIENT };
 
     fn found(bytes: &[u8], context: &Context) -> Vec<FindingCode> {
@@ -179,10 +184,11 @@ mod tests {
             for second in 0..=255 {
                 for tail in [[0; 12], [255; 12], [0, 126, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
                     let header = FrameHeader::parse(&[&[first, second], &tail[..]].concat()).unwrap();
-                    for bits in 0..16 {
+                    for bits in 0..32 {
                         let context = Context {
                             direction: if bits & 1 == 0 { Direction::ToServer } else { Direction::ToClient },
                             deflate: bits & 2 != 0,
+                            unknown_extension: bits & 16 != 0,
                             message_open: bits & 4 != 0,
                             close_sent: bits & 8 != 0,
                         };
@@ -213,6 +219,21 @@ mod tests {
         assert_eq!(found(&[0xc9, 0x01], &deflate), [FindingCode::RsvBits]);
         assert_eq!(found(&[0xa1, 0x01], &deflate), [FindingCode::RsvBits]);
         assert_eq!(found(&[0x91, 0x01], &deflate), [FindingCode::RsvBits]);
+    }
+
+    /// RFC 6455 §5.2: a reserved bit has a meaning where an extension gives it one, and nobody but the two know which.
+    #[test]
+    fn reserved_bits_belong_to_extensions_that_are_not_known_here() {
+        let unknown = Context { unknown_extension: true, ..SERVER };
+        for first in [0xc1, 0xa1, 0x91, 0xf2, 0xc9, 0xf8] {
+            assert_eq!(found(&[first, 0x01], &unknown), [], "{first:02x}");
+        }
+        // permessage-deflate has RSV1, so nobody else has it (RFC 6455 §9.1).
+        let both = Context { deflate: true, ..unknown };
+        assert_eq!(found(&[0xf1, 0x01], &both), []);
+        assert_eq!(found(&[0xb9, 0x01], &both), []);
+        assert_eq!(found(&[0xc9, 0x01], &both), [FindingCode::RsvBits]);
+        assert_eq!(found(&[0xc3, 0x01], &unknown), [FindingCode::ReservedOpcode]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The command as users meet it: arguments, exit status, what goes where.
 
+#[cfg(unix)]
+mod holding;
 mod hostile;
 mod input;
 mod outputs;

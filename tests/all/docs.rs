@@ -33,6 +33,22 @@ fn findings_md_is_the_table_of_findings() {
     compare("docs/findings.md", &text);
 }
 
+/// The report in README.md is the one that its command prints, without the connections that it says are left out.
+#[test]
+fn readme_shows_a_report_that_is_printed() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```text\n").expect("a report");
+    let (shown, behind) = rest.split_once("```\n").expect("its end");
+    let blocks = |text: &'static str| text.trim_end().split("\n\n").collect::<Vec<_>>();
+    let shown = blocks(shown);
+    let (kept, left_out): (Vec<_>, Vec<_>) =
+        blocks(include_str!("../golden/first-look.txt")).into_iter().partition(|block| shown.contains(block));
+    assert!(kept == shown, "README.md shows what is not in tests/golden/first-look.txt");
+    let words = ["One more connection is", "Two more connections are", "Three more connections are"];
+    let word = words.get(left_out.len() - 1).expect("a few");
+    assert!(behind.starts_with(&format!("\n({word} left out here.)")), "{} are left out", left_out.len());
+}
+
 /// Appends one table's columns.
 fn table<T: Table>(text: &mut String) {
     _ = writeln!(text, "\n## {}\n\n{}\n\n| column | type | what it is |\n| --- | --- | --- |", T::NAME, T::DOC);

@@ -278,6 +278,22 @@ fn upgrade_ignored() {
     }
 }
 
+/// Two requests at once, and both refusals in one segment: each answers its own.
+#[test]
+fn refusals_in_one_segment() {
+    let request = |path: &str| Upgrade::new().line(&format!("GET /{path} HTTP/1.1")).bytes();
+    let refusal = |status| Reply::status(status).with("Content-Length", "0").bytes();
+    let mut talk = Conversation::connected();
+    talk.client([request("one"), request("two")].concat()).server([refusal(403), refusal(404)].concat());
+    talk.fin(SERVER).fin(CLIENT);
+    let told = talk.run();
+    let answers = told.closed.iter().map(|(_, summary)| {
+        let (request, response) = (summary.handshake.request.as_ref(), summary.handshake.response.as_ref());
+        (request.map(|it| it.target.as_str()), response.map(|it| it.status))
+    });
+    assert_eq!(answers.collect::<Vec<_>>(), [(Some("/one"), Some(403)), (Some("/two"), Some(404))]);
+}
+
 #[test]
 fn http_after_upgrade() {
     let request = "GET /admin HTTP/1.1\r\nHost: server.example\r\n\r\n";

@@ -50,8 +50,20 @@ impl Sniffer {
 
     /// Ctrl-C.
     fn interrupt(&self) {
-        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        self.signal("-INT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Waits until it says `word` on standard error.
+    fn wait_to_hear(&mut self, word: &str) {
+        while !self.said.contains(word) {
+            let line = self.stderr.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{word:?} does not come"));
+            self.said += &(line + "\n");
+        }
     }
 
     /// Waits until its output has `word`.
@@ -131,18 +143,32 @@ impl Server {
 
     /// A client says these texts and hears the answers; then both close.
     fn talk(self, texts: &[&str]) {
+        let mut stream = self.connect();
+        say(&mut stream, texts);
+        self.close(stream);
+    }
+
+    fn connect(&self) -> TcpStream {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(&Upgrade::new().bytes()).unwrap();
         assert!(read_head(&mut stream).starts_with("HTTP/1.1 101"));
-        for text in texts {
-            stream.write_all(&Frame::text(text).bytes(CLIENT)).unwrap();
-            assert_eq!(read_frame(&mut stream), (1, text.to_ascii_uppercase().into_bytes()));
-        }
+        stream
+    }
+
+    fn close(self, mut stream: TcpStream) {
         stream.write_all(&Frame::close(1000, "").bytes(CLIENT)).unwrap();
         assert_eq!(read_frame(&mut stream).0, 8);
         drop(stream);
         self.thread.join().unwrap();
+    }
+}
+
+/// Says each text and hears the answer.
+fn say(stream: &mut TcpStream, texts: &[&str]) {
+    for text in texts {
+        stream.write_all(&Frame::text(text).bytes(CLIENT)).unwrap();
+        assert_eq!(read_frame(stream), (1, text.to_ascii_uppercase().into_bytes()));
     }
 }
 
@@ -259,5 +285,121 @@ fn interfaces_are_listed() {
     assert!(lo.is_some() || run.text().is_empty() && run.stderr.contains("root"), "{run:?}");
     if let Some(lo) = lo {
         assert!(lo.contains("127.0.0.1") && lo.contains("loopback"), "{lo}");
+    }
+}
+
+/// A sniffer that is held up loses packets. It says so while it sniffs and at the end, and is in step again behind them.
+#[cfg(unix)]
+#[test]
+fn what_is_dropped_is_told_and_the_rest_is_read() {
+    let folder = Folder::new();
+    let server = Server::start();
+    let filter = format!("port {}", server.port);
+    let args = ["--bpf", &filter, "--buffer", "256KiB", "--duration", "60s", "--messages", "m.csv", "--report", "json"];
+    let Some(mut sniffer) = Sniffer::start(&folder, &args) else { return };
+    let mut stream = server.connect();
+    say(&mut stream, &["before"]);
+    sniffer.signal("-STOP");
+    say(&mut stream, &["while nobody looks"; 5_000]);
+    sniffer.signal("-CONT");
+    sniffer.wait_to_hear("dropped just now");
+    // The kernel has room again when what waits in it was taken. Then, enough for a boundary to be found again.
+    thread::sleep(Duration::from_millis(500));
+    say(&mut stream, &["afterwards"; 20]);
+    server.close(stream);
+    let report = sniffer.wait_for("\n");
+    sniffer.interrupt();
+    let run = sniffer.end().ok();
+    let object: serde_json::Value = serde_json::from_str(report.lines().next().unwrap()).unwrap();
+    assert_eq!(object["outcome"], "closed", "{report}");
+    for direction in ["c2s", "s2c"] {
+        assert!(object[format!("missing_bytes_{direction}")].as_u64().unwrap() > 10_000, "{report}");
+    }
+    let messages = folder.text("m.csv");
+    for text in ["before", "BEFORE", "afterwards", "AFTERWARDS"] {
+        assert!(messages.lines().any(|row| row.ends_with(&format!(",{text}"))), "{text}: {messages}");
+    }
+    let end = run.stderr.lines().find(|line| line.contains("packets read")).unwrap();
+    assert!(!end.contains(" 0 dropped by the system"), "{end}");
+    assert!(run.stderr.contains("a larger --buffer"), "{}", run.stderr);
+}
+
+/// The line of `/proc/PID/status` that begins so.
+#[cfg(target_os = "linux")]
+fn status_of(pid: u32, name: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A user's number and primary group.
+#[cfg(target_os = "linux")]
+fn numbers_of(user: &str) -> Option<[u32; 2]> {
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    let line = passwd.lines().find(|line| line.starts_with(&format!("{user}:")))?;
+    let mut fields = line.split(':').skip(2).map(|field| field.parse().unwrap());
+    Some([fields.next()?, fields.next()?])
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn rights_are_given_up_once_the_interface_is_open() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let folder = Folder::new();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    if status_of(std::process::id(), "Uid:") != "0 0 0 0" {
+        println!("skipped: only root can become another user");
+        let user = ["live", "lo", "--user", "nobody", "--duration", "1s"];
+        return wslens(user).fails(&["--user nobody"]);
+    }
+    let Some([uid, gid]) = numbers_of("nobody") else {
+        println!("skipped: there is no user nobody");
+        return;
+    };
+    let server = Server::start();
+    let filter = format!("port {}", server.port);
+    let args = ["--user", "nobody", "--bpf", &filter, "--duration", "15s", "--messages", "m.csv", "--report", "json"];
+    let Some(mut sniffer) = Sniffer::start(&folder, &args) else { return };
+    let pid = sniffer.child.id();
+    // All of its threads.
+    for task in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+        let task = task.unwrap().file_name().into_string().unwrap().parse().unwrap();
+        assert_eq!(status_of(task, "Uid:"), format!("{uid} {uid} {uid} {uid}"));
+        assert_eq!(status_of(task, "Gid:"), format!("{gid} {gid} {gid} {gid}"));
+        assert_eq!(status_of(task, "Groups:"), gid.to_string());
+        for set in ["CapPrm:", "CapEff:", "CapAmb:"] {
+            assert_eq!(status_of(task, set), "0000000000000000", "{set}");
+        }
+    }
+    // It sniffs all the same, and what it writes is the user's.
+    server.talk(&["as nobody"]);
+    sniffer.wait_for("closed");
+    sniffer.interrupt();
+    sniffer.end().ok();
+    assert!(folder.text("m.csv").contains("AS NOBODY"));
+    let about = std::fs::metadata(folder.path().join("m.csv")).unwrap();
+    assert_eq!([about.uid(), about.gid()], [uid, gid]);
+    // What is not the user's to write is not written.
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let denied = folder.run(["live", "lo", "--user", "nobody", "--duration", "1s", "--messages", "other.csv"]);
+    denied.fails(&["other.csv", "ermission"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn whom_it_cannot_become() {
+    wslens(["live", "lo", "--user", "no-such-user", "--duration", "1s"]).fails(&["no-such-user", "no such user"]);
+    wslens(["live", "lo", "--user", "root", "--duration", "1s"]).fails(&["--user root", "root's rights"]);
+    if status_of(std::process::id(), "Uid:") != "0 0 0 0" {
+        return;
+    }
+    // As somebody else, with the right to sniff or without.
+    let mut other = Command::new("setpriv");
+    other.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", env!("CARGO_BIN_EXE_wslens")]);
+    let run = super::command::finish(other.args(["live", "lo", "--user", "daemon", "--duration", "1s"]), &[]);
+    if run.status == Some(2) {
+        run.fails(&["--user daemon", "only root"]);
+    } else {
+        println!("skipped: {}", run.stderr);
     }
 }

@@ -18,6 +18,7 @@ mod docs;
 mod findings;
 mod fuzzed;
 mod golden;
+mod half_seen;
 mod layers;
 #[cfg(feature = "live")]
 mod live;

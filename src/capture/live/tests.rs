@@ -113,3 +113,11 @@ fn the_loopback_is_among_the_interfaces() {
     assert!(!loopback.name.is_empty());
     assert!(!loopback.up || loopback.addresses.iter().all(IpAddr::is_loopback), "{loopback:?}");
 }
+
+#[test]
+fn counters_go_on_beyond_32_bits() {
+    let mut counters = Counters::default();
+    counters.add([u32::MAX - 9, 0, 7]);
+    let stats = counters.add([10, 3, 7]);
+    assert_eq!(stats, LiveStats { received: (1 << 32) + 10, dropped: 3, dropped_by_interface: 7 });
+}

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::super::community_id::community_id;
 use super::super::redact::Secrets;
-use super::{Cell, Column, Context, Kind, Likeness, Table};
-use crate::event::{CloseSent, Identity, Outcome, Summary, Traffic};
+use super::{Cell, Column, Kind, Likeness, Row, Table};
+use crate::event::{CloseSent, Outcome, Summary, Traffic};
 use crate::ground::{FindingSet, Role};
 use crate::tls::TlsInfo;
 use crate::websocket::{AcceptCheck, Request, Response};
@@ -15,23 +15,15 @@ use crate::websocket::{AcceptCheck, Request, Response};
 pub struct Connections;
 
 /// What a row of [`Connections`] shows.
-#[derive(Debug, Clone, Copy)]
-pub struct ConnectionRow<'a> {
-    /// What all rows share.
-    pub context: &'a Context,
-    /// Whose it is.
-    pub connection: &'a Identity,
-    /// What became of it.
-    pub summary: &'a Summary,
-}
+pub type ConnectionRow<'a> = Row<'a, Summary>;
 
 impl<'a> ConnectionRow<'a> {
     const fn request(&self) -> Option<&'a Request> {
-        self.summary.handshake.request.as_ref()
+        self.what.handshake.request.as_ref()
     }
 
     const fn response(&self) -> Option<&'a Response> {
-        self.summary.handshake.response.as_ref()
+        self.what.handshake.response.as_ref()
     }
 
     fn asked(&self, field: impl Fn(&'a Request) -> Option<&'a String>) -> Cell<'a> {
@@ -43,15 +35,15 @@ impl<'a> ConnectionRow<'a> {
     }
 
     fn tls(&self) -> Option<&'a TlsInfo> {
-        self.summary.tls.as_deref()
+        self.what.tls.as_deref()
     }
 
     const fn c2s(&self) -> &'a Traffic {
-        &self.summary.traffic.to_server
+        &self.what.traffic.to_server
     }
 
     const fn s2c(&self) -> &'a Traffic {
-        &self.summary.traffic.to_client
+        &self.what.traffic.to_client
     }
 
     fn subprotocol(&self) -> Cell<'a> {
@@ -63,16 +55,16 @@ impl<'a> ConnectionRow<'a> {
     /// The reason that goes with `close_code`, where a Close gave both.
     fn close_reason(&self) -> Cell<'a> {
         let coded = |close: &Option<CloseSent>| close.as_ref().is_some_and(|close| close.code.is_some());
-        let closes = &self.summary.closes;
-        let given = self.summary.close_code.is_some_and(|code| code != 1005 && code != 1006)
+        let closes = &self.what.closes;
+        let given = self.what.close_code.is_some_and(|code| code != 1005 && code != 1006)
             && (coded(&closes.to_server) || coded(&closes.to_client));
-        let reason = &self.summary.close_reason;
+        let reason = &self.what.close_reason;
         if given || !reason.is_empty() { Cell::Text(Cow::Borrowed(reason)) } else { Cell::Null }
     }
 
     fn findings(&self) -> Cell<'a> {
         let mut set = FindingSet::default();
-        self.summary.findings.iter().for_each(|finding| set.insert(finding.code()));
+        self.what.findings.iter().for_each(|finding| set.insert(finding.code()));
         Cell::Codes(set)
     }
 }
@@ -90,24 +82,14 @@ pub(crate) fn handshake_us(summary: &Summary) -> Option<u64> {
 }
 
 impl Table for Connections {
-    type Row<'a> = ConnectionRow<'a>;
+    type Of<'a> = Summary;
     const NAME: &'static str = "connections";
     const DOC: &'static str =
         "One row per WebSocket connection or refused attempt at one, in the order in which they end. `uid` is a key.";
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::<Self>::new(
-            "connection",
-            Kind::Integer,
-            |row| Cell::U64(row.connection.number),
-            "The connection's number, from 0 over the input.",
-        ),
-        Column::<Self>::new(
-            "uid",
-            Kind::Hex,
-            |row| Cell::Uid(row.connection.uid),
-            "Its name, 32 digits: the same however the capture is read.",
-        ),
-        Column::<Self>::new("capture", Kind::Text, |row| Cell::label(row.context), "The label given with `--capture`."),
+        Column::connection(),
+        Column::uid(),
+        Column::capture(),
         Column::<Self>::new(
             "tcp_stream",
             Kind::Integer,
@@ -129,14 +111,14 @@ impl Table for Connections {
         Column::<Self>::new(
             "time_open",
             Kind::Time,
-            |row| Cell::time(time_open(row.summary).map(|seen| seen.at)),
+            |row| Cell::time(time_open(row.what).map(|seen| seen.at)),
             "The answer that made it a WebSocket.",
         ),
-        Column::<Self>::new("time", Kind::Time, |row| Cell::Time(row.summary.last.at), "Its last packet."),
+        Column::<Self>::new("time", Kind::Time, |row| Cell::Time(row.what.last.at), "Its last packet."),
         Column::<Self>::new(
             "duration_us",
             Kind::Integer,
-            |row| Cell::U64(row.summary.last.at.micros_since(row.connection.first.at)),
+            |row| Cell::U64(row.what.last.at.micros_since(row.connection.first.at)),
             "From `time_first` to `time`, in microseconds.",
         ),
         Column::<Self>::new(
@@ -241,19 +223,19 @@ impl Table for Connections {
         Column::<Self>::new(
             "accept_valid",
             Kind::Boolean,
-            |row| accept_valid(row.summary.handshake.accept),
+            |row| accept_valid(row.what.handshake.accept),
             "Whether `accept` is there and belongs to `key` (RFC 6455 §4.2.2); empty where there is nothing to compare.",
         ),
         Column::<Self>::new(
             "handshake_seen",
             Kind::Boolean,
-            |row| Cell::Bool(row.summary.handshake_seen),
+            |row| Cell::Bool(row.what.handshake_seen),
             "Whether the opening handshake was captured.",
         ),
         Column::<Self>::new(
             "outcome",
             Kind::Word,
-            |row| match row.summary.outcome {
+            |row| match row.what.outcome {
                 Outcome::Unknown => Cell::Null,
                 outcome => Cell::Name(outcome.as_str()),
             },
@@ -262,13 +244,13 @@ impl Table for Connections {
         Column::<Self>::new(
             "closed_by",
             Kind::Word,
-            |row| Cell::name(row.summary.closed_by.map(Role::as_str)),
+            |row| Cell::name(row.what.closed_by.map(Role::as_str)),
             "`client` or `server`: who sent the first Close or, without one, ended TCP first.",
         ),
         Column::<Self>::new(
             "close_code",
             Kind::Integer,
-            |row| Cell::code(row.summary.close_code),
+            |row| Cell::code(row.what.close_code),
             "What an API would report (RFC 6455 §7.1.5): the code of the first Close, 1005 for an empty one, 1006 without one.",
         ),
         Column::<Self>::new(
@@ -280,7 +262,7 @@ impl Table for Connections {
         Column::<Self>::new(
             "clean",
             Kind::Boolean,
-            |row| row.summary.clean.map_or(Cell::Null, Cell::Bool),
+            |row| row.what.clean.map_or(Cell::Null, Cell::Bool),
             "An API's `wasClean`: both sides sent a Close (RFC 6455 §7.1.4).",
         ),
         Column::<Self>::new(
@@ -346,31 +328,31 @@ impl Table for Connections {
         Column::<Self>::new(
             "handshake_us",
             Kind::Integer,
-            |row| Cell::number(handshake_us(row.summary)),
+            |row| Cell::number(handshake_us(row.what)),
             "From the request to the answer, in microseconds.",
         ),
         Column::<Self>::new(
             "ping_rtt_min_us",
             Kind::Integer,
-            |row| Cell::number(row.summary.ping_rtts_us.min()),
+            |row| Cell::number(row.what.ping_rtts_us.min()),
             "The shortest time from a Ping to its Pong, in microseconds.",
         ),
         Column::<Self>::new(
             "ping_rtt_avg_us",
             Kind::Integer,
-            |row| Cell::number(row.summary.ping_rtts_us.mean()),
+            |row| Cell::number(row.what.ping_rtts_us.mean()),
             "The mean of these times.",
         ),
         Column::<Self>::new(
             "ping_rtt_max_us",
             Kind::Integer,
-            |row| Cell::number(row.summary.ping_rtts_us.max()),
+            |row| Cell::number(row.what.ping_rtts_us.max()),
             "The longest of them.",
         ),
         Column::<Self>::new(
             "longest_silence_us",
             Kind::Integer,
-            |row| Cell::number(row.summary.longest_silence.map(|silence| silence.us)),
+            |row| Cell::number(row.what.longest_silence.map(|silence| silence.us)),
             "The longest time without a byte in either direction, in microseconds.",
         ),
         Column::<Self>::new(
@@ -379,7 +361,7 @@ impl Table for Connections {
             |row| Cell::U64(row.connection.first.packet),
             "The first packet of the TCP connection.",
         ),
-        Column::<Self>::new("last_packet", Kind::Integer, |row| Cell::U64(row.summary.last.packet), "Its last packet."),
+        Column::<Self>::new("last_packet", Kind::Integer, |row| Cell::U64(row.what.last.packet), "Its last packet."),
         Column::<Self>::new(
             "community_id",
             Kind::Text,
@@ -389,7 +371,7 @@ impl Table for Connections {
         Column::<Self>::new("findings", Kind::List, |row| row.findings(), "What was found in it, by code."),
     ];
 
-    fn likeness<'a>(row: &'a Self::Row<'a>) -> Likeness {
+    fn likeness(row: &ConnectionRow<'_>) -> Likeness {
         let connection = (row.connection.number, row.connection.uid);
         Likeness { connection, direction: None, kind: 0 }
     }

@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Cell, Column, Context, Kind, Likeness, Table};
-use crate::event::Identity;
+use super::{Cell, Column, Kind, Likeness, Row, Table};
 use crate::ground::{Detail, Finding};
 
 /// One row per finding.
@@ -11,20 +10,12 @@ use crate::ground::{Detail, Finding};
 pub struct Findings;
 
 /// What a row of [`Findings`] shows.
-#[derive(Debug, Clone, Copy)]
-pub struct FindingRow<'a> {
-    /// What all rows share.
-    pub context: &'a Context,
-    /// Whose it is.
-    pub connection: &'a Identity,
-    /// The finding.
-    pub finding: &'a Finding,
-}
+pub type FindingRow<'a> = Row<'a, Finding>;
 
 impl<'a> FindingRow<'a> {
     /// The number of the message, which may come later: that takes a direction to come from.
     const fn message(&self) -> Cell<'a> {
-        match (self.finding.message, self.finding.in_message && self.finding.direction.is_some()) {
+        match (self.what.message, self.what.in_message && self.what.direction.is_some()) {
             (Some(number), _) => Cell::U64(number),
             (None, true) => Cell::Pending,
             (None, false) => Cell::Null,
@@ -33,7 +24,7 @@ impl<'a> FindingRow<'a> {
 
     /// The particulars; those made for one finding may quote the wire.
     fn detail(&self) -> Cell<'a> {
-        match &self.finding.detail {
+        match &self.what.detail {
             Detail::None => Cell::Null,
             Detail::Fixed(text) => Cell::text(Some(text)),
             Detail::Text(text) => Cell::safe(Some(self.context.secrets.sentence(text))),
@@ -43,43 +34,30 @@ impl<'a> FindingRow<'a> {
 }
 
 impl Table for Findings {
-    type Row<'a> = FindingRow<'a>;
+    type Of<'a> = Finding;
     const NAME: &'static str = "findings";
     const DOC: &'static str = "One row per finding, right before the row of the frame or message that shows it would stand. `frame` and `packet` are the earliest that show it.";
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::<Self>::new(
-            "connection",
-            Kind::Integer,
-            |row| Cell::U64(row.connection.number),
-            "The connection's number, from 0 over the input.",
-        )
-        .shared(),
-        Column::<Self>::new(
-            "uid",
-            Kind::Hex,
-            |row| Cell::Uid(row.connection.uid),
-            "The connection's name, 32 digits: the same however the capture is read.",
-        )
-        .shared(),
-        Column::<Self>::new("capture", Kind::Text, |row| Cell::label(row.context), "The label given with `--capture`.")
-            .shared(),
-        Column::<Self>::new("time", Kind::Time, |row| Cell::Time(row.finding.seen.at), "The time of the packet."),
+        Column::connection(),
+        Column::uid(),
+        Column::capture(),
+        Column::<Self>::new("time", Kind::Time, |row| Cell::Time(row.what.seen.at), "The time of the packet."),
         Column::<Self>::new(
             "packet",
             Kind::Integer,
-            |row| Cell::U64(row.finding.seen.packet),
+            |row| Cell::U64(row.what.seen.packet),
             "The earliest packet that shows it.",
         ),
         Column::<Self>::new(
             "direction",
             Kind::Word,
-            |row| Cell::direction(row.finding.direction),
+            |row| Cell::direction(row.what.direction),
             "`c2s` or `s2c`; empty where it is about both.",
         ),
         Column::<Self>::new(
             "frame",
             Kind::Integer,
-            |row| Cell::number(row.finding.frame),
+            |row| Cell::number(row.what.frame),
             "The earliest frame that shows it; empty where it is about no frame.",
         ),
         Column::<Self>::new(
@@ -91,25 +69,25 @@ impl Table for Findings {
         Column::<Self>::new(
             "severity",
             Kind::Word,
-            |row| Cell::Name(row.finding.code.severity().as_str()),
+            |row| Cell::Name(row.what.code.severity().as_str()),
             "`note`, `warning` or `error`.",
         ),
         Column::<Self>::new(
             "code",
             Kind::Word,
-            |row| Cell::Name(row.finding.code.as_str()),
+            |row| Cell::Name(row.what.code.as_str()),
             "What was found: see `docs/findings.md`.",
         ),
         Column::<Self>::new("detail", Kind::Text, |row| row.detail(), "The particulars."),
         Column::<Self>::new(
             "reference",
             Kind::Word,
-            |row| Cell::Name(row.finding.code.reference()),
+            |row| Cell::Name(row.what.code.reference()),
             "The clause behind it.",
         ),
     ];
 
-    fn likeness<'a>(row: &'a Self::Row<'a>) -> Likeness {
+    fn likeness(row: &FindingRow<'_>) -> Likeness {
         let connection = (row.connection.number, row.connection.uid);
         Likeness { connection, direction: None, kind: 0 }
     }

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::super::escape;
-use super::{Cell, Column, Context, Kind, Likeness, Payload, Shown, Table, ends};
-use crate::event::{Frame, Identity};
-use crate::ground::{Direction, Endpoint};
+use super::{Cell, Column, Kind, Likeness, Payload, Row, Shown, Table, ends};
+use crate::event::Frame;
+use crate::ground::Endpoint;
 use crate::websocket::Opcode;
 
 /// One row per WebSocket frame.
@@ -13,17 +13,7 @@ use crate::websocket::Opcode;
 pub struct Frames;
 
 /// What a row of [`Frames`] shows.
-#[derive(Debug, Clone, Copy)]
-pub struct FrameRow<'a> {
-    /// What all rows share.
-    pub context: &'a Context,
-    /// Whose it is.
-    pub connection: &'a Identity,
-    /// Which way it goes.
-    pub direction: Option<Direction>,
-    /// The frame.
-    pub frame: &'a Frame<'a>,
-}
+pub type FrameRow<'a> = Row<'a, Frame<'a>>;
 
 impl<'a> FrameRow<'a> {
     fn end(&self, cell: fn(Endpoint) -> Cell<'a>, destination: bool) -> Cell<'a> {
@@ -35,58 +25,40 @@ impl<'a> FrameRow<'a> {
     /// The payload as text: that of a text frame that is not compressed and is UTF-8. Where it was too long to be kept, the
     /// end of what was kept may be in the middle of a character, which is left out then.
     fn text(&self) -> Option<&'a str> {
-        let text = self.frame.header.opcode == Opcode::TEXT && !self.frame.header.rsv1;
+        let text = self.what.header.opcode == Opcode::TEXT && !self.what.header.rsv1;
         if !text || !self.known() {
             return None;
         }
-        let cut = self.frame.complete && self.more();
-        escape::utf8(if cut { escape::without_cut_char(self.frame.payload) } else { self.frame.payload })
+        let cut = self.what.complete && self.more();
+        escape::utf8(if cut { escape::without_cut_char(self.what.payload) } else { self.what.payload })
     }
 
     /// Whether anything is known of the payload; an empty one is.
     const fn known(&self) -> bool {
-        !self.frame.payload.is_empty() || (self.frame.header.payload_len == 0 && self.frame.header_is_known())
+        !self.what.payload.is_empty() || (self.what.header.payload_len == 0 && self.what.header_is_known())
     }
 
     const fn more(&self) -> bool {
-        (self.frame.payload.len() as u64) < self.frame.header.payload_len.saturating_sub(self.frame.missing)
+        (self.what.payload.len() as u64) < self.what.header.payload_len.saturating_sub(self.what.missing)
     }
 }
 
 impl Table for Frames {
-    type Row<'a> = FrameRow<'a>;
+    type Of<'a> = Frame<'a>;
     const NAME: &'static str = "frames";
     const DOC: &'static str = "One row per WebSocket frame, in the order in which frames are complete; one that the capture ends in is a row too, with the finding `truncated_frame`. `(uid, frame)` is a key.";
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::<Self>::new(
-            "connection",
-            Kind::Integer,
-            |row| Cell::U64(row.connection.number),
-            "The connection's number, from 0 over the input.",
-        )
-        .shared(),
-        Column::<Self>::new(
-            "uid",
-            Kind::Hex,
-            |row| Cell::Uid(row.connection.uid),
-            "The connection's name, 32 digits: the same however the capture is read.",
-        )
-        .shared(),
-        Column::<Self>::new("capture", Kind::Text, |row| Cell::label(row.context), "The label given with `--capture`.")
-            .shared(),
+        Column::connection(),
+        Column::uid(),
+        Column::capture(),
         Column::<Self>::new(
             "frame",
             Kind::Integer,
-            |row| Cell::U64(row.frame.number),
+            |row| Cell::U64(row.what.number),
             "The frame's number, from 0 within its connection, both directions together.",
         ),
-        Column::<Self>::new(
-            "time",
-            Kind::Time,
-            |row| Cell::Time(row.frame.last.at),
-            "When its last byte was captured.",
-        ),
-        Column::<Self>::new("direction", Kind::Word, |row| Cell::direction(row.direction), "`c2s` or `s2c`.").shared(),
+        Column::<Self>::new("time", Kind::Time, |row| Cell::Time(row.what.last.at), "When its last byte was captured."),
+        Column::direction(),
         Column::<Self>::new(
             "src_ip",
             Kind::Address,
@@ -118,40 +90,40 @@ impl Table for Frames {
         Column::<Self>::new(
             "opcode",
             Kind::Integer,
-            |row| Cell::U64(row.frame.header.opcode.bits().into()),
+            |row| Cell::U64(row.what.header.opcode.bits().into()),
             "The opcode, 0 to 15 (RFC 6455 §5.2).",
         )
         .shared(),
         Column::<Self>::new(
             "opcode_name",
             Kind::Word,
-            |row| Cell::Name(row.frame.header.opcode.name()),
+            |row| Cell::Name(row.what.header.opcode.name()),
             "`continuation`, `text`, `binary`, `close`, `ping`, `pong`, or `reserved-N`.",
         )
         .shared(),
         Column::<Self>::new(
             "fin",
             Kind::Boolean,
-            |row| Cell::Bool(row.frame.header.fin),
+            |row| Cell::Bool(row.what.header.fin),
             "Whether it is the last fragment of its message.",
         )
         .shared(),
         Column::<Self>::new(
             "rsv1",
             Kind::Boolean,
-            |row| Cell::Bool(row.frame.header.rsv1),
+            |row| Cell::Bool(row.what.header.rsv1),
             "The first reserved bit; \"compressed\" with permessage-deflate (RFC 7692 §6).",
         )
         .shared(),
-        Column::<Self>::new("rsv2", Kind::Boolean, |row| Cell::Bool(row.frame.header.rsv2), "The second reserved bit.")
+        Column::<Self>::new("rsv2", Kind::Boolean, |row| Cell::Bool(row.what.header.rsv2), "The second reserved bit.")
             .shared(),
-        Column::<Self>::new("rsv3", Kind::Boolean, |row| Cell::Bool(row.frame.header.rsv3), "The third reserved bit.")
+        Column::<Self>::new("rsv3", Kind::Boolean, |row| Cell::Bool(row.what.header.rsv3), "The third reserved bit.")
             .shared(),
         Column::<Self>::new(
             "masked",
             Kind::Boolean,
             |row| {
-                if row.frame.mask_is_known() { Cell::Bool(row.frame.header.masking_key.is_some()) } else { Cell::Null }
+                if row.what.mask_is_known() { Cell::Bool(row.what.header.masking_key.is_some()) } else { Cell::Null }
             },
             "Whether the payload is masked (RFC 6455 §5.3).",
         )
@@ -159,19 +131,19 @@ impl Table for Frames {
         Column::<Self>::new(
             "masking_key",
             Kind::Hex,
-            |row| row.frame.header.masking_key.filter(|_| row.frame.header_is_known()).map_or(Cell::Null, Cell::Key),
+            |row| row.what.header.masking_key.filter(|_| row.what.header_is_known()).map_or(Cell::Null, Cell::Key),
             "The masking key, 8 digits.",
         ),
         Column::<Self>::new(
             "header_len",
             Kind::Integer,
-            |row| if row.frame.mask_is_known() { Cell::U64(row.frame.header.header_len.into()) } else { Cell::Null },
+            |row| if row.what.mask_is_known() { Cell::U64(row.what.header.header_len.into()) } else { Cell::Null },
             "Bytes of its header, 2 to 14.",
         ),
         Column::<Self>::new(
             "payload_len",
             Kind::Integer,
-            |row| if row.frame.length_is_known() { Cell::U64(row.frame.header.payload_len) } else { Cell::Null },
+            |row| if row.what.length_is_known() { Cell::U64(row.what.header.payload_len) } else { Cell::Null },
             "Bytes of its payload, as the header says.",
         ),
         Column::<Self>::new(
@@ -183,55 +155,55 @@ impl Table for Frames {
         Column::<Self>::new(
             "fragment",
             Kind::Integer,
-            |row| Cell::number(row.frame.in_message.then_some(row.frame.fragment)),
+            |row| Cell::number(row.what.in_message.then_some(row.what.fragment)),
             "Its place among the fragments of its message, from 0.",
         ),
         Column::<Self>::new(
             "first_packet",
             Kind::Integer,
-            |row| Cell::U64(row.frame.first.packet),
+            |row| Cell::U64(row.what.first.packet),
             "The packet that carried its first byte.",
         ),
         Column::<Self>::new(
             "last_packet",
             Kind::Integer,
-            |row| Cell::U64(row.frame.last.packet),
+            |row| Cell::U64(row.what.last.packet),
             "The packet that carried its last byte.",
         ),
         Column::<Self>::new(
             "stream_offset",
             Kind::Integer,
-            |row| Cell::U64(row.frame.stream_offset),
+            |row| Cell::U64(row.what.stream_offset),
             "Bytes of this direction between the handshake and its header.",
         ),
         Column::<Self>::new(
             "duration_us",
             Kind::Integer,
-            |row| Cell::U64(row.frame.last.at.micros_since(row.frame.first.at)),
+            |row| Cell::U64(row.what.last.at.micros_since(row.what.first.at)),
             "From its first byte to its last, in microseconds.",
         ),
         Column::<Self>::new(
             "close_code",
             Kind::Integer,
-            |row| Cell::code(row.frame.close.and_then(|close| close.code)),
+            |row| Cell::code(row.what.close.and_then(|close| close.code)),
             "The status code of a Close (RFC 6455 §7.4); empty without one.",
         ),
         Column::<Self>::new(
             "close_reason",
             Kind::Text,
-            |row| super::messages::close_reason(row.frame.close),
+            |row| super::messages::close_reason(row.what.close),
             "The reason of a Close that has a status code.",
         ),
         Column::<Self>::new(
             "ping_rtt_us",
             Kind::Integer,
-            |row| Cell::number(row.frame.ping_rtt_us),
+            |row| Cell::number(row.what.ping_rtt_us),
             "Of a Pong that answers a Ping: the time since that Ping, in microseconds.",
         ),
         Column::<Self>::new(
             "findings",
             Kind::List,
-            |row| Cell::Codes(row.frame.findings),
+            |row| Cell::Codes(row.what.findings),
             "What was found in it, by code.",
         ),
         Column::<Self>::new(
@@ -257,8 +229,8 @@ impl Table for Frames {
         .shown(Shown::Full),
     ];
 
-    fn likeness<'a>(row: &'a Self::Row<'a>) -> Likeness {
-        let header = &row.frame.header;
+    fn likeness(row: &FrameRow<'_>) -> Likeness {
+        let header = &row.what.header;
         let flags = [header.masking_key.is_some(), header.fin, header.rsv1, header.rsv2, header.rsv3];
         let kind = flags.into_iter().fold(0, |kind, flag| kind << 1 | u16::from(flag)) << 4;
         Likeness {
@@ -272,7 +244,7 @@ impl Table for Frames {
 impl<'a> FrameRow<'a> {
     /// The number of its message, which may come later: that takes a direction to come from.
     const fn message(&self) -> Cell<'a> {
-        match (self.frame.message, self.frame.in_message && self.direction.is_some()) {
+        match (self.what.message, self.what.in_message && self.direction.is_some()) {
             (Some(number), _) => Cell::U64(number),
             (None, true) => Cell::Pending,
             (None, false) => Cell::Null,
@@ -281,14 +253,14 @@ impl<'a> FrameRow<'a> {
 
     const fn preview(&self) -> Cell<'a> {
         if matches!(self.context.payload, Payload::Preview) && self.known() {
-            Cell::Preview(self.frame.payload, self.more())
+            Cell::Preview(self.what.payload, self.more())
         } else {
             Cell::Null
         }
     }
 
     fn data(&self) -> Cell<'a> {
-        if self.known() && self.text().is_none() { Cell::Data(self.frame.payload) } else { Cell::Null }
+        if self.known() && self.text().is_none() { Cell::Data(self.what.payload) } else { Cell::Null }
     }
 }
 

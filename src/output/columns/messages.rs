@@ -2,9 +2,8 @@
 
 use super::super::escape;
 use super::frames::reason_cell;
-use super::{Cell, Column, Context, Kind, Likeness, Payload, Shown, Table};
-use crate::event::{Close, Identity, Message};
-use crate::ground::Direction;
+use super::{Cell, Column, Kind, Likeness, Payload, Row, Shown, Table};
+use crate::event::{Close, Message};
 use crate::websocket::Opcode;
 
 /// One row per message.
@@ -12,17 +11,7 @@ use crate::websocket::Opcode;
 pub struct Messages;
 
 /// What a row of [`Messages`] shows.
-#[derive(Debug, Clone, Copy)]
-pub struct MessageRow<'a> {
-    /// What all rows share.
-    pub context: &'a Context,
-    /// Whose it is.
-    pub connection: &'a Identity,
-    /// Which way it goes.
-    pub direction: Option<Direction>,
-    /// The message.
-    pub message: &'a Message<'a>,
-}
+pub type MessageRow<'a> = Row<'a, Message<'a>>;
 
 /// The reason of a Close that has a status code; without a code there is none (RFC 6455 §5.5.1).
 pub(super) fn close_reason(close: Option<Close<'_>>) -> Cell<'_> {
@@ -32,13 +21,13 @@ pub(super) fn close_reason(close: Option<Close<'_>>) -> Cell<'_> {
 impl<'a> MessageRow<'a> {
     /// Whether anything is known of the content; an empty message is.
     fn known(&self) -> bool {
-        !self.message.content.is_empty() || self.message.len == Some(0)
+        !self.what.content.is_empty() || self.what.len == Some(0)
     }
 
     /// The content as text: that of a text message that is UTF-8. Where it was too long to be kept, the end of what was
     /// kept may be in the middle of a character, which is left out then.
     fn text(&self) -> Option<&'a str> {
-        let message = self.message;
+        let message = self.what;
         if message.opcode != Opcode::TEXT || !self.known() {
             return None;
         }
@@ -47,111 +36,93 @@ impl<'a> MessageRow<'a> {
 
     fn preview(&self) -> Cell<'a> {
         if self.context.payload == Payload::Preview && self.known() {
-            Cell::Preview(self.message.content, !self.message.content_whole)
+            Cell::Preview(self.what.content, !self.what.content_whole)
         } else {
             Cell::Null
         }
     }
 
     fn data(&self) -> Cell<'a> {
-        if self.known() && self.text().is_none() { Cell::Data(self.message.content) } else { Cell::Null }
+        if self.known() && self.text().is_none() { Cell::Data(self.what.content) } else { Cell::Null }
     }
 }
 
 impl Table for Messages {
-    type Row<'a> = MessageRow<'a>;
+    type Of<'a> = Message<'a>;
     const NAME: &'static str = "messages";
     const DOC: &'static str = "One row per message, in the order in which messages are complete; control frames are messages of one frame. `(uid, message)` is a key.";
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::<Self>::new(
-            "connection",
-            Kind::Integer,
-            |row| Cell::U64(row.connection.number),
-            "The connection's number, from 0 over the input.",
-        )
-        .shared(),
-        Column::<Self>::new(
-            "uid",
-            Kind::Hex,
-            |row| Cell::Uid(row.connection.uid),
-            "The connection's name, 32 digits: the same however the capture is read.",
-        )
-        .shared(),
-        Column::<Self>::new("capture", Kind::Text, |row| Cell::label(row.context), "The label given with `--capture`.")
-            .shared(),
+        Column::connection(),
+        Column::uid(),
+        Column::capture(),
         Column::<Self>::new(
             "message",
             Kind::Integer,
-            |row| Cell::U64(row.message.number),
+            |row| Cell::U64(row.what.number),
             "The message's number, from 0 within its connection, both directions together.",
         ),
         Column::<Self>::new(
             "time_first",
             Kind::Time,
-            |row| Cell::Time(row.message.first.at),
+            |row| Cell::Time(row.what.first.at),
             "When its first byte was captured.",
         ),
-        Column::<Self>::new(
-            "time",
-            Kind::Time,
-            |row| Cell::Time(row.message.last.at),
-            "When its last byte was captured.",
-        ),
-        Column::<Self>::new("direction", Kind::Word, |row| Cell::direction(row.direction), "`c2s` or `s2c`.").shared(),
+        Column::<Self>::new("time", Kind::Time, |row| Cell::Time(row.what.last.at), "When its last byte was captured."),
+        Column::direction(),
         Column::<Self>::new(
             "type",
             Kind::Word,
-            |row| Cell::Name(row.message.opcode.name()),
+            |row| Cell::Name(row.what.opcode.name()),
             "`text`, `binary`, `close`, `ping` or `pong`.",
         )
         .shared(),
-        Column::<Self>::new("frames", Kind::Integer, |row| Cell::U64(row.message.frames), "How many frames it has."),
+        Column::<Self>::new("frames", Kind::Integer, |row| Cell::U64(row.what.frames), "How many frames it has."),
         Column::<Self>::new(
             "wire_len",
             Kind::Integer,
-            |row| Cell::U64(row.message.wire_len),
+            |row| Cell::U64(row.what.wire_len),
             "The sum of its frames' payload lengths, in bytes.",
         ),
         Column::<Self>::new(
             "len",
             Kind::Integer,
-            |row| Cell::number(row.message.len),
+            |row| Cell::number(row.what.len),
             "Its length after inflation, in bytes; empty where it could not be inflated.",
         ),
         Column::<Self>::new(
             "compressed",
             Kind::Boolean,
-            |row| Cell::Bool(row.message.compressed),
+            |row| Cell::Bool(row.what.compressed),
             "Whether permessage-deflate compressed it (RFC 7692 §6).",
         ),
         Column::<Self>::new(
             "complete",
             Kind::Boolean,
-            |row| Cell::Bool(row.message.complete),
+            |row| Cell::Bool(row.what.complete),
             "Whether all of it was captured and decoded, to its last fragment.",
         ),
         Column::<Self>::new(
             "first_packet",
             Kind::Integer,
-            |row| Cell::U64(row.message.first.packet),
+            |row| Cell::U64(row.what.first.packet),
             "The packet that carried its first byte.",
         ),
         Column::<Self>::new(
             "last_packet",
             Kind::Integer,
-            |row| Cell::U64(row.message.last.packet),
+            |row| Cell::U64(row.what.last.packet),
             "The packet that carried its last byte.",
         ),
         Column::<Self>::new(
             "close_code",
             Kind::Integer,
-            |row| Cell::code(row.message.close.and_then(|close| close.code)),
+            |row| Cell::code(row.what.close.and_then(|close| close.code)),
             "The status code of a Close (RFC 6455 §7.4); empty without one.",
         ),
         Column::<Self>::new(
             "close_reason",
             Kind::Text,
-            |row| close_reason(row.message.close),
+            |row| close_reason(row.what.close),
             "The reason of a Close that has a status code.",
         ),
         Column::<Self>::new("subprotocol", Kind::Text, |_| Cell::Null, "The sub-protocol that it was read as."),
@@ -159,7 +130,7 @@ impl Table for Messages {
         Column::<Self>::new(
             "findings",
             Kind::List,
-            |row| Cell::Codes(row.message.findings),
+            |row| Cell::Codes(row.what.findings),
             "What was found in it and its frames, by code.",
         ),
         Column::<Self>::new(
@@ -185,8 +156,8 @@ impl Table for Messages {
         .shown(Shown::Full),
     ];
 
-    fn likeness<'a>(row: &'a Self::Row<'a>) -> Likeness {
+    fn likeness(row: &MessageRow<'_>) -> Likeness {
         let connection = (row.connection.number, row.connection.uid);
-        Likeness { connection, direction: row.direction, kind: row.message.opcode.bits().into() }
+        Likeness { connection, direction: row.direction, kind: row.what.opcode.bits().into() }
     }
 }

@@ -189,10 +189,23 @@ impl Shown {
     }
 }
 
+/// What one row shows, whatever its table.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a, T> {
+    /// What all rows share.
+    pub context: &'a Context,
+    /// Whose it is.
+    pub connection: &'a Identity,
+    /// Which way it went; `None` where it is about both.
+    pub direction: Option<Direction>,
+    /// The frame, message, finding, or what became of the connection.
+    pub what: &'a T,
+}
+
 /// A table: what a row of it is made from, and its columns in order.
 pub trait Table: Sized + 'static {
-    /// A view of what one row shows.
-    type Row<'a>;
+    /// What a row of it is about.
+    type Of<'a>: 'a;
     /// `frames`
     const NAME: &'static str;
     /// What a row is, in a sentence.
@@ -201,7 +214,7 @@ pub trait Table: Sized + 'static {
     const COLUMNS: &'static [Column<Self>];
 
     /// What the values of shared columns depend on.
-    fn likeness<'a>(row: &'a Self::Row<'a>) -> Likeness;
+    fn likeness(row: &Row<'_, Self::Of<'_>>) -> Likeness;
 }
 
 /// What rows have in common whose shared columns are equal.
@@ -228,14 +241,14 @@ pub struct Column<T: Table> {
     /// What it means, in a line.
     pub doc: &'static str,
     /// Its value in a row.
-    pub fill: for<'a> fn(&'a T::Row<'a>) -> Cell<'a>,
+    pub fill: for<'a> fn(&'a Row<'a, T::Of<'a>>) -> Cell<'a>,
 }
 
 impl<T: Table> Column<T> {
     const fn new(
         name: &'static str,
         kind: Kind,
-        fill: for<'a> fn(&'a T::Row<'a>) -> Cell<'a>,
+        fill: for<'a> fn(&'a Row<'a, T::Of<'a>>) -> Cell<'a>,
         doc: &'static str,
     ) -> Self {
         Self { name, kind, shown: Shown::Always, shared: false, doc, fill }
@@ -249,6 +262,28 @@ impl<T: Table> Column<T> {
     const fn shown(mut self, shown: Shown) -> Self {
         self.shown = shown;
         self
+    }
+}
+
+/// Those that tables have in common.
+impl<T: Table> Column<T> {
+    const fn connection() -> Self {
+        let doc = "The connection's number, from 0 over the input.";
+        Self::new("connection", Kind::Integer, |row| Cell::U64(row.connection.number), doc).shared()
+    }
+
+    const fn uid() -> Self {
+        let doc = "The connection's name, 32 digits: the same however the capture is read.";
+        Self::new("uid", Kind::Hex, |row| Cell::Uid(row.connection.uid), doc).shared()
+    }
+
+    const fn capture() -> Self {
+        let doc = "The label given with `--capture`.";
+        Self::new("capture", Kind::Text, |row| Cell::label(row.context), doc).shared()
+    }
+
+    const fn direction() -> Self {
+        Self::new("direction", Kind::Word, |row| Cell::direction(row.direction), "`c2s` or `s2c`.").shared()
     }
 }
 

@@ -37,7 +37,7 @@ fn the_contract_s_columns_in_order() {
 }
 
 /// Every column's value is of the kind that it says; a sentence says what it means.
-fn check_kinds<'a, T: Table>(row: &'a T::Row<'a>) {
+fn check_kinds<'a, T: Table>(row: &'a Row<'a, T::Of<'a>>) {
     for column in T::COLUMNS {
         let fits = match (column.fill)(row) {
             Cell::Null => true,
@@ -56,22 +56,22 @@ fn check_kinds<'a, T: Table>(row: &'a T::Row<'a>) {
     }
 }
 
-fn cell<'a, T: Table>(name: &str, row: &'a T::Row<'a>) -> Cell<'a> {
+fn cell<'a, T: Table>(name: &str, row: &'a Row<'a, T::Of<'a>>) -> Cell<'a> {
     let column = T::COLUMNS.iter().find(|column| column.name == name).unwrap();
     (column.fill)(row)
 }
 
 fn of_frame<'a>(context: &'a Context, connection: &'a Identity, frame: &'a Frame<'a>) -> FrameRow<'a> {
-    FrameRow { context, connection, direction: Some(Direction::ToClient), frame }
+    Row { context, connection, direction: Some(Direction::ToClient), what: frame }
 }
 
 fn of_message<'a>(context: &'a Context, connection: &'a Identity, message: &'a Message<'a>) -> MessageRow<'a> {
-    MessageRow { context, connection, direction: Some(Direction::ToServer), message }
+    Row { context, connection, direction: Some(Direction::ToServer), what: message }
 }
 
 fn with_connection(summary: &Summary, check: impl Fn(&dyn Fn(&str) -> String)) {
     let (context, connection) = (Context::default(), identity());
-    let row = ConnectionRow { context: &context, connection: &connection, summary };
+    let row = Row { context: &context, connection: &connection, direction: None, what: summary };
     check_kinds::<Connections>(&row);
     check(&|name| format!("{:?}", cell::<Connections>(name, &row)));
 }
@@ -90,9 +90,11 @@ fn every_column_is_of_its_kind() {
     for message in [message(0, Opcode::TEXT, b"x"), message(0, Opcode::BINARY, b"\xff")] {
         check_kinds::<Messages>(&of_message(&context, &connection, &message));
     }
-    for detail in [Detail::None, Detail::Fixed("x"), Detail::text("y"), Detail::Number("z", 1)] {
+    for detail in
+        [Detail::None, Detail::Fixed("x"), Detail::text("y"), Detail::Number("z #", 1), Detail::Numbers("# of #", 1, 2)]
+    {
         let finding = fixtures::finding(FindingCode::RsvBits, 1, Some(2), None, detail);
-        check_kinds::<Findings>(&FindingRow { context: &context, connection: &connection, finding: &finding });
+        check_kinds::<Findings>(&Row { context: &context, connection: &connection, direction: None, what: &finding });
     }
 }
 
@@ -223,7 +225,7 @@ fn a_number_that_is_to_come_is_told_from_none() {
     assert_eq!((cell::<Frames>("message", &row), cell::<Frames>("fragment", &row)), (Cell::Null, Cell::Null));
     let mut finding = fixtures::finding(FindingCode::RsvBits, 1, Some(0), None, Detail::None);
     let message = |finding: &Finding| {
-        let row = FindingRow { context: &context, connection: &connection, finding };
+        let row = Row { context: &context, connection: &connection, direction: None, what: finding };
         cell::<Findings>("message", &row) == Cell::Pending
     };
     assert!(!message(&finding));

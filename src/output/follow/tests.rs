@@ -15,7 +15,7 @@ fn followed(only: Only, feed: impl Fn(&mut Follow<Paper>)) -> String {
     let paper = Paper::default();
     let mut follow = Follow::new(paper.clone(), only, Secrets::Redact, Style::default());
     feed(&mut follow);
-    follow.finish().unwrap();
+    follow.flush().unwrap();
     assert_safe(&paper.text());
     paper.text()
 }
@@ -31,7 +31,7 @@ fn a_conversation() {
         say(to, &identity(), S2C, What::Message(&message(2, Opcode::PING, b""))).unwrap();
         let pong = Message { ping_rtt_us: Some(1_312), ..message(3, Opcode::PONG, b"") };
         say(to, &identity(), C2S, What::Message(&pong)).unwrap();
-        let bad = finding(FindingCode::InvalidUtf8, 21, Some(4), Some(4), Detail::Number("byte", 3));
+        let bad = finding(FindingCode::InvalidUtf8, 21, Some(4), Some(4), Detail::Number("at byte #", 3));
         say(to, &identity(), C2S, What::Finding(&bad)).unwrap();
         let lost =
             Message { complete: false, len: None, wire_len: 77, content_whole: false, ..message(4, Opcode::TEXT, b"") };

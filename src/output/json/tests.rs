@@ -14,7 +14,7 @@ fn lines(summaries: &[Summary], secrets: Secrets) -> (String, Vec<Value>) {
     for summary in summaries {
         say(&mut report, &identity(), None, What::Closed(summary)).unwrap();
     }
-    report.finish().unwrap();
+    report.flush().unwrap();
     let text = paper.text();
     let values = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     (text, values)

@@ -144,7 +144,8 @@ fn status_parts(summary: &Summary) -> Vec<String> {
     let mut parts = Vec::new();
     match (&handshake.request, &handshake.response) {
         (_, Some(response)) => parts.push(answer(response, handshake_us(summary))),
-        (Some(_), None) => parts.push("no answer".to_owned()),
+        (Some(_), None) if summary.outcome == Outcome::Rejected => parts.push(handshake.instead().to_owned()),
+        (Some(_), None) => parts.push("the response was not captured".to_owned()),
         (None, None) => return parts,
     }
     parts.extend(summary.tcp_handshake_us.map(|us| format!("TCP handshake {}", micros(us))));

@@ -81,16 +81,16 @@ impl<W: Write> TextReport<W> {
         self.index.sort_unstable();
         let mut report = Vec::new();
         for (_, place, len) in core::mem::take(&mut self.index) {
-            self.spool.seek(SeekFrom::Start(place))?;
             report.clear();
-            (&mut self.spool).take(len).read_to_end(&mut report)?;
+            self.spool.seek(SeekFrom::Start(place)).map_err(of_spool)?;
+            (&mut self.spool).take(len).read_to_end(&mut report).map_err(of_spool)?;
             self.to.write_all(&report)?;
         }
         self.to.flush()
     }
 
     fn wait(&mut self, number: u64, report: &str) -> io::Result<()> {
-        self.spool.write_all(report.as_bytes())?;
+        self.spool.write_all(report.as_bytes()).map_err(of_spool)?;
         let len = report.len() as u64;
         self.index.push((number, self.spooled, len));
         self.spooled += len;
@@ -113,6 +113,11 @@ impl<W: Write> Sink for TextReport<W> {
             }
         }
     }
+}
+
+/// An error of the file that nobody asked for.
+fn of_spool(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("the temporary file in which reports wait for their summary: {error}"))
 }
 
 /// Text from the wire, safe for a terminal and of at most `limit` characters.

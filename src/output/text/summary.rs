@@ -24,7 +24,8 @@ pub struct Overview {
     outcomes: [u64; 5],
     handshakes_unseen: u64,
     /// By status; 0 where nobody answered.
-    failures: BTreeMap<u16, u64>,
+    /// By status, and by what is none: `no answer`.
+    failures: BTreeMap<(u16, &'static str), u64>,
     /// By code, in the table's order: how often, and in how many connections.
     findings: BTreeMap<FindingCode, (u64, u64)>,
     hosts: BTreeMap<Box<str>, u64>,
@@ -45,8 +46,9 @@ impl Overview {
         }
         self.handshakes_unseen += u64::from(!summary.handshake_seen && summary.outcome != Outcome::Unknown);
         if summary.outcome == Outcome::Rejected {
-            let status = summary.handshake.response.as_ref().map_or(0, |response| response.status);
-            *self.failures.entry(status).or_default() += 1;
+            let handshake = &summary.handshake;
+            let why = handshake.response.as_ref().map_or((0, handshake.instead()), |response| (response.status, ""));
+            *self.failures.entry(why).or_default() += 1;
         }
         for found in &summary.findings {
             let (times, connections) = self.findings.entry(found.code()).or_default();
@@ -141,8 +143,8 @@ fn failures(overview: &Overview) -> String {
     let shown: Vec<String> = overview
         .failures
         .iter()
-        .map(|(&status, &times)| {
-            let name = if status == 0 { "no answer".to_owned() } else { status.to_string() };
+        .map(|(&(status, instead), &times)| {
+            let name = if status == 0 { instead.to_owned() } else { status.to_string() };
             if times > 1 { format!("{name} ×{}", count(times)) } else { name }
         })
         .collect();

@@ -58,9 +58,12 @@ pub(crate) fn micros(value: u64) -> String {
     }
 }
 
-/// Microseconds to the millisecond: `60.002 s`
-pub(super) fn exact_seconds(micros: u64) -> String {
-    let millis = micros / 1_000;
+/// Microseconds, from a second on to the millisecond: `850 µs`, `12.3 ms`, `60.002 s`
+pub(super) fn exact_seconds(value: u64) -> String {
+    if value < 1_000_000 {
+        return micros(value);
+    }
+    let millis = value / 1_000;
     format!("{}.{:03} s", count(millis / 1_000), millis % 1_000)
 }
 
@@ -125,6 +128,8 @@ mod tests {
             assert_eq!(micros(value), text, "{value}");
         }
         assert!(micros(u64::MAX).ends_with(" h"));
+        assert_eq!((exact_seconds(0), exact_seconds(151_400)), ("0 µs".into(), "151 ms".into()));
+        assert_eq!((exact_seconds(999_499), exact_seconds(1_000_000)), ("999 ms".into(), "1.000 s".into()));
         assert_eq!(exact_seconds(60_002_900), "60.002 s");
         assert_eq!(exact_seconds(3_600_000_000), "3,600.000 s");
     }

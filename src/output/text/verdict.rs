@@ -96,7 +96,7 @@ fn failed(summary: &Summary) -> (Tone, &'static str, String) {
         }
         None => {
             let end = tcp_end(summary).map_or_else(String::new, |(how, _)| format!(", {how}"));
-            format!(": no answer{end}")
+            format!(": {}{end}", handshake.instead())
         }
     };
     (Tone::Bad, "FAILED", rest)

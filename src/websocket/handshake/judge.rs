@@ -121,7 +121,7 @@ pub fn judge(asked: Option<Asked>, answered: Option<Answered>) -> Judged {
             }
             // RFC 9110 §7.8: a server may ignore an Upgrade. A proxy that did not notice may now take HTTP for frames.
             status @ 200..300 if asked.as_ref().is_some_and(|asked| asked.upgrade) => {
-                wrong.push((FindingCode::UpgradeIgnored, Detail::Number("status", status.into())));
+                wrong.push((FindingCode::UpgradeIgnored, Detail::Number("status #", status.into())));
             }
             _ => {}
         }
@@ -137,7 +137,8 @@ fn tell(faults: &mut Vec<Fault>, direction: Direction, mut wrong: Vec<(FindingCo
     let more = wrong.len().saturating_sub(MAX_FAULTS);
     if more > 0 {
         wrong.truncate(MAX_FAULTS);
-        wrong.push((FindingCode::HandshakeMalformed, Detail::Number("further faults:", more as u64)));
+        wrong
+            .push((FindingCode::HandshakeMalformed, Detail::count("# further fault", "# further faults", more as u64)));
     }
     faults.extend(wrong.into_iter().map(|(code, detail)| Fault { code, direction, detail }));
 }

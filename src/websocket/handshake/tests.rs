@@ -175,7 +175,7 @@ Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10, x-z
     let Judged { handshake, faults } = judged(request, response);
     assert_eq!(faults, []);
     let deflate = Deflate { client_max_window_bits: 10, ..Deflate::default() };
-    assert_eq!(handshake.negotiated, Negotiated { deflate: Some(deflate) });
+    assert_eq!(handshake.negotiated, Negotiated { deflate: Some(deflate), unknown: false });
     let (request, response) = (handshake.request.unwrap(), handshake.response.unwrap());
     assert_eq!(request.user_agent.as_deref(), Some("Ex\u{e9}mple/1"));
     assert_eq!(request.subprotocols, ["a", "b", "c"]);
@@ -381,7 +381,7 @@ fn refusals_are_judged_by_their_status_alone() {
     }
     for status in [200, 204, 299] {
         let faults = judged(REQUEST, &format!("HTTP/1.1 {status} OK\n{wrong}")).faults;
-        let detail = Detail::Number("status", status);
+        let detail = Detail::Number("status #", status);
         assert_eq!(faults, [Fault { code: UpgradeIgnored, direction: Direction::ToClient, detail }]);
     }
     // What did not ask for an upgrade cannot be ignored.
@@ -463,5 +463,5 @@ fn thousands_of_faults_are_counted() {
     let request = with(REQUEST, "Sec-WebSocket-Protocol", &format!("Sec-WebSocket-Protocol: {}", "a,".repeat(5000)));
     let faults = judge(Some(asked(request.as_bytes())), None).faults;
     assert_eq!(faults.len(), 101);
-    assert_eq!(faults.last().unwrap().detail, Detail::Number("further faults:", 4999 - 100));
+    assert_eq!(faults.last().unwrap().detail, Detail::Number("# further faults", 4999 - 100));
 }

@@ -1,23 +1,12 @@
 //! One direction of one connection: its messages one after another (machine).
 
-use flate2::{Decompress, DecompressError, FlushDecompress, Status};
-
 use super::error::{InflateError, Loss};
 use super::history::{History, WINDOW};
 use super::pool::{InflaterPool, Slot, Ticket};
+use super::stream::{BlockEnd, INVALID_CODE, TAIL, TOO_FAR, UNTOLD};
 use super::window::{Fault, LARGEST, Walker, WindowExcess};
 use crate::ground::Direction;
 use crate::websocket::Deflate;
-
-/// "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end" is what the sender did (RFC 7692 §7.2.1).
-const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
-
-/// What is appended to a message (RFC 7692 §7.2.2), and one more empty block, which does nothing at the boundary of a
-/// block and is found out anywhere else.
-const TAIL_AND_BLOCK: [u8; 9] = [0x00, 0x00, 0xff, 0xff, 0x00, 0x00, 0x00, 0xff, 0xff];
-
-/// The same, and the block is the final one: it ends the stream at the boundary of a block only.
-const TAIL_AND_END: [u8; 9] = [0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff];
 
 /// The reason for a message whose end is not where a block ends.
 const NO_EMPTY_BLOCK: &str = "the message does not end with an empty uncompressed block (RFC 7692 §7.2.1)";
@@ -230,7 +219,7 @@ impl Inflater {
             if self.phase == Phase::Ended {
                 self.begin_stream(slot);
             }
-            let step = call(&mut slot.stream, input, scratch);
+            let step = slot.stream.inflate(input, scratch);
             self.taken = self.taken.saturating_add(step.taken as u64);
             input = input.get(step.taken..).unwrap_or_default();
             if let Some(made @ [_, ..]) = scratch.get(..step.made) {
@@ -238,7 +227,7 @@ impl Inflater {
                 history.append(made);
                 out(made);
             }
-            if step.status? == Status::StreamEnd {
+            if step.ended? {
                 self.phase = Phase::Ended;
             } else if step.made == scratch.len() {
                 continue; // there may be more of it
@@ -272,7 +261,7 @@ impl Inflater {
             return Err(self.evicted());
         };
         let has_tail = self.taken >= 4 && self.last == u32::from_be_bytes(TAIL);
-        if has_tail && self.restarted && slot.stream.total_in() == 4 {
+        if has_tail && self.restarted && slot.stream.taken() == 4 {
             self.give_back(pool); // nothing but a tail behind the end of a stream
             return Ok(());
         }
@@ -280,35 +269,25 @@ impl Inflater {
         if !has_tail && self.last & 0xe0 != 0 {
             return Err(self.fail(pool, self.taken, NO_EMPTY_BLOCK));
         }
-        let whole = if self.no_context_takeover { &TAIL_AND_END } else { &TAIL_AND_BLOCK };
-        let tail = whole.get(if has_tail { TAIL.len() } else { 0 }..).unwrap_or_default();
-        let step = call(&mut slot.stream, tail, scratch);
-        let all = step.taken == tail.len();
-        match step.status {
-            Ok(Status::StreamEnd) if step.made == 0 && (all || (!has_tail && step.taken == TAIL.len())) => {
-                self.give_back(pool);
-                Ok(())
-            }
-            Ok(Status::Ok) if step.made == 0 && all && !self.no_context_takeover => {
-                if let Some(ticket) = self.ticket {
-                    pool.rest(ticket);
-                }
-                Ok(())
-            }
-            _ => Err(self.fail(pool, self.taken, NO_EMPTY_BLOCK)),
+        let end = if has_tail { slot.stream.ends_here(scratch) } else { slot.stream.ends_behind_tail(scratch) };
+        match (end, self.ticket) {
+            (BlockEnd::Boundary, Some(ticket)) if !self.no_context_takeover => pool.rest(ticket),
+            (BlockEnd::Boundary | BlockEnd::Final, _) => self.give_back(pool),
+            (BlockEnd::Elsewhere, _) => return Err(self.fail(pool, self.taken, NO_EMPTY_BLOCK)),
         }
+        Ok(())
     }
 
     /// What the walker saw, or what is left by knowing everything that a distance can reach.
     fn refine(&self, slot: &Slot, reason: &'static str) -> &'static str {
-        if reason != EITHER {
+        if reason != UNTOLD {
             return reason;
         }
         match slot.walker.as_ref().filter(|_| self.walked).and_then(|walker| walker.fault()) {
             Some(Fault::TooFar) => TOO_FAR,
             Some(Fault::Code) => INVALID_CODE,
             _ if self.history.len() == WINDOW => INVALID_CODE,
-            _ => EITHER,
+            _ => UNTOLD,
         }
     }
 
@@ -352,55 +331,9 @@ impl Inflater {
     }
 }
 
-/// What one call of zlib did.
-struct Step {
-    taken: usize,
-    made: usize,
-    status: Result<Status, &'static str>,
-}
-
-#[inline]
-fn call(stream: &mut Decompress, input: &[u8], scratch: &mut [u8]) -> Step {
-    let (total_in, total_out) = (stream.total_in(), stream.total_out());
-    let status = stream.decompress(input, scratch, FlushDecompress::None);
-    Step {
-        taken: usize::try_from(stream.total_in().saturating_sub(total_in)).unwrap_or(usize::MAX),
-        made: usize::try_from(stream.total_out().saturating_sub(total_out)).unwrap_or(usize::MAX),
-        status: status.map_err(|error| reason(&error)),
-    }
-}
-
 /// A new stream that may refer back to what was decoded before.
 fn restart(slot: &mut Slot, history: &mut History) {
-    slot.stream.reset(false);
-    let history = history.in_order();
-    if !history.is_empty() {
-        let set = slot.stream.set_dictionary(history);
-        debug_assert!(set.is_ok(), "a raw stream takes any dictionary");
-    }
-}
-
-const TOO_FAR: &str = "invalid distance too far back";
-const INVALID_CODE: &str = "invalid literal/length or distance code";
-const EITHER: &str = "invalid distance too far back, or invalid code";
-
-/// zlib's words, as words of ours.
-///
-/// Three reasons, those that zlib's fast loop can find, are one here: zlib-rs 0.6.8 overwrites what that loop says with
-/// "repeated call with bad state", and which loop is used depends on the cuts.
-fn reason(error: &DecompressError) -> &'static str {
-    const REASONS: [&str; 8] = [
-        "invalid block type",
-        "invalid stored block lengths",
-        "too many length or distance symbols",
-        "invalid code lengths set",
-        "invalid bit length repeat",
-        "invalid code -- missing end-of-block",
-        "invalid literal/lengths set",
-        "invalid distances set",
-    ];
-    let said = error.message().unwrap_or_default();
-    REASONS.into_iter().find(|reason| *reason == said).unwrap_or(EITHER)
+    slot.stream.restart(history.in_order());
 }
 
 /// The last four bytes of all that came, the latest least significant.

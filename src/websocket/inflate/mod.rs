@@ -50,6 +50,8 @@ mod huffman;
 mod alphabet;
 // distances, watched
 mod window;
+// zlib
+mod stream;
 // what is kept
 mod history;
 mod pool;

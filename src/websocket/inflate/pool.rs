@@ -7,9 +7,8 @@
 
 use std::num::NonZeroU64;
 
-use flate2::Decompress;
-
 use super::history::{History, WINDOW};
+use super::stream::Stream;
 use super::window::Walker;
 use crate::ground::Limits;
 
@@ -35,7 +34,7 @@ pub(super) struct Ticket {
 #[derive(Debug)]
 pub(super) struct Slot {
     /// Raw, with the largest window whatever was negotiated.
-    pub(super) stream: Decompress,
+    pub(super) stream: Stream,
     /// For messages under a smaller window; made when the first one comes.
     pub(super) walker: Option<Box<Walker>>,
     /// For messages without context takeover, which need a history only while they are under way.
@@ -147,7 +146,7 @@ impl InflaterPool {
     fn grow(&mut self) -> usize {
         self.scratch.resize(SCRATCH_BYTES, 0);
         let slot = self.slots.len();
-        let stream = Decompress::new(false);
+        let stream = Stream::new();
         self.slots.push(Slot { stream, walker: None, history: History::default(), stamp: None });
         self.links.push(Link { before: slot + FIRST, after: slot + FIRST });
         slot

@@ -469,6 +469,36 @@ fn a_message_cut_short_is_told_at_its_end() {
     }
 }
 
+/// In the middle of a block's code tables the tail and any empty block behind it are only more of them. A receiver would
+/// read the next message as codes, too.
+#[test]
+fn a_message_that_ends_in_a_dynamic_header_is_corrupt() {
+    let found = [0x62, 0x08, 0x05, 0x90, 0x27, 0x00, 0x00, 0x00];
+    let mut payloads = vec![found.to_vec(), [&found[..], &TAIL].concat()];
+    let mut random = Random(13);
+    while payloads.len() < 3000 {
+        // HLIT, HDIST, HCLEN and code lengths at random, and then anything that ends as a message has to.
+        let mut bits = BitWriter::default();
+        bits.bits(0b100 | (random.next() & 1) as u32, 3).bits(random.below(1 << 14) as u32, 14);
+        let mut payload = bits.bytes.clone();
+        payload.extend((0..random.below(40)).map(|_| random.next() as u8 & random.next() as u8));
+        payload.extend(vec![0; random.below(12)]);
+        payload.push(0);
+        payloads.push(payload);
+    }
+    let mut whole = 0;
+    for (number, payload) in payloads.iter().enumerate() {
+        for no_context_takeover in [false, true] {
+            let mut receiver = Receiver::new(15, no_context_takeover);
+            let (_, error) = receiver.message(payload);
+            assert!(error.is_some() || number > 1, "{payload:02x?}");
+            whole += u32::from(error.is_none());
+            assert_eq!(receiver.message(&HELLO), right(b"Hello"), "behind {payload:02x?}");
+        }
+    }
+    assert!(whole < 60, "{whole} of {} are whole", payloads.len());
+}
+
 #[test]
 fn every_reason_of_zlib_is_one_of_ours() {
     let stored = [0x00, 0x01, 0x00, 0x01, 0x00];

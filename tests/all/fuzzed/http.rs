@@ -99,11 +99,20 @@ impl Run {
         }
         if direction == Direction::ToServer {
             self.waiting.push_back(bytes.to_vec());
+            self.resume();
         } else {
             let mut input = bytes;
-            self.feed(direction, &mut input);
+            // A response that ends a pause: the requests that wait come before the response to them.
+            while self.feed(direction, &mut input) {
+                self.resume();
+            }
             assert!(self.over || input.is_empty(), "only what is not HTTP's is left");
         }
+        assert!(self.h1.held() <= self.most, "holds {}", self.h1.held());
+    }
+
+    /// Gives again what waits, if it need not wait any more.
+    fn resume(&mut self) {
         while !self.h1.is_paused() && !self.over {
             let Some(held) = self.waiting.pop_front() else { break };
             let mut input = held.as_slice();
@@ -113,12 +122,12 @@ impl Run {
                 self.waiting.push_front(input.to_vec());
             }
         }
-        assert!(self.h1.held() <= self.most, "holds {}", self.h1.held());
     }
 
-    fn feed(&mut self, direction: Direction, input: &mut &[u8]) {
+    /// Whether it stopped because the server's direction ended a pause.
+    fn feed(&mut self, direction: Direction, input: &mut &[u8]) -> bool {
         while !self.over {
-            let before = input.len();
+            let (before, paused) = (input.len(), self.h1.is_paused());
             let step = self.h1.next(direction, input);
             let said = step.is_some();
             self.over = note(&mut self.said, direction, step.as_ref());
@@ -128,7 +137,11 @@ impl Run {
             }
             // In a body that lasts to the end, or may do so, only a chunk that begins like a head is looked at.
             self.over |= self.h1.is_over() || self.h1.is_lost(direction);
+            if direction == Direction::ToClient && paused && !self.h1.is_paused() {
+                return true;
+            }
         }
+        false
     }
 }
 

@@ -114,11 +114,7 @@ fn any(bytes: &[u8], options: u8, mut cuts: Cuts<'_>) {
         assert_eq!(out, pieces);
         assert_eq!(excess, piece_excess);
     }
-    if done.is_ok() {
-        // It may end in the middle of a block and pass for one that does not: `regressions.rs` has such a message.
-        return;
-    }
-    // Behind one that was found out, an honest message that refers to nothing is right.
+    // Behind it, whatever it was, an honest message that refers to nothing is right.
     inflater.begin_message(pool);
     let mut hello = Vec::new();
     let done = pushed(inflater, pool, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00], &mut cuts, &mut hello);

@@ -55,8 +55,8 @@ impl Outputs {
     pub(super) fn finish(mut self, totals: &Totals) {
         self.tables.iter_mut().for_each(|tables| tables.finish().unwrap());
         self.text.iter_mut().for_each(|text| text.finish(totals).unwrap());
-        self.json.finish().unwrap();
-        self.follow.finish().unwrap();
+        self.json.flush().unwrap();
+        self.follow.flush().unwrap();
         let mut tables = Vec::new();
         for (kind, written) in &self.written {
             let bytes = written.0.lock().unwrap();
