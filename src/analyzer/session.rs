@@ -202,9 +202,7 @@ impl Session {
             (Sniffed::Tls, None) => return (Sniffed::NeedMore, direction),
             // Only a client begins with a ClientHello (1), only a server with a ServerHello (2): RFC 8446 §4.
             (Sniffed::Tls, Some(kind)) => *kind == if direction == Direction::ToServer { 2 } else { 1 },
-            _ if is_midstream(front) => {
-                SERVERS.contains(&flow.client.port) && !SERVERS.contains(&flow.server.port)
-            }
+            _ if is_midstream(front) => SERVERS.contains(&flow.client.port) && !SERVERS.contains(&flow.server.port),
             _ => return (sniffed, direction),
         };
         if wrong {

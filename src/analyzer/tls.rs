@@ -35,7 +35,7 @@ pub(super) struct Tls {
     ends: PerDirection<Option<(EndReason, Seen)>>,
     /// What the session inside last wanted.
     interest: Option<Interest>,
-    /// It stays closed, and that was counted.
+    /// It stays closed, and that was counted; or it is a WebSocket, and its server was noted.
     counted: bool,
 }
 
@@ -127,8 +127,7 @@ impl Tls {
             Run::Data(mut input) => {
                 let mut scratch = core::mem::take(&mut out.shared.tls_scratch);
                 let mut result = Ok(());
-                while let Some(step) =
-                    self.decryptor.next(direction, &mut input, seen, &out.shared.keys, &mut scratch)
+                while let Some(step) = self.decryptor.next(direction, &mut input, seen, &out.shared.keys, &mut scratch)
                 {
                     result = self.step(flow, direction, step, seen, out);
                     if result.is_err() {
@@ -248,7 +247,8 @@ impl Tls {
         let cost = len.saturating_add(PIECE_OVERHEAD);
         let limits = &out.shared.limits;
         let mine = self.waiting_bytes.saturating_add(cost);
-        if mine > limits.max_tls_waiting_bytes || out.shared.tls_waiting.saturating_add(cost) > limits.max_tls_waiting_total
+        if mine > limits.max_tls_waiting_bytes
+            || out.shared.tls_waiting.saturating_add(cost) > limits.max_tls_waiting_total
         {
             self.decryptor.overflow();
             self.release(out);
@@ -287,7 +287,7 @@ impl Tls {
     fn interest<S>(&mut self, flow: &Flow, out: &mut Out<'_, S>) -> Interest {
         let Some(why) = self.decryptor.closed() else {
             let interest = self.interest.unwrap_or(Interest::Keep);
-            if interest == Interest::Cherish {
+            if interest == Interest::Cherish && !core::mem::replace(&mut self.counted, true) {
                 out.shared.note_websocket_host(flow, self.decryptor.info());
             }
             if interest == Interest::Drop {
@@ -309,8 +309,7 @@ impl Tls {
         let may_be = !matches!(self.decryptor.closed(), Some(Closed::HandshakeFailed(..)));
         out.shared.list_tls
             || may_be
-                && (self.decryptor.looks_like_websocket()
-                    || out.shared.is_websocket_host(flow, self.decryptor.info()))
+                && (self.decryptor.looks_like_websocket() || out.shared.is_websocket_host(flow, self.decryptor.info()))
     }
 
     fn count<S>(&mut self, why: Closed, flow: &Flow, out: &mut Out<'_, S>) {

@@ -44,7 +44,8 @@ pub(super) fn live(args: &LiveArgs) -> Result<Ending> {
     let mut keys = FollowedKeys::new(Keys::new(args.common.keylog.as_ref())?);
     analyzer.expect_secrets(keys.keys.has_file());
     let mut drops = Drops::default();
-    let broken = sniff(args, &mut live, &mut analyzer, &mut outputs, &mut drops, &mut keys).inspect_err(|_| outputs.abandon())?;
+    let broken = sniff(args, &mut live, &mut analyzer, &mut outputs, &mut drops, &mut keys)
+        .inspect_err(|_| outputs.abandon())?;
     let counts = live.stats();
     keys.keys.follow(analyzer.keys())?;
     analyzer.finish(&mut outputs).inspect_err(|_| outputs.abandon()).context(UNWRITABLE)?;

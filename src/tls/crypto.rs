@@ -191,10 +191,7 @@ mod tests {
     fn hmac_md5_is_that_of_the_rfc() {
         let hex = |bytes: [u8; 16]| bytes.map(|byte| format!("{byte:02x}")).concat();
         assert_eq!(hex(hmac_md5(&[0x0b; 16], &[b"Hi ", b"There"])), "9294727a3638bb1c13f48ef8158bfc9d");
-        assert_eq!(
-            hex(hmac_md5(b"Jefe", &[b"what do ya want for nothing?"])),
-            "750c783e6ab0b503eaa86e310a5db738"
-        );
+        assert_eq!(hex(hmac_md5(b"Jefe", &[b"what do ya want for nothing?"])), "750c783e6ab0b503eaa86e310a5db738");
         assert_eq!(
             hex(hmac_md5(&[0xaa; 80], &[b"Test Using Larger Than Block-Size Key - Hash Key First"])),
             "6b1ab7fe4bd7bf8f0b62e6ce61b9d0cd"

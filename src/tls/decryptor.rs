@@ -21,6 +21,9 @@ const MAX_REJECTED: u32 = 8;
 /// Records that are passed over since the log has no secrets of the handshake, or since they are early data that the
 /// server did not take.
 const MAX_PASSED_OVER: u32 = 4096;
+/// Records that may be lost together with a ChangeCipherSpec: the Finished, and some.
+const MISSED_AT_CHANGE: u64 = 8;
+
 /// Room that connections share: plaintext of the record at hand, and records that are put together.
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -116,7 +119,8 @@ impl Decryptor {
     /// Whether enough was seen to judge that.
     #[must_use]
     pub const fn is_judged(&self) -> bool {
-        self.shape.is_judged()
+        let over = self.lanes.to_server.dead || matches!(self.closed, Some(Closed::WaitedTooLong));
+        over || self.shape.is_judged()
     }
 
     /// Bytes that it keeps.
@@ -168,7 +172,8 @@ impl Decryptor {
                 }
                 Front::Buffered(header) => {
                     let framer = core::mem::take(framer);
-                    let outcome = self.record(direction, header, framer.fragment(header), seen, keys, &mut scratch.plain);
+                    let outcome =
+                        self.record(direction, header, framer.fragment(header), seen, keys, &mut scratch.plain);
                     let lane = self.lanes.get_mut(direction);
                     lane.framer = framer;
                     if !matches!(outcome, Outcome::Waits(_)) {
@@ -225,10 +230,17 @@ impl Decryptor {
             (ContentType::APPLICATION_DATA, Some(true)) => {
                 return self.protected13(direction, header, fragment, seen, keys, plain);
             }
+            (ContentType::APPLICATION_DATA, Some(false)) => {
+                // The ChangeCipherSpec was lost, and a few records with it.
+                lane.changing = true;
+                lane.slack = MISSED_AT_CHANGE;
+                return self.protected12(direction, header, fragment, seen, keys, plain);
+            }
             (ContentType::APPLICATION_DATA, None) => return Outcome::Waits(Waits::Other),
             (ContentType::CHANGE_CIPHER_SPEC, Some(true)) => Outcome::Done,
             (ContentType::CHANGE_CIPHER_SPEC, _) => {
-                self.lanes.get_mut(direction).changing = fragment == [1];
+                lane.changing = fragment == [1];
+                lane.slack = 0;
                 Outcome::Done
             }
             (ContentType::HANDSHAKE, _) => self.handshake(direction, fragment, seen),
@@ -342,6 +354,7 @@ impl Decryptor {
             ContentType::HANDSHAKE => self.handshake(direction, bytes, seen),
             ContentType::CHANGE_CIPHER_SPEC => {
                 lane.changing = bytes == [1];
+                lane.slack = 0;
                 Outcome::Done
             }
             ContentType::ALERT => match Alert::parse(bytes) {

@@ -58,7 +58,6 @@ pub(super) fn tls12(lane: &mut Lane, direction: Direction, talk: &Negotiation, k
     lane.ladder.clear();
     lane.equip(Stage::Application, opener.ok_or(Closed::KeysDoNotFit)?);
     lane.changing = false;
-    lane.slack = 0;
     Ok(Ok(()))
 }
 

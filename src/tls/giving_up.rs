@@ -20,7 +20,10 @@ impl Decryptor {
             // Something came, and none of it was for us to open.
             return self.unopened();
         };
-        if self.talk.early.is_none() && self.talk.server.is_some() && direction == Direction::ToServer && first == Waits::Other
+        if self.talk.early.is_none()
+            && self.talk.server.is_some()
+            && direction == Direction::ToServer
+            && first == Waits::Other
         {
             self.talk.early = Some(true);
             return None;

@@ -235,7 +235,10 @@ pub(crate) mod tests {
         let found = hello.extensions;
         assert_eq!(found.server_name.as_deref(), Some(&b"ws.exampl"[..]));
         assert_eq!(found.alpn, [b"http/1.1"]);
-        assert_eq!((found.version, found.record_size_limit, found.max_fragment_length), (Some(0x0304), Some(0x4001), Some(4)));
+        assert_eq!(
+            (found.version, found.record_size_limit, found.max_fragment_length),
+            (Some(0x0304), Some(0x4001), Some(4))
+        );
         assert!(found.encrypt_then_mac && found.extended_master_secret && found.early_data && !found.pre_shared_key);
     }
 

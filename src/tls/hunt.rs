@@ -6,10 +6,10 @@
 use super::decryptor::{Decryptor, Scratch};
 use super::equip;
 use super::framer::{Framer, Hole};
+use super::info::Closed;
 use super::keylog::KeyLog;
 use super::lane::{Hunt, Lane};
 use super::record::{HEADER_LEN, MAX_FRAGMENT, RecordHeader};
-use super::info::Closed;
 use crate::ground::Direction;
 
 /// Bytes that are gathered to find a border: the longest record, and some.

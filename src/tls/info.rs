@@ -168,11 +168,12 @@ impl fmt::Display for Closed {
     }
 }
 
-/// Bytes in hexadecimal.
+/// The first bytes in hexadecimal: enough to look them up in a key log.
 struct Hex<'b>(&'b [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.0.iter().take(8).try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str("…")
     }
 }

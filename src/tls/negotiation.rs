@@ -138,7 +138,8 @@ impl Negotiation {
     /// A Finished was seen.
     pub(super) fn finished(&mut self, direction: Direction, seen: Seen) {
         let ends = self.is_tls13() == Some(false) || direction == Direction::ToServer;
-        let first = self.info.finished.is_none_or(|before| self.is_tls13() == Some(false) && before.packet < seen.packet);
+        let first =
+            self.info.finished.is_none_or(|before| self.is_tls13() == Some(false) && before.packet < seen.packet);
         // A renegotiation later is another handshake.
         if ends && first && !self.info.close_notify.get(direction).is_some() {
             self.info.finished = Some(seen);

@@ -145,7 +145,8 @@ mod tests {
     /// RFC 8448 §3: from the server's handshake traffic secret to its key and vector.
     #[test]
     fn keys_of_tls13_are_those_of_rfc_8448() {
-        let secret = bytes("b6 7b 7d 69 0c c1 6c 4e 75 e5 42 13 cb 2d 37 b4 e9 c9 12 bc de d9 10 5d 42 be fd 59 d3 91 ad 38");
+        let secret =
+            bytes("b6 7b 7d 69 0c c1 6c 4e 75 e5 42 13 cb 2d 37 b4 e9 c9 12 bc de d9 10 5d 42 be fd 59 d3 91 ad 38");
         let (mut key, mut iv) = ([0; 16], [0; 12]);
         expand_label(Hash::Sha256, &secret, b"key", &mut key);
         expand_label(Hash::Sha256, &secret, b"iv", &mut iv);

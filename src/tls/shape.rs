@@ -18,6 +18,8 @@ const SHORT: core::ops::RangeInclusive<usize> = 6..=39;
 const ENOUGH: u32 = 2;
 /// Records of the client that are looked at.
 const MAX_RECORDS: u32 = 64;
+/// Bytes of both directions within which a reason must show.
+const MAX_BYTES: u64 = 512 << 10;
 /// The client's first protected records: the end of its handshake, and a request.
 const FIRST: u32 = 2;
 
@@ -26,11 +28,13 @@ const FIRST: u32 = 2;
 pub(super) struct Shape {
     records: u32,
     short: u32,
+    bytes: u64,
 }
 
 impl Shape {
     /// Counts a record.
     pub(super) fn record(&mut self, direction: Direction, header: RecordHeader, info: &TlsInfo) {
+        self.bytes = self.bytes.saturating_add(header.len.into());
         if direction == Direction::ToClient
             || header.content != ContentType::APPLICATION_DATA
             || self.records >= MAX_RECORDS
@@ -44,7 +48,7 @@ impl Shape {
 
     /// Whether more records would not change the answer.
     pub(super) const fn is_judged(&self) -> bool {
-        self.short >= ENOUGH || self.records >= MAX_RECORDS
+        self.short >= ENOUGH || self.records >= MAX_RECORDS || self.bytes >= MAX_BYTES
     }
 
     /// Whether there is a reason to think that it is a WebSocket.
@@ -84,7 +88,8 @@ mod tests {
 
     #[test]
     fn short_records_of_the_client_and_no_http2_are_a_reason() {
-        let offered = |names: &[&str]| TlsInfo { offered: names.iter().map(|&name| name.into()).collect(), ..TlsInfo::default() };
+        let offered =
+            |names: &[&str]| TlsInfo { offered: names.iter().map(|&name| name.into()).collect(), ..TlsInfo::default() };
         let talk = shape(&[53, 500, 28, 28]);
         assert!(talk.is_judged());
         assert!(talk.looks_like_websocket(&offered(&["http/1.1"])) && talk.looks_like_websocket(&offered(&[])));

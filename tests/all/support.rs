@@ -284,7 +284,7 @@ pub(crate) fn hear(path: &Path) -> Told {
     let mut told = Told::default();
     let keys = key_log(path).map(|path| std::fs::read(path).unwrap()).unwrap_or_default();
     let input = Input::open(&[path]).unwrap();
-    feed_with(input, &keys, &mut told).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    feed(input, &keys, &mut told).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     told
 }
 
@@ -294,13 +294,8 @@ pub(crate) fn key_log(capture: &Path) -> Option<PathBuf> {
     candidates.into_iter().find(|path| path.is_file())
 }
 
-/// Gives all packets of an input to a sink.
-pub(crate) fn feed<S: Sink<Error: core::fmt::Debug>>(input: Input, sink: &mut S) -> Result<(), CaptureError> {
-    feed_with(input, &[], sink)
-}
-
-/// The same with a key log, and the secrets that the capture carries.
-pub(crate) fn feed_with<S: Sink<Error: core::fmt::Debug>>(
+/// Gives all packets of an input to a sink, with a key log and the secrets that the capture carries.
+pub(crate) fn feed<S: Sink<Error: core::fmt::Debug>>(
     mut input: Input,
     keys: &[u8],
     sink: &mut S,

@@ -35,8 +35,7 @@ pub struct Overview {
     missing: u64,
 }
 
-const OUTCOMES: [Outcome; 5] =
-    [Outcome::Closed, Outcome::Aborted, Outcome::Open, Outcome::Rejected, Outcome::Unknown];
+const OUTCOMES: [Outcome; 5] = [Outcome::Closed, Outcome::Aborted, Outcome::Open, Outcome::Rejected, Outcome::Unknown];
 
 impl Overview {
     /// Counts a connection that is over.
@@ -204,7 +203,8 @@ fn closed_tls_lines(closed: &[ClosedTls]) -> Vec<String> {
             if one.connections > 1 { format!("{name} ×{}", count(one.connections)) } else { name }
         });
         let mut shown: Vec<String> = shown.collect();
-        let named: u64 = servers.iter().filter(|one| !one.server.is_empty()).take(SHOWN_HOSTS).map(|one| one.connections).sum();
+        let named: u64 =
+            servers.iter().filter(|one| !one.server.is_empty()).take(SHOWN_HOSTS).map(|one| one.connections).sum();
         if all > named {
             shown.push(format!("others ×{}", count(all - named)));
         }
@@ -237,7 +237,11 @@ fn other_lines(totals: &Totals) -> Vec<String> {
         (totals.cut_packets, "packet cut by the snaplen", "packets cut by the snaplen"),
         (totals.other_packets, "packet without readable TCP", "packets without readable TCP"),
         (totals.lost_datagrams, "IP datagram never whole", "IP datagrams never whole"),
-        (totals.quic_packets, "packet that begins or resumes QUIC (HTTP/3)", "packets that begin or resume QUIC (HTTP/3)"),
+        (
+            totals.quic_packets,
+            "packet that begins or resumes QUIC (HTTP/3)",
+            "packets that begin or resume QUIC (HTTP/3)",
+        ),
         (
             totals.evicted_connections,
             "connection forgotten, the table being full",

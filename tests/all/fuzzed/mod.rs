@@ -19,10 +19,10 @@ mod capture;
 mod frames;
 mod http;
 mod inflate;
+mod keylog;
 mod packets;
 mod reassembly;
 mod resync;
-mod keylog;
 mod tls;
 // all of them together, from a file,
 mod read;

@@ -38,40 +38,50 @@ pub(crate) fn tls(bytes: &[u8]) {
 fn keys() -> KeyLog {
     let mut keys = KeyLog::new();
     let random = "52".repeat(32);
-    for label in ["CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET", "CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"] {
+    for label in [
+        "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+        "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+        "CLIENT_TRAFFIC_SECRET_0",
+        "SERVER_TRAFFIC_SECRET_0",
+    ] {
         keys.add(format!("{label} {random} {}\n", "53".repeat(32)).as_bytes());
     }
     keys.add(format!("CLIENT_RANDOM {random} {}\n", "4d".repeat(48)).as_bytes());
     keys
 }
 
-fn run(pieces: &[(Direction, Piece<'_>)], cuts: &Cuts<'_>, keys: &KeyLog) -> (PerDirection<Vec<u8>>, u32, Option<Closed>) {
+fn run(
+    pieces: &[(Direction, Piece<'_>)],
+    cuts: &Cuts<'_>,
+    keys: &KeyLog,
+) -> (PerDirection<Vec<u8>>, u32, Option<Closed>) {
     let (mut decryptor, mut scratch) = (Decryptor::new(), Scratch::default());
     let mut text: PerDirection<Vec<u8>> = PerDirection::default();
     let mut left: PerDirection<Vec<u8>> = PerDirection::default();
     let mut rejected = 0;
     let mut cuts = cuts.clone();
     for (direction, piece) in pieces {
-        let mut feed = |direction: Direction, bytes: &[u8], left: &mut PerDirection<Vec<u8>>, decryptor: &mut Decryptor| {
-            left.get_mut(direction).extend_from_slice(bytes);
-            let mut before = None;
-            while before != Some(decryptor.records()) {
-                before = Some(decryptor.records());
-                for way in Direction::BOTH {
-                    let mut input = left.get(way).as_slice();
-                    while let Some(step) = decryptor.next(way, &mut input, Seen::default(), keys, &mut scratch) {
-                        match step {
-                            Step::Data(data) => text.get_mut(way).extend_from_slice(data),
-                            Step::Rejected => rejected += 1,
-                            Step::CloseNotify => {}
+        let mut feed =
+            |direction: Direction, bytes: &[u8], left: &mut PerDirection<Vec<u8>>, decryptor: &mut Decryptor| {
+                left.get_mut(direction).extend_from_slice(bytes);
+                let mut before = None;
+                while before != Some(decryptor.records()) {
+                    before = Some(decryptor.records());
+                    for way in Direction::BOTH {
+                        let mut input = left.get(way).as_slice();
+                        while let Some(step) = decryptor.next(way, &mut input, Seen::default(), keys, &mut scratch) {
+                            match step {
+                                Step::Data(data) => text.get_mut(way).extend_from_slice(data),
+                                Step::Rejected => rejected += 1,
+                                Step::CloseNotify => {}
+                            }
                         }
+                        assert!(input.is_empty() || decryptor.waits(way).is_some());
+                        let rest = input.to_vec();
+                        *left.get_mut(way) = rest;
                     }
-                    assert!(input.is_empty() || decryptor.waits(way).is_some());
-                    let rest = input.to_vec();
-                    *left.get_mut(way) = rest;
                 }
-            }
-        };
+            };
         match *piece {
             Piece::Bytes(mut bytes) => {
                 while let Some(piece) = cuts.piece(&mut bytes) {
