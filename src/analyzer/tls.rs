@@ -6,12 +6,13 @@
 use super::session::{Session, identify};
 use super::shared::Out;
 use super::waiting::Waiting;
-use super::websocket;
-use crate::event::Sink;
-use crate::ground::{Detail, Direction, FindingCode, PerDirection, Seen};
+use super::websocket::Common;
+use crate::event::{Identity, Outcome, Sink, Summary, What};
+use crate::ground::{Detail, Direction, FindingCode, PerDirection, Seen, Sketch};
 use crate::http::{Sniffed, sniff};
 use crate::tcp::{Chunk, EndReason, Flow, Interest, Run};
 use crate::tls::{Closed, Decryptor, Step, Waits};
+use crate::websocket::Handshake;
 
 /// What a piece that waits costs besides its bytes.
 const PIECE_OVERHEAD: usize = 64;
@@ -323,7 +324,7 @@ impl Tls {
         let mut inside = out.inside(self.decryptor.info());
         let identity = identify(flow, &mut 0, &mut inside);
         let at = self.decryptor.info().hello.unwrap_or(flow.first);
-        websocket::closed_tls(identity, (why, at), flow, self.ends, seen, &mut inside)
+        closed_tls(identity, (why, at), flow, self.ends, seen, &mut inside)
     }
 }
 
@@ -343,4 +344,39 @@ fn rest_of(run: Run<'_>, left: usize) -> Run<'_> {
         }
         other => other,
     }
+}
+
+/// Tells of a TLS connection that may be a WebSocket and stays closed; its ClientHello came with the packet given.
+fn closed_tls<S: Sink>(
+    identity: Identity,
+    (why, at): (Closed, Seen),
+    flow: &Flow,
+    tcp_ends: PerDirection<Option<(EndReason, Seen)>>,
+    seen: Seen,
+    out: &mut Out<'_, S>,
+) -> Result<(), S::Error> {
+    let mut common = Common::new(identity);
+    let detail = Detail::text(why.to_string());
+    common.tell((FindingCode::TlsUndecryptable, detail), None, at, out)?;
+    let summary = Summary {
+        handshake: Handshake::default(),
+        handshake_seen: false,
+        opened: None,
+        last: flow.last,
+        last_byte: None,
+        outcome: Outcome::Unknown,
+        closed_by: None,
+        close_code: None,
+        close_reason: Vec::new(),
+        clean: None,
+        closes: PerDirection::default(),
+        tcp_ends,
+        tcp_handshake_us: flow.handshake_us,
+        traffic: PerDirection::default(),
+        ping_rtts_us: Sketch::default(),
+        longest_silence: None,
+        findings: common.ledger.into_counts(),
+        tls: out.tls.cloned().map(Box::new),
+    };
+    out.say(&common.identity, seen, None, What::Closed(&summary))
 }

@@ -10,7 +10,7 @@ use crate::event::{CloseSent, Identity, Outcome, Silence, Sink, Summary, Traffic
 use crate::ground::{Detail, Direction, Finding, FindingCode, PerDirection, Seen, Sketch};
 use crate::http::{SNIFF_BYTES, Sniffed, sniff};
 use crate::tcp::{EndReason, Flow, Run};
-use crate::tls::{Closed, TlsInfo};
+use crate::tls::TlsInfo;
 use crate::websocket::resync::Resync;
 use crate::websocket::rules::Broken;
 use crate::websocket::{CloseBody, Fault, Handshake, Judged};
@@ -87,7 +87,7 @@ impl Quiet {
 }
 
 impl Common {
-    fn new(identity: Identity) -> Self {
+    pub(super) fn new(identity: Identity) -> Self {
         Self {
             identity,
             ledger: Ledger::default(),
@@ -149,7 +149,7 @@ impl Common {
     }
 
     /// Tells of something that belongs to no frame.
-    fn tell<S: Sink>(
+    pub(super) fn tell<S: Sink>(
         &mut self,
         (code, detail): Broken,
         direction: Option<Direction>,
@@ -416,41 +416,6 @@ pub(super) fn refuse<S: Sink>(
         clean: None,
         closes: PerDirection::default(),
         tcp_ends: PerDirection::default(),
-        tcp_handshake_us: flow.handshake_us,
-        traffic: PerDirection::default(),
-        ping_rtts_us: Sketch::default(),
-        longest_silence: None,
-        findings: common.ledger.into_counts(),
-        tls: out.tls.cloned().map(Box::new),
-    };
-    out.say(&common.identity, seen, None, What::Closed(&summary))
-}
-
-/// Tells of a TLS connection that may be a WebSocket and stays closed; its ClientHello came with the packet given.
-pub(super) fn closed_tls<S: Sink>(
-    identity: Identity,
-    (why, at): (Closed, Seen),
-    flow: &Flow,
-    tcp_ends: PerDirection<Option<(EndReason, Seen)>>,
-    seen: Seen,
-    out: &mut Out<'_, S>,
-) -> Result<(), S::Error> {
-    let mut common = Common::new(identity);
-    let detail = Detail::text(why.to_string());
-    common.tell((FindingCode::TlsUndecryptable, detail), None, at, out)?;
-    let summary = Summary {
-        handshake: Handshake::default(),
-        handshake_seen: false,
-        opened: None,
-        last: flow.last,
-        last_byte: None,
-        outcome: Outcome::Unknown,
-        closed_by: None,
-        close_code: None,
-        close_reason: Vec::new(),
-        clean: None,
-        closes: PerDirection::default(),
-        tcp_ends,
         tcp_handshake_us: flow.handshake_us,
         traffic: PerDirection::default(),
         ping_rtts_us: Sketch::default(),

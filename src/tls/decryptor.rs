@@ -221,7 +221,9 @@ impl Decryptor {
         let lane = self.lanes.get_mut(direction);
         if lane.changing || lane.protected {
             match tls13 {
-                None if !lane.protected => return Outcome::Waits(Waits::Other),
+                None if !lane.protected && !self.talk.retried => return Outcome::Waits(Waits::Other),
+                // Behind a HelloRetryRequest it means nothing (RFC 8446 §D.4).
+                None if !lane.protected => lane.changing = false,
                 Some(true) if !lane.protected => lane.changing = false,
                 _ => return self.protected12(direction, header, fragment, seen, keys, plain),
             }

@@ -221,6 +221,11 @@ pub(crate) mod tests {
         body
     }
 
+    /// The body of a HelloRetryRequest.
+    pub(crate) fn retry() -> Vec<u8> {
+        [&[3, 3][..], &RETRY_RANDOM, &[0, 0x13, 1, 0, 0, 6, 0, 43, 0, 2, 3, 4]].concat()
+    }
+
     const EXTENSIONS: &[u8] = &[
         0, 0, 0, 14, 0, 12, 0, 0, 9, b'w', b's', b'.', b'e', b'x', b'a', b'm', b'p', b'l', // server_name
         0, 16, 0, 11, 0, 9, 8, b'h', b't', b't', b'p', b'/', b'1', b'.', b'1', // ALPN

@@ -19,6 +19,8 @@ pub(super) struct Negotiation {
     pub(super) suite: Option<Suite>,
     /// Whether 0-RTT data was accepted, once that is known.
     pub(super) early: Option<bool>,
+    /// A HelloRetryRequest was sent: what comes is TLS 1.3.
+    pub(super) retried: bool,
     /// The first bytes of the encrypted pre-master secret.
     pub(super) premaster_name: Option<[u8; 8]>,
     /// What an extended master secret is made of (RFC 7627 §3), where the pre-master secret can be known.
@@ -90,6 +92,7 @@ impl Negotiation {
         if hello.is_retry {
             // "A server which … sends a HelloRetryRequest" has rejected early data (RFC 8446 §4.2.10).
             self.early = Some(false);
+            self.retried = true;
             return Ok(());
         }
         let info = &mut self.info;

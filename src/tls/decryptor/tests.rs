@@ -276,6 +276,22 @@ fn a_foreign_record_between_does_not_count() {
     assert_eq!((told.text[0].as_slice(), told.rejected), (&b"ab"[..], [1, 0]));
 }
 
+#[test]
+fn a_retry_and_its_change_cipher_specs_are_no_obstacle() {
+    let retry = crate::tls::hello::tests::retry();
+    let (rest, mut client, mut server) = opened();
+    let mut pieces = vec![
+        rest[0].clone(),
+        (SERVER, record(22, &message(2, &retry))),
+        (SERVER, record(20, &[1])),
+        (CLIENT, record(20, &[1])),
+    ];
+    pieces.extend(rest.into_iter().filter(|(_, bytes)| bytes[0] != 20));
+    pieces.push((CLIENT, client.seal(23, b"request")));
+    pieces.push((SERVER, server.seal(23, b"answer")));
+    assert_eq!(listen(&pieces, &all_secrets()).told.text, [b"request".to_vec(), b"answer".to_vec()]);
+}
+
 /// A retry, 0-RTT data taken and not taken.
 #[test]
 fn early_data_counts_where_the_server_takes_it() {
