@@ -417,5 +417,6 @@ fn outcome_of(equipped: Equipped, closed: &mut Option<Closed>) -> Option<Outcome
     }
 }
 
-#[cfg(all(test, feature = "tls"))]
+#[cfg(feature = "tls")]
+#[cfg(test)]
 mod tests;

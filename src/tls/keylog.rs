@@ -34,6 +34,9 @@ const MAX_CHUNKS: usize = 1024;
 const NONE: u32 = u32::MAX;
 /// Before each secret: where the next one of the session stands, its label, its length.
 const FRONT: usize = 6;
+/// The same, and the length of a random, to count places with.
+const FRONT_SPAN: u32 = 6;
+const RANDOM_SPAN: u32 = 32;
 
 /// What a secret is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,7 +219,7 @@ impl KeyLog {
 
     /// A secret of the session with this client random.
     pub(crate) fn secret(&self, random: &[u8; RANDOM_LEN], label: Label) -> Option<&[u8]> {
-        let mut next = self.session(random)?.saturating_add(RANDOM_LEN as u32);
+        let mut next = self.session(random)?.saturating_add(RANDOM_SPAN);
         while next != NONE {
             let (after, kind, secret) = self.entry(next)?;
             if kind == label as u8 {
@@ -282,7 +285,7 @@ impl KeyLog {
             }
             Some(session) => {
                 // The new one stands second: its place goes into the first, whose place never changes.
-                let first = session.saturating_add(RANDOM_LEN as u32);
+                let first = session.saturating_add(RANDOM_SPAN);
                 let Some((second, ..)) = self.entry(first) else { return false };
                 let Some(at) = self.store(&[&front(second), secret]) else { return false };
                 if let Some(next) = self.chunks.get_mut(chunk_of(first)).and_then(|chunk| {
@@ -305,7 +308,7 @@ impl KeyLog {
     /// What stands at a place: the next of the session, the label, the secret.
     fn entry(&self, at: u32) -> Option<(u32, u8, &[u8])> {
         let [a, b, c, d, label, len] = *bytes(&self.chunks, at, FRONT).first_chunk::<FRONT>()?;
-        let secret = bytes(&self.chunks, at.saturating_add(FRONT as u32), usize::from(len));
+        let secret = bytes(&self.chunks, at.saturating_add(FRONT_SPAN), usize::from(len));
         Some((u32::from_be_bytes([a, b, c, d]), label, secret))
     }
 

@@ -217,5 +217,6 @@ fn pseudo_header(number: u64, header: RecordHeader, len: usize) -> Option<[u8; 1
     Some([a, b, c, d, e, f, g, h, header.content.0, major, minor, high, low])
 }
 
-#[cfg(all(test, feature = "tls"))]
+#[cfg(feature = "tls")]
+#[cfg(test)]
 mod tests;

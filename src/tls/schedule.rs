@@ -133,7 +133,8 @@ pub(super) fn expand_label(hash: Hash, secret: &[u8], label: &[u8], out: &mut [u
     MacKey::new(hash, secret).sign(&[&[high, low, label_len], b"tls13 ", label, &[0], &[1]], out);
 }
 
-#[cfg(all(test, feature = "tls"))]
+#[cfg(feature = "tls")]
+#[cfg(test)]
 mod tests {
     use super::*;
 

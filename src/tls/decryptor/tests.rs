@@ -381,8 +381,8 @@ proptest! {
     fn any_cut_tells_the_same(cuts in proptest::collection::vec(1_usize..400, 1..30)) {
         let (mut pieces, mut client, mut server) = opened();
         for n in 0..5_u8 {
-            pieces.push((CLIENT, client.seal(23, &vec![n; 50])));
-            pieces.push((SERVER, server.seal(23, &vec![n; 500])));
+            pieces.push((CLIENT, client.seal(23, &[n; 50])));
+            pieces.push((SERVER, server.seal(23, &[n; 500])));
         }
         pieces.push((CLIENT, client.seal(22, &message(24, &[1]))));
         client.update();
