@@ -10,6 +10,7 @@ use crate::event::Sink;
 use crate::ground::{Detail, Direction, FindingCode, Limits, Seen};
 use crate::http::{Effect, H1, Loss, ResponseHead, Sniffed, Step, sniff};
 use crate::tcp::{Flow, Run};
+use crate::websocket::rules::Broken;
 use crate::websocket::{Answered, Asked, Fault, is_websocket_attempt, judge};
 
 /// One connection.
@@ -27,8 +28,8 @@ pub(super) struct Http {
     offers: u32,
     /// What `attempts`, `early` and `unasked` say, in bytes.
     texts: usize,
-    /// Overlap conflicts so far.
-    conflicts: Vec<(Direction, u64, Seen)>,
+    /// What went wrong below, so far.
+    faults: Vec<(Direction, Broken, Seen)>,
 }
 
 /// A request that asks for a WebSocket, or may: its head was cut off.
@@ -66,8 +67,8 @@ const MOST_OFFERS: u32 = 400;
 /// Ordinary responses that are remembered until their requests come.
 const MAX_UNASKED: usize = 16;
 
-/// Overlap conflicts that are remembered until there is a connection to tell them of.
-const MAX_CONFLICTS: usize = 16;
+/// Faults below that are remembered until there is a connection to tell them of.
+const MAX_FAULTS: usize = 16;
 
 /// A response that switches to WebSocket.
 struct Early {
@@ -98,7 +99,7 @@ impl Http {
             holed: false,
             offers: 0,
             texts: 0,
-            conflicts: Vec::new(),
+            faults: Vec::new(),
         }
     }
 
@@ -115,7 +116,7 @@ impl Http {
             + self.texts
             + self.attempts.capacity() * size_of::<Attempt>()
             + self.unasked.capacity() * size_of::<(u64, Answered)>()
-            + self.conflicts.capacity() * size_of::<(Direction, u64, Seen)>()
+            + self.faults.capacity() * size_of::<(Direction, Broken, Seen)>()
     }
 
     /// Memory is spent: lets go of heads that are not whole, which puts HTTP out of step. Gives how many bytes that was.
@@ -125,10 +126,10 @@ impl Http {
         before.saturating_sub(self.h1.held()) as u64
     }
 
-    /// Two copies of the same bytes differ: told when there is a WebSocket to tell it of.
-    pub(super) fn overlap_conflict(&mut self, direction: Direction, offset: u64, seen: Seen) {
-        if self.conflicts.len() < MAX_CONFLICTS {
-            self.conflicts.push((direction, offset, seen));
+    /// Something went wrong below: told when there is a WebSocket to tell it of.
+    pub(super) fn fault(&mut self, direction: Direction, broken: Broken, seen: Seen) {
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push((direction, broken, seen));
         }
     }
 
@@ -368,8 +369,8 @@ impl Http {
                 websocket.begin_lost(direction, out.shared.limits.max_resync_bytes);
             }
         }
-        for (direction, offset, seen) in self.conflicts.drain(..) {
-            websocket.overlap_conflict(direction, offset, seen, out)?;
+        for (direction, broken, seen) in self.faults.drain(..) {
+            websocket.fault(direction, broken, seen, out)?;
         }
         Ok(Next::WebSocket(Box::new(websocket)))
     }

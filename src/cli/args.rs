@@ -139,6 +139,12 @@ pub(super) struct CommonArgs {
     /// When to use colours
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub(super) color: ColorKind,
+    /// TLS secrets in NSS key log format; without FILE, those of SSLKEYLOGFILE. Secrets in a pcapng are used without asking
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", help_heading = "Input")]
+    pub(super) keylog: Option<PathBuf>,
+    /// Also list TLS connections that stay closed, though nothing hints at WebSocket in them
+    #[arg(long, help_heading = "Output")]
+    pub(super) tls: bool,
     /// Whether to look for WebSockets in connections whose handshake was not captured
     #[arg(long, value_enum, value_name = "WHETHER", default_value = "on", help_heading = "Input")]
     pub(super) mid_stream: Switch,

@@ -95,6 +95,7 @@ impl Plan {
                 demand,
                 capture: args.capture.clone(),
                 mid_stream: args.mid_stream == Switch::On,
+                list_tls: args.tls,
             },
             threads: args.threads.and_then(|threads| NonZeroUsize::new(threads.into())),
             fail_on: args.fail_on.map(|severity| match severity {

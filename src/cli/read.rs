@@ -8,8 +8,10 @@ use std::thread;
 use anyhow::{Context as _, Result, bail};
 use wslens::analyzer::shards::{self, Done, Workers};
 use wslens::capture::Input;
+use wslens::tls::KeyLog;
 
 use super::args::ReadArgs;
+use super::keys::Keys;
 use super::outputs::Outputs;
 use super::plan::{Plan, is_dash};
 use super::progress::Progress;
@@ -34,12 +36,14 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
     let mut outputs = Outputs::open(&plan, false)?;
     let mut progress = Progress::new(&input);
     let stop = Stop::install()?;
+    let mut keys = KeyLog::new();
+    Keys::new(args.common.keylog.as_ref())?.load(&mut keys)?;
     let workers = Workers::new(plan.threads.unwrap_or_else(|| worth_it(&input)));
     let watch = |bytes| {
         progress.at(bytes);
         if stop.came().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let done = shards::read(input, &plan.options, &workers, &mut outputs, watch);
+    let done = shards::read(input, &plan.options, keys, &workers, &mut outputs, watch);
     progress.finish();
     let Some(Done { totals, reading }) = done.inspect_err(|_| outputs.abandon()).context(UNWRITABLE)? else {
         outputs.abandon();
@@ -48,6 +52,7 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
     for warning in reading.warnings {
         say::warning(&warning.to_string());
     }
+    say::key_warnings("secrets in the capture", &reading.key_warnings);
     outputs.finish(&totals).context(UNWRITABLE)?;
     match reading.unreadable {
         Some(error) => Err(error.into()),
