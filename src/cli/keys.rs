@@ -67,6 +67,7 @@ impl Keys {
         Ok(())
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the command's own input, named by the user")]
     fn go_on(&mut self, keys: &mut KeyLog, live: bool) -> Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let unreadable = || format!("{}: the key log cannot be read", path.display());

@@ -142,7 +142,8 @@ impl Opener {
         if let Kind::Cbc(cbc) = &mut self.kind
             && cbc.chain.is_some()
         {
-            cbc.chain = fragment.last_chunk().copied().or(cbc.chain);
+            let blocks = fragment.len().checked_sub(cbc.outer()).and_then(|len| fragment.get(..len));
+            cbc.chain = blocks.and_then(|blocks| blocks.last_chunk().copied()).or(cbc.chain);
         }
     }
 

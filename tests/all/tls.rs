@@ -73,9 +73,11 @@ impl Server {
         _ = std::fs::remove_file(&log);
         let mut client = Command::new("openssl")
             .current_dir(self.folder.path())
-            .args(["s_client", "-connect", &address, "-servername", "ws.example", "-no_ign_eof", "-keylogfile"])
+            .args(["s_client", "-connect", &address, "-servername", "ws.example", "-keylogfile"])
             .arg(&log)
+            // Behind `-quiet`, which says the opposite.
             .args(options)
+            .arg("-no_ign_eof")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -179,7 +181,7 @@ fn forward(listener: TcpListener, port: u16) -> thread::JoinHandle<Pieces> {
 }
 
 /// What wslens reads of it.
-fn open(pieces: &Pieces, keys: &KeyLog, cut: usize) -> (PerDirection<Vec<u8>>, Decryptor) {
+fn open(what: &str, pieces: &Pieces, keys: &KeyLog, cut: usize) -> (PerDirection<Vec<u8>>, Decryptor) {
     let (mut decryptor, mut scratch) = (Decryptor::new(), Scratch::default());
     let mut left: PerDirection<Vec<u8>> = PerDirection::default();
     let mut text: PerDirection<Vec<u8>> = PerDirection::default();
@@ -190,7 +192,7 @@ fn open(pieces: &Pieces, keys: &KeyLog, cut: usize) -> (PerDirection<Vec<u8>>, D
             while let Some(step) = decryptor.next(way, &mut input, Seen::default(), keys, &mut scratch) {
                 match step {
                     Step::Data(data) => text.get_mut(way).extend_from_slice(data),
-                    Step::Rejected => panic!("a record is rejected"),
+                    Step::Rejected => panic!("{what}: a record is rejected, after {text:?}"),
                     Step::CloseNotify => {}
                 }
             }
@@ -208,7 +210,7 @@ fn compare(what: &str, (pieces, keys): &(Pieces, KeyLog), lines: &[&str]) -> Dec
     let answered: String = said.iter().map(|line| line.chars().rev().chain(['\n']).collect::<String>()).collect();
     let mut last = None;
     for cut in [usize::MAX, 7] {
-        let (text, decryptor) = open(pieces, keys, cut);
+        let (text, decryptor) = open(what, pieces, keys, cut);
         assert_eq!(decryptor.closed(), None, "{what}");
         assert_eq!(String::from_utf8_lossy(&text.to_server), asked, "{what}, to the server, pieces of {cut}");
         assert_eq!(String::from_utf8_lossy(&text.to_client), answered, "{what}, to the client, pieces of {cut}");
