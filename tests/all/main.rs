@@ -20,6 +20,7 @@ mod floods;
 mod fuzzed;
 mod golden;
 mod half_seen;
+mod http2;
 mod layers;
 #[cfg(feature = "live")]
 mod live;
@@ -31,5 +32,6 @@ mod regressions;
 mod support;
 mod synth;
 mod third_party;
+mod threads;
 mod truth;
 mod tshark;

@@ -160,7 +160,7 @@ fn check(whole: &Whole, after: &Watch, (ways, from): (&[Way], u64), tally: &mut 
         let messages: BTreeSet<_> = whole.watch.messages(way).iter().collect();
         let known = |message: &super::watch::Message| {
             let again = |one: &&super::watch::Message| one.first < from && one.content == message.content;
-            messages.contains(message) || messages.iter().any(|one| again(one))
+            messages.contains(message) || messages.iter().any(again)
         };
         for message in after.messages(way).iter().filter(|message| !known(message)) {
             tally.wrong += 1;
