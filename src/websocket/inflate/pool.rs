@@ -16,7 +16,7 @@ use crate::ground::Limits;
 const STREAM_BYTES: usize = 48 << 10;
 
 /// What a slot takes at most: with a walker, and a history of its own.
-const SLOT_BYTES: usize = 2 * size_of::<Slot>() + STREAM_BYTES + size_of::<Walker>() + WINDOW;
+const SLOT_BYTES: usize = 2 * size_of::<Slot>() + 2 * STREAM_BYTES + size_of::<Walker>() + WINDOW;
 
 /// Output of one call of zlib: twice its window, and within a second-level cache.
 const SCRATCH_BYTES: usize = 2 * WINDOW;

@@ -133,8 +133,11 @@ fn check(whole: &Whole, after: &Watch, (ways, from): (&[Way], u64), tally: &mut 
         let known: Vec<_> = whole.watch.frames(way).iter().collect();
         let told = after.frames(way);
         let same = |a: &super::watch::Frame, b: &super::watch::Frame| {
-            let packets = (a.first == b.first || a.first < from) && (a.last == b.last || a.last < from);
-            a.header == b.header && a.payload == b.payload && packets
+            let packets =
+                (a.first == b.first || a.first < from) && (a.last == b.last || a.last < from || b.missing > 0);
+            // Of one whose end came before, and its beginning later, the end is missing.
+            let payload = a.payload == b.payload || (b.missing > 0 && a.payload.starts_with(&b.payload));
+            a.header == b.header && payload && packets
         };
         let Some(first) = told.first() else { continue };
         // One in the same packet, if there is one: frames may be alike.
