@@ -210,7 +210,7 @@ mod tests {
         for port in 1024..24_024_u16 {
             let client = endpoint("10.0.0.1", port);
             assert_eq!(spread(client, server), spread(server, client));
-            shares[(spread(client, server) >> 32) as usize * 7 >> 32] += 1;
+            shares[usize::try_from(((spread(client, server) >> 32) * 7) >> 32).unwrap()] += 1;
         }
         assert!(shares.iter().all(|share| (2900..3700).contains(share)), "{shares:?}");
         let v6 = |port| spread(endpoint("2001:db8::1", port), endpoint("2001:db8::2", 80));

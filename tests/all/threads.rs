@@ -96,12 +96,12 @@ fn outputs(from: From<'_>, options: &Options, count: usize, batch_packets: u64) 
     all.push(("text".to_owned(), paper.text()));
     let mut json = JsonReport::new(paper.clone(), context);
     read(from, options, count, batch_packets, &mut json);
-    json.finish().unwrap();
+    json.flush().unwrap();
     all.push(("json".to_owned(), paper.text()));
     for only in [Only::All, Only::Number(1)] {
         let mut follow = Follow::new(paper.clone(), only, secrets, style);
         read(from, options, count, batch_packets, &mut follow);
-        follow.finish().unwrap();
+        follow.flush().unwrap();
         all.push(("follow".to_owned(), paper.text()));
     }
     all

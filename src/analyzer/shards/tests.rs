@@ -72,7 +72,10 @@ fn sample() -> String {
     concat!(env!("CARGO_MANIFEST_DIR"), "/samples/first-look/capture.pcap").to_owned()
 }
 
-fn run(input: Input, count: usize, trouble: Trouble) -> Result<(Vec<(u64, u64)>, Done), &'static str> {
+/// The connections and messages heard, and what was read.
+type Heard = (Vec<(u64, u64)>, Done);
+
+fn run(input: Input, count: usize, trouble: Trouble) -> Result<Heard, &'static str> {
     let mut ear = Ear { trouble, heard: Vec::new() };
     let done = read(input, &Options::default(), &workers(count), &mut ear, |_| ControlFlow::Continue(()))?;
     let done = done.expect("nobody said stop");
