@@ -44,6 +44,7 @@ pub(super) struct Http2 {
     asked: u32,
     /// Bytes of all streams that wait for the other direction, and what they cost.
     waiting_bytes: usize,
+    cherished: bool,
     /// Bytes that are kept for all streams.
     kept: usize,
     /// Header lists may have been missed.
@@ -77,6 +78,7 @@ impl Http2 {
             goaways: PerDirection::default(),
             asked: 0,
             waiting_bytes: 0,
+            cherished: false,
             kept: 0,
             holed: false,
             done: BTreeSet::new(),
@@ -119,9 +121,9 @@ impl Http2 {
         }
     }
 
-    /// A WebSocket is open.
-    pub(super) fn is_cherished(&self) -> bool {
-        self.talks.values().any(|talk| matches!(talk, Talk::Open(_)))
+    /// A WebSocket was opened.
+    pub(super) const fn is_cherished(&self) -> bool {
+        self.cherished
     }
 
     /// Two copies of the same bytes differ: told of one WebSocket, since which one they belong to is not looked for.
@@ -296,13 +298,14 @@ impl Http2 {
             }
             // Where the status is not known and the stream goes on, its bytes say what it is.
             (Some(Talk::Half(half)), None) if half.asked.is_some() && !ends => {
-                half.answer_lost = true;
+                half.other_lost = true;
                 Ok(())
             }
             (None, Some(answered)) if stream > self.asked && room => {
-                let half = Half { answered: Some(*answered), ..Half::default() };
+                let other_lost = self.searches.to_server.is_some();
+                let half = Half { answered: Some(*answered), other_lost, ..Half::default() };
                 self.talks.insert(stream, Talk::Half(Box::new(half)));
-                if self.searches.to_server.is_some() { self.search(stream, flow, seen, out) } else { Ok(()) }
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -344,14 +347,8 @@ impl Http2 {
         let streams: Vec<u32> = self.talks.keys().copied().collect();
         for stream in streams {
             self.piece(stream, flow, direction, Run::Gap(None), seen, out)?;
-            match self.talks.get_mut(&stream) {
-                Some(Talk::Half(half)) if half.asked.is_some() && direction == Direction::ToClient => {
-                    half.answer_lost = true;
-                }
-                Some(Talk::Half(half)) if half.asked.is_none() && direction == Direction::ToServer => {
-                    self.search(stream, flow, seen, out)?;
-                }
-                _ => {}
+            if let Some(Talk::Half(half)) = self.talks.get_mut(&stream) {
+                half.other_lost |= half.asked.is_some() == (direction == Direction::ToClient);
             }
         }
         Ok(())

@@ -110,6 +110,12 @@ impl Midstream {
         http2 + size_of::<Self>() + of(&self.searches.to_server) + of(&self.searches.to_client) + asked
     }
 
+    /// Bytes of the connection that are kept to be looked through.
+    pub(super) fn gathered(&self) -> u64 {
+        let of = |searches: &Searches| searches.bytes.min(KEPT_BYTES as u64);
+        of(&self.searches.to_server) + of(&self.searches.to_client)
+    }
+
     /// Whether it is known who is the client.
     pub(super) const fn is_oriented(&self) -> bool {
         self.oriented
@@ -234,7 +240,7 @@ enum Opening {
 /// Whether a client that asked for a WebSocket goes on with frames: the first is masked (RFC 6455 §5.1), no continuation,
 /// and as it must be. Another request is none: no method begins so. `None` where more bytes are needed.
 pub(super) fn begins_frames(bytes: &[u8]) -> Option<bool> {
-    let Some(first) = bytes.first() else { return None };
+    let first = bytes.first()?;
     if !matches!(first & 0x8f, 0x01 | 0x02 | 0x81 | 0x82 | 0x88..=0x8a) {
         return Some(false);
     }

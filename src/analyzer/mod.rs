@@ -34,6 +34,7 @@
 mod conductor;
 mod http;
 mod http2;
+mod identity;
 mod lane;
 mod ledger;
 mod memory;

@@ -7,13 +7,13 @@ mod memory;
 
 use super::http::{Http, Next, refuse};
 use super::http2::Http2;
+use super::identity::identify;
 use super::midstream::{Midstream, Verdict};
 use super::shared::Out;
 use super::waiting::Waiting;
 use super::websocket::WebSocket;
-use crate::event::{Identity, Sink, Transport};
-use crate::ground::uid::Origin;
-use crate::ground::{Direction, PerDirection, Seen, Uid};
+use crate::event::Sink;
+use crate::ground::{Direction, PerDirection, Seen};
 use crate::http::h2::Search;
 use crate::http::{Sniffed, sniff};
 use crate::tcp::{Chunk, EndReason, Flow, Interest, Run};
@@ -57,7 +57,8 @@ impl Session {
             && self.waiting.get(direction).is_none()
         {
             take(websocket, direction, chunk.run, chunk.seen, out)?;
-            if websocket.has_changed(direction) {
+            let rests = websocket.is_at_rest(direction);
+            if out.shared.memory.grown || !rests {
                 self.settle(out);
             } else {
                 out.shared.memory.stay();
@@ -413,40 +414,5 @@ fn take<S: Sink>(
         Run::Data(data) => websocket.data(direction, data, seen, out),
         Run::Gap(len) => websocket.gap(direction, len, seen, out),
         Run::End(reason) => websocket.end(direction, reason, seen, out),
-    }
-}
-
-/// What tells the connection that is asked for from others; takes the next number.
-pub(super) fn identify<S>(flow: &Flow, attempts: &mut u32, out: &mut Out<'_, S>) -> Identity {
-    let identity = identity(flow, None, *attempts, out);
-    *attempts = attempts.saturating_add(1);
-    identity
-}
-
-/// What tells the WebSocket on an HTTP/2 stream from others; takes the next number.
-pub(super) fn identify_stream<S>(flow: &Flow, stream: u32, out: &mut Out<'_, S>) -> Identity {
-    identity(flow, Some(stream), 0, out)
-}
-
-fn identity<S>(flow: &Flow, stream_id: Option<u32>, attempt: u32, out: &mut Out<'_, S>) -> Identity {
-    let number = out.shared.next_connection;
-    out.shared.next_connection += 1;
-    let uid = Uid::of(&Origin {
-        capture: &out.shared.capture,
-        ends: [flow.client, flow.server],
-        first: flow.first.at,
-        first_seq: flow.first_seq,
-        stream_id,
-        attempt,
-    });
-    Identity {
-        number,
-        uid,
-        tcp_stream: flow.number,
-        stream_id,
-        client: flow.client,
-        server: flow.server,
-        transport: if stream_id.is_some() { Transport::Http2 } else { Transport::Http1 },
-        first: flow.first,
     }
 }

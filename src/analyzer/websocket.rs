@@ -1,6 +1,7 @@
 //! One WebSocket connection, from the 101 to its end: both lanes, and what only both together show.
 
 mod memory;
+mod refused;
 
 use super::lane::Lane;
 use super::ledger::Ledger;
@@ -8,13 +9,15 @@ use super::pings::{Ping, Pings};
 use super::shared::Out;
 use super::verdict::verdict;
 use super::waiting::Waiting;
-use crate::event::{CloseSent, Http2, Identity, Outcome, Silence, Sink, Summary, Traffic, What};
+use crate::event::{CloseSent, Http2, Identity, Silence, Sink, Summary, Traffic, What};
 use crate::ground::{Detail, Direction, Finding, FindingCode, PerDirection, Seen, Sketch};
 use crate::http::{SNIFF_BYTES, Sniffed, sniff};
 use crate::tcp::{EndReason, Flow, Run};
 use crate::websocket::resync::Resync;
 use crate::websocket::rules::Broken;
 use crate::websocket::{CloseBody, Fault, Handshake, Judged};
+
+pub(super) use refused::refuse;
 
 /// A Ping at the very end of a capture is not called unanswered before it waited for so long.
 const PING_PATIENCE_NANOS: i64 = 1_000_000_000;
@@ -31,8 +34,8 @@ pub(super) struct WebSocket {
     openings: PerDirection<Opening>,
     /// What the handshake keeps; it does not change.
     handshake_held: usize,
-    /// What was kept for each direction when that was counted last.
-    counted: PerDirection<usize>,
+    /// Which direction gathered nothing when it was last looked at.
+    rested: PerDirection<bool>,
     ends: PerDirection<Option<(EndReason, Seen)>>,
     /// What HTTP/2 shows beyond that.
     http2: Option<Http2>,
@@ -188,7 +191,7 @@ impl WebSocket {
             common,
             handshake_seen: handshake.response.is_some(),
             handshake_held: handshake.held(),
-            counted: PerDirection::default(),
+            rested: PerDirection::default(),
             handshake,
             opened: Some(opened),
             openings: PerDirection::default(),
@@ -424,44 +427,4 @@ fn tell_handshake<S: Sink>(
         common.tell((code, detail), Some(direction), at.unwrap_or(seen), out)?;
     }
     Ok(handshake)
-}
-
-/// Tells of a request that did not become a WebSocket; in HTTP/2, with what it shows beyond that, and what was found around
-/// it.
-pub(super) fn refuse<S: Sink>(
-    identity: Identity,
-    judged: Judged,
-    http2: Option<(Http2, Vec<Note>)>,
-    flow: &Flow,
-    seen: Seen,
-    out: &mut Out<'_, S>,
-) -> Result<(), S::Error> {
-    let mut common = Common::new(identity);
-    let handshake = tell_handshake(&mut common, judged, seen, out)?;
-    let (http2, notes) = http2.unzip();
-    for (broken, direction, seen) in notes.into_iter().flatten() {
-        common.tell(broken, direction, seen, out)?;
-    }
-    out.say(&common.identity, seen, None, What::Refused(&handshake))?;
-    let summary = Summary {
-        handshake_seen: true,
-        handshake,
-        opened: None,
-        last: seen,
-        last_byte: Some(seen),
-        outcome: Outcome::Rejected,
-        closed_by: None,
-        close_code: None,
-        close_reason: Vec::new(),
-        clean: None,
-        closes: PerDirection::default(),
-        tcp_ends: PerDirection::default(),
-        tcp_handshake_us: flow.handshake_us,
-        traffic: PerDirection::default(),
-        ping_rtts_us: Sketch::default(),
-        longest_silence: None,
-        http2,
-        findings: common.ledger.into_counts(),
-    };
-    out.say(&common.identity, seen, None, What::Closed(&summary))
 }

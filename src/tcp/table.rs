@@ -18,6 +18,7 @@ use super::flow::{FlowKey, Side};
 use super::handler::Handler;
 use super::opening::{Opened, Opening};
 use super::slots::{Slot, Slots};
+#[cfg(test)]
 use super::waiting::Waiting;
 use crate::ground::{Limits, Seen};
 use crate::net::Segment;
@@ -157,7 +158,7 @@ impl<S> Table<S> {
     #[must_use]
     #[inline]
     pub const fn footprint(&self) -> usize {
-        self.budget.held_with(Waiting::BYTES).saturating_add(self.entries_held)
+        self.budget.footprint().saturating_add(self.entries_held)
     }
 
     /// The same, counted anew.

@@ -20,6 +20,7 @@ mod floods;
 mod fuzzed;
 mod golden;
 mod half_seen;
+mod http2;
 mod layers;
 #[cfg(feature = "live")]
 mod live;

@@ -1,8 +1,8 @@
 //! One stream of an HTTP/2 connection that is a WebSocket, asks for one, or may be one.
 
 use super::{Http2, MAX_DONE, MAX_SEARCHES, Midstream, Waiting};
+use crate::analyzer::identity::identify_stream;
 use crate::analyzer::midstream::{Verdict, assumed};
-use crate::analyzer::session::identify_stream;
 use crate::analyzer::shared::Out;
 use crate::analyzer::websocket::{self, WebSocket};
 use crate::event::{self, Sink, StreamEnd, StreamEndKind};
@@ -29,8 +29,8 @@ pub(super) struct Half {
     pub(super) certain: bool,
     /// The answer, and whether all of its head is known.
     pub(super) answered: Option<(Answered, bool)>,
-    /// The answer may have come and was not captured.
-    pub(super) answer_lost: bool,
+    /// The other half may have come and was not captured.
+    pub(super) other_lost: bool,
     pub(super) waiting: PerDirection<Waiting>,
 }
 
@@ -69,8 +69,13 @@ impl Http2 {
                 let room = out.shared.limits.max_waiting_bytes.saturating_sub(self.waiting_bytes);
                 waiting.push(run, seen, before.saturating_add(room));
                 self.waiting_bytes = self.waiting_bytes.saturating_add(waiting.cost().saturating_sub(before));
-                let speaks = direction == Direction::ToClient && matches!(run, Run::Data(_));
-                if half.answer_lost && speaks { self.search(stream, flow, seen, out) } else { Ok(()) }
+                // Who speaks on the stream has sent its half of the handshake before.
+                let other = if half.asked.is_some() { Direction::ToClient } else { Direction::ToServer };
+                if half.other_lost && direction == other && matches!(run, Run::Data(_)) {
+                    self.search(stream, flow, seen, out)
+                } else {
+                    Ok(())
+                }
             }
             Some(Talk::Search(_)) => self.look(stream, flow, direction, run, seen, out),
             None => Ok(()),
@@ -123,6 +128,7 @@ impl Http2 {
         let websocket = WebSocket::open(identity, judged, seen, out)?;
         let open = Open { websocket, extended_connect, ends: PerDirection::default() };
         self.talks.insert(stream, Talk::Open(Box::new(open)));
+        self.cherished = true;
         for note in core::mem::take(&mut self.untold) {
             self.note(note, out)?;
         }
@@ -138,7 +144,7 @@ impl Http2 {
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         if self.talks.values().filter(|talk| matches!(talk, Talk::Search(_))).count() >= MAX_SEARCHES {
-            return self.over(stream, flow, EndReason::Idle, seen, out);
+            return self.conclude(stream, flow, EndReason::Idle, seen, out);
         }
         let Some(half) = self.take_half(stream) else { return Ok(()) };
         let midstream = match half.asked.filter(|_| half.certain) {
@@ -184,6 +190,7 @@ impl Http2 {
                 let extended_connect = self.h2.extended_connect();
                 let open = Open { websocket, extended_connect, ends: PerDirection::default() };
                 self.talks.insert(stream, Talk::Open(Box::new(open)));
+                self.cherished = true;
                 match run {
                     Run::End(EndReason::CaptureOver) => Ok(()),
                     _ if left == 0 => Ok(()),
@@ -234,6 +241,9 @@ impl Http2 {
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
+        if matches!(self.talks.get(&stream), Some(Talk::Half(half)) if half.other_lost) {
+            self.search(stream, flow, seen, out)?;
+        }
         if let Some(Talk::Search(_)) = self.talks.get(&stream) {
             self.look_last(stream, flow, seen, out)?;
         }

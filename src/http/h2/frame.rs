@@ -95,7 +95,7 @@ impl FrameHeader {
             FrameType::CONTINUATION => (true, false),
             FrameType::PRIORITY => (self.len == 5, false),
             FrameType::RST_STREAM => (self.len == 4, false),
-            FrameType::SETTINGS => (if ack { self.len == 0 } else { self.len % 6 == 0 }, true),
+            FrameType::SETTINGS => (if ack { self.len == 0 } else { self.len.is_multiple_of(6) }, true),
             FrameType::PING => (self.len == 8, true),
             FrameType::GOAWAY => (self.len >= 8, true),
             FrameType::WINDOW_UPDATE => {

@@ -47,7 +47,11 @@ struct Code {
 
 static CODE: Code = code();
 
-#[expect(clippy::indexing_slicing, reason = "run by the compiler, which refuses an index that is out of bounds")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "run by the compiler, which refuses an index that is out of bounds; symbols and lengths are small"
+)]
 const fn code() -> Code {
     let mut code =
         Code { symbols: [0; 257], limits: [0; MAX_BITS + 1], bases: [0; MAX_BITS + 1], fast: [(0, 0); 1 << FAST_BITS] };
