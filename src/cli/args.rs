@@ -34,7 +34,7 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Read capture files: pcap or pcapng, plain or compressed with gzip or zstd. `wslens FILE...` is the same
-    Read(ReadArgs),
+    Read(Box<ReadArgs>),
     /// Sniff an interface until Ctrl-C, --duration or --packets
     #[cfg(feature = "live")]
     Live(LiveArgs),
