@@ -14,14 +14,14 @@
 //! **Who does what.** All workers see all packets, put fragments together and let time pass; a worker takes the segments
 //! of its own connections, told by a hash of addresses and ports ([`crate::tcp::spread`]).
 //!
-//! **Order.** A thing is told at a [`Key`](batch::Key): the packet at hand; then what that packet's time ended, by the first
+//! **Order.** A thing is told at a `Key` (`shards/batch.rs`): the packet at hand; then what that packet's time ended, by the first
 //! packets of these connections, before what its segment brought. A key is one worker's alone, each tells its own in
-//! order, and with one thread all are told in this order: so that is the order in which the [`merger`] takes them.
+//! order, and with one thread all are told in this order: so that is the order in which the merger takes them.
 //!
 //! **Numbers.** A connection's number is how many were told of before. Its `tcp_stream` is how many TCP connections were
-//! opened by earlier packets, over all workers: each says which of its packets opened one ([`openings`]).
+//! opened by earlier packets, over all workers: each says which of its packets opened one (`shards/openings.rs`).
 //!
-//! **Memory.** A worker fills [`batch::BATCHES`] batches, 4 MiB, which come back when all in them was taken. So a worker that is
+//! **Memory.** A worker fills sixteen batches, 4 MiB, which come back when all in them was taken. So a worker that is
 //! ahead waits for the one that is behind, and all wait for a slow output. Nobody can wait for ever: all that the worker
 //! that is behind has told can be taken. What [`Limits`](crate::ground::Limits) allow is divided among the workers; where
 //! one is reached, what is given up depends on how many there are.
