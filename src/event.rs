@@ -2,7 +2,13 @@
 //!
 //! Events come in the order in which the capture makes them certain. Nothing in an event outlives the call; a sink that
 //! wants to keep something copies it. [`What::Closed`] carries all that is known of a connection, so a sink that writes
-//! a line for each connection needs no other event.
+//! a line for each connection needs no other event. A sink that several workers are to feed is a [`Whole`].
+
+mod owned;
+mod parts;
+
+pub use owned::Owned;
+pub use parts::{Keep, Kept, Numbers, Part, Piece, Whole};
 
 pub use crate::ground::Uid;
 use crate::ground::{Direction, Endpoint, Finding, FindingCode, FindingSet, PerDirection, Role, Seen, Sketch};
@@ -419,4 +425,17 @@ pub struct Totals {
     pub shed_bytes: u64,
     /// IP datagrams in fragments that never became whole.
     pub lost_datagrams: u64,
+}
+
+impl Totals {
+    /// Adds what another analysis of the same packets counted of its connections; what is about packets stays.
+    pub const fn add_connections(&mut self, other: &Self) {
+        self.tcp_connections = self.tcp_connections.saturating_add(other.tcp_connections);
+        self.tls_connections = self.tls_connections.saturating_add(other.tls_connections);
+        self.http2_connections = self.http2_connections.saturating_add(other.http2_connections);
+        self.midstream_connections = self.midstream_connections.saturating_add(other.midstream_connections);
+        self.evicted_connections = self.evicted_connections.saturating_add(other.evicted_connections);
+        self.shed_bytes = self.shed_bytes.saturating_add(other.shed_bytes);
+        self.shed_times = self.shed_times.saturating_add(other.shed_times);
+    }
 }

@@ -123,9 +123,11 @@ impl Http {
             + self.conflicts.capacity() * size_of::<(Direction, u64, Seen)>()
     }
 
-    /// Memory is spent: lets go of heads that are not whole, which puts HTTP out of step.
-    pub(super) fn shed(&mut self) {
+    /// Memory is spent: lets go of heads that are not whole, which puts HTTP out of step. Gives how many bytes that was.
+    pub(super) fn shed(&mut self) -> u64 {
+        let before = self.h1.held();
         self.h1.shed();
+        before.saturating_sub(self.h1.held()) as u64
     }
 
     /// Two copies of the same bytes differ: told when there is a WebSocket to tell it of.

@@ -214,6 +214,7 @@ impl Lane {
         }
         self.drop_message(seen, common, out)?;
         if let Some(mut inflater) = self.inflater.take() {
+            out.shared.memory.grown = true;
             inflater.release(&mut out.shared.pool);
         }
         Ok(())
@@ -313,6 +314,7 @@ impl Lane {
         };
         self.message = Some(OpenMessage::begin(header, form, self.frame_first, content, keep));
         if let Some(deflate) = compressed {
+            shared.memory.grown = true;
             if self.inflater.is_none() {
                 let mut inflater = Box::new(Inflater::new(&deflate, self.direction));
                 if self.context_lost {
@@ -339,7 +341,8 @@ impl Lane {
             }
             return;
         }
-        let mut room = shared.room();
+        let keeps = kept_wanted || message.as_ref().is_some_and(|message| message.keeps());
+        let mut room = if keeps { shared.room() } else { Room::default() };
         let mut scratch = core::mem::take(&mut shared.scratch);
         let plain = match frame.header.masking_key {
             None => payload,

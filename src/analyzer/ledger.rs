@@ -28,6 +28,7 @@ impl Ledger {
             out.say(identity, finding.seen, finding.direction, What::Finding(&finding))?;
         }
         if count == 1 {
+            out.shared.memory.grown = true;
             self.details = self.details.saturating_add(finding.detail.held());
             self.counts.push(FindingCount { first: finding, count });
         }

@@ -17,6 +17,8 @@ pub(super) struct Memory {
     sessions: usize,
     /// What buffers grew by since then, while the packet at hand is handled.
     unsettled: usize,
+    /// Something may have grown, or gone, that is not looked at after each packet: sketches, what was found, Pings, contexts.
+    pub(super) grown: bool,
     /// What the floors below keep: as of the last packet, and as of the last that was no segment.
     pub(super) table: usize,
     pub(super) datagrams: usize,
@@ -37,6 +39,7 @@ impl Memory {
     pub(super) const fn settle(&mut self, before: usize, now: usize) {
         self.sessions = self.sessions.saturating_sub(before).saturating_add(now);
         self.unsettled = 0;
+        self.grown = false;
     }
 
     /// The session at hand keeps what it kept before.

@@ -110,6 +110,12 @@ impl Midstream {
         http2 + size_of::<Self>() + of(&self.searches.to_server) + of(&self.searches.to_client) + asked
     }
 
+    /// Bytes of the connection that are kept to be looked through.
+    pub(super) fn gathered(&self) -> u64 {
+        let of = |searches: &Searches| searches.bytes.min(KEPT_BYTES as u64);
+        of(&self.searches.to_server) + of(&self.searches.to_client)
+    }
+
     /// Whether it is known who is the client.
     pub(super) const fn is_oriented(&self) -> bool {
         self.oriented

@@ -41,6 +41,7 @@ mod memory;
 mod midstream;
 mod pings;
 mod session;
+pub mod shards;
 mod shared;
 mod verdict;
 mod waiting;

@@ -57,7 +57,8 @@ impl Session {
             && self.waiting.get(direction).is_none()
         {
             take(websocket, direction, chunk.run, chunk.seen, out)?;
-            if websocket.has_changed(direction) {
+            let rests = websocket.is_at_rest(direction);
+            if out.shared.memory.grown || !rests {
                 self.settle(out);
             } else {
                 out.shared.memory.stay();

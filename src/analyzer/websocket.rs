@@ -34,8 +34,8 @@ pub(super) struct WebSocket {
     openings: PerDirection<Opening>,
     /// What the handshake keeps; it does not change.
     handshake_held: usize,
-    /// What was kept for each direction when that was counted last.
-    counted: PerDirection<usize>,
+    /// Which direction gathered nothing when it was last looked at.
+    rested: PerDirection<bool>,
     ends: PerDirection<Option<(EndReason, Seen)>>,
     /// What HTTP/2 shows beyond that.
     http2: Option<Http2>,
@@ -191,7 +191,7 @@ impl WebSocket {
             common,
             handshake_seen: handshake.response.is_some(),
             handshake_held: handshake.held(),
-            counted: PerDirection::default(),
+            rested: PerDirection::default(),
             handshake,
             opened: Some(opened),
             openings: PerDirection::default(),

@@ -17,8 +17,8 @@ pub struct Sketch {
 const OCTAVE_BITS: u32 = 3;
 
 impl Sketch {
-    /// Counts `value`.
-    pub fn add(&mut self, value: u64) {
+    /// Counts `value`. Whether that took more memory.
+    pub fn add(&mut self, value: u64) -> bool {
         if self.count == 0 {
             self.min = value;
         }
@@ -27,6 +27,18 @@ impl Sketch {
         self.min = self.min.min(value);
         self.max = self.max.max(value);
         let bucket = bucket_of(value);
+        let known = bucket.checked_sub(self.first_bucket).and_then(|index| self.buckets.get_mut(index));
+        if let Some(count) = known {
+            *count = count.saturating_add(1);
+            return false;
+        }
+        self.add_bucket(bucket);
+        true
+    }
+
+    /// Makes room for a bucket, and counts its first number.
+    #[cold]
+    fn add_bucket(&mut self, bucket: usize) {
         if self.buckets.is_empty() {
             self.first_bucket = bucket;
         }

@@ -179,7 +179,7 @@ pub(super) const fn close(code: u16, reason: &[u8]) -> Option<Close<'_>> {
 
 fn sketch(values: impl IntoIterator<Item = u64>) -> Sketch {
     let mut sketch = Sketch::default();
-    values.into_iter().for_each(|value| sketch.add(value));
+    values.into_iter().for_each(|value| _ = sketch.add(value));
     sketch
 }
 

@@ -10,7 +10,10 @@ use std::io::{self, Write};
 use super::columns::{Cell, Column, Connections, Context, Row, columns};
 use super::ndjson::Ndjson;
 use super::table::RowFormat as _;
-use crate::event::{CloseSent, Event, FindingCount, Http2, Silence, Sink, StreamEndKind, Summary, Traffic, What};
+use crate::event::{
+    CloseSent, Event, FindingCount, Http2, Keep, Kept, Numbers, Silence, Sink, StreamEndKind, Summary, Traffic, What,
+    Whole,
+};
 use crate::ground::{Detail, PerDirection, Seen, Sketch};
 use crate::tcp::EndReason;
 use crate::websocket::{Handshake, Opcode};
@@ -69,6 +72,18 @@ impl<W: Write> Sink for JsonReport<W> {
         }
         json.out.extend_from_slice(b"}\n");
         self.to.write_all(&json.out)
+    }
+}
+
+impl<W: Write> Whole for JsonReport<W> {
+    type Part = Keep;
+
+    fn part(&self) -> Keep {
+        Keep::new(|event| matches!(event.what, What::Closed(_)), 0)
+    }
+
+    fn take(&mut self, piece: &mut Kept, numbers: Numbers) -> io::Result<()> {
+        piece.tell(numbers, self)
     }
 }
 

@@ -240,7 +240,7 @@ impl Assembler {
     pub(super) fn forget(&mut self, budget: &mut Budget) {
         budget.give_back_history(core::mem::take(&mut self.history).held());
         if let Some(waiting) = self.waiting.take() {
-            budget.count_disorder(false);
+            budget.give_back_disorder(Waiting::BYTES);
             budget.give_back(waiting.held.held());
         }
     }
@@ -284,7 +284,7 @@ impl Assembler {
 
     fn wait(&mut self, seen: Seen, budget: &mut Budget) -> &mut Waiting {
         self.waiting.get_or_insert_with(|| {
-            budget.count_disorder(true);
+            budget.take_disorder(Waiting::BYTES);
             Box::new(Waiting::new(seen))
         })
     }
@@ -396,7 +396,7 @@ impl Assembler {
             && !waiting.renew(self.next, self.acked, now)
         {
             self.waiting = None;
-            budget.count_disorder(false);
+            budget.give_back_disorder(Waiting::BYTES);
         }
     }
 

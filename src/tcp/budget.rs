@@ -16,8 +16,8 @@ pub(super) const BOX_OVERHEAD: usize = 16;
 pub(super) struct Budget {
     held: usize,
     history: usize,
-    /// How many directions have something out of order.
-    disorders: usize,
+    /// What it takes to know what is out of order, besides what is held.
+    disorder_bytes: usize,
     max_held_total: usize,
     /// How the memory is dealt out.
     pub(super) shares: Shares,
@@ -40,7 +40,7 @@ impl Budget {
         Self {
             held: 0,
             history: 0,
-            disorders: 0,
+            disorder_bytes: 0,
             max_held_total: limits.max_memory_bytes,
             // A table of entries only needs as much.
             shares: Limits { max_memory_bytes: limits.max_memory_bytes.max(LEAST_BYTES), ..limits.clone() }.shares(),
@@ -59,13 +59,18 @@ impl Budget {
     }
 
     /// Bytes held now, with what it takes to know what is out of order.
-    pub(super) const fn held_with(&self, disorder_bytes: usize) -> usize {
-        self.held.saturating_add(self.disorders.saturating_mul(disorder_bytes))
+    pub(super) const fn footprint(&self) -> usize {
+        self.held.saturating_add(self.disorder_bytes)
     }
 
-    /// One direction more, or less, has something out of order.
-    pub(super) const fn count_disorder(&mut self, more: bool) {
-        self.disorders = if more { self.disorders.saturating_add(1) } else { self.disorders.saturating_sub(1) };
+    /// Something is out of order in one direction more.
+    pub(super) const fn take_disorder(&mut self, bytes: usize) {
+        self.disorder_bytes = self.disorder_bytes.saturating_add(bytes);
+    }
+
+    /// Nothing is out of order any more in one direction.
+    pub(super) const fn give_back_disorder(&mut self, bytes: usize) {
+        self.disorder_bytes = self.disorder_bytes.saturating_sub(bytes);
     }
 
     /// Whether more is held than all connections together may.

@@ -104,6 +104,11 @@ impl<S> Connection<S> {
         self.flow.number
     }
 
+    /// The packet it began with, which no other did.
+    pub(super) const fn first_packet(&self) -> u64 {
+        self.flow.first.packet
+    }
+
     /// Where its directions begin.
     pub(super) const fn starts(&self) -> &PerSide<Start> {
         &self.beginning.starts

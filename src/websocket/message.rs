@@ -113,6 +113,13 @@ impl OpenMessage {
         self.compressed || self.body.utf8.is_some() || (self.body.whole && self.body.content.len() < self.body.keep)
     }
 
+    /// Whether any of its content is kept.
+    #[inline]
+    #[must_use]
+    pub const fn keeps(&self) -> bool {
+        self.body.keep > 0
+    }
+
     /// Takes unmasked payload, and gives what is wrong with it to `broken`.
     pub fn push(&mut self, payload: &[u8], tools: &mut Tools<'_>, broken: &mut impl FnMut(Broken)) {
         self.wire_len = self.wire_len.saturating_add(payload.len() as u64);
@@ -120,9 +127,7 @@ impl OpenMessage {
             self.body.take(payload, tools.room, broken);
             return;
         }
-        if self.body.undecodable {
-            return;
-        }
+        // A message that cannot be shown may be what later ones refer to: the inflater goes on.
         let (body, room) = (&mut self.body, &mut *tools.room);
         let Some(inflater) = tools.inflater.as_deref_mut() else { return };
         let result = inflater.push(tools.pool, payload, &mut |plain: &[u8]| body.take(plain, room, broken));
@@ -160,7 +165,6 @@ impl OpenMessage {
     /// Its last frame is complete: ends the inflation and the UTF-8 check. What is wrong goes to `broken`.
     pub fn end(&mut self, tools: &mut Tools<'_>, broken: &mut impl FnMut(Broken)) {
         if self.compressed
-            && !self.body.undecodable
             && let Some(inflater) = tools.inflater.as_deref_mut()
         {
             let result = inflater.finish_message(tools.pool);
@@ -233,7 +237,7 @@ impl Body {
         }
         // What comes behind a part that was not kept is not kept either.
         let keep = if self.whole { self.keep } else { 0 };
-        self.whole &= room.append(&mut self.content, plain, keep) || plain.is_empty();
+        self.whole &= if keep > 0 { room.append(&mut self.content, plain, keep) } else { plain.is_empty() };
     }
 
     /// No more content comes.

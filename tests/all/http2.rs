@@ -255,10 +255,10 @@ fn handshakes_are_judged() {
         judged(connect(1, &[("sec-websocket-key", "x")]), answer(1, "200", &[("sec-websocket-accept", "y")])),
         none
     );
-    for (at, (name, _)) in CONNECT.into_iter().enumerate().skip(2) {
+    for (at, &(field, _)) in CONNECT.iter().enumerate().skip(2) {
         let fields: Vec<_> =
             CONNECT.into_iter().enumerate().filter(|(index, _)| *index != at).map(|(_, field)| field).collect();
-        let name = if at == 5 { "Sec-WebSocket-Version" } else { name };
+        let name = if at == 5 { "Sec-WebSocket-Version" } else { field };
         assert_eq!(judged(headers(1, block(&fields)), fine()), [format!("handshake_malformed {name} is absent")]);
     }
     let mut old = CONNECT;

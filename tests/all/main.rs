@@ -32,5 +32,6 @@ mod regressions;
 mod support;
 mod synth;
 mod third_party;
+mod threads;
 mod truth;
 mod tshark;

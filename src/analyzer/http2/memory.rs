@@ -3,7 +3,7 @@
 use super::stream::{Half, Open, Talk};
 use super::{Found, Http2};
 use crate::analyzer::shared::Shared;
-use crate::ground::{Direction, Seen};
+use crate::ground::Seen;
 use crate::tcp::Depth;
 use crate::websocket::{Answered, Asked};
 
@@ -39,16 +39,19 @@ impl Http2 {
         self.talks.values().map(of).sum()
     }
 
-    /// Memory is spent: lets go of what it can. What waits becomes a hole; searches end.
-    pub(in crate::analyzer) fn shed(&mut self, depth: Depth, seen: Seen, shared: &mut Shared) {
-        let mut searched = Vec::new();
+    /// Memory is spent: lets go of what it can. What waits becomes a hole; searches end. Gives how many bytes went.
+    pub(in crate::analyzer) fn shed(&mut self, depth: Depth, seen: Seen, shared: &mut Shared) -> u64 {
+        let (mut gone, mut searched) = (0, Vec::new());
         for (stream, talk) in &mut self.talks {
             match talk {
-                Talk::Half(half) => Direction::BOTH.iter().for_each(|direction| {
-                    half.waiting.get_mut(*direction).forget();
-                }),
-                Talk::Search(_) => searched.push(*stream),
-                Talk::Open(open) => open.websocket.shed(depth, shared),
+                Talk::Half(half) => {
+                    gone += half.waiting.to_server.forget() + half.waiting.to_client.forget();
+                }
+                Talk::Search(midstream) => {
+                    gone += midstream.gathered();
+                    searched.push(*stream);
+                }
+                Talk::Open(open) => gone += open.websocket.shed(depth, shared),
             }
         }
         for stream in searched {
@@ -56,6 +59,7 @@ impl Http2 {
         }
         self.waiting_bytes = self.talks.values().map(Talk::waiting).sum();
         self.recount(None);
+        gone
     }
 }
 

@@ -8,13 +8,17 @@ use crate::websocket::inflate::Inflater;
 use crate::websocket::rules::Broken;
 
 impl Lane {
-    /// Bytes that it keeps besides itself. Asked after each piece of the stream, so nothing is looked at that is not at
-    /// hand.
-    #[inline]
+    /// Bytes that it keeps besides itself.
     pub(in crate::analyzer) fn held(&self) -> usize {
         let sketches = self.traffic.message_len.held() + self.traffic.message_gap_us.held();
         let inflater = self.inflater.as_ref().map_or(0, |inflater| size_of::<Inflater>() + inflater.held());
         self.gathered() + inflater + sketches
+    }
+
+    /// Whether no frame, no message and no search is under way.
+    #[inline]
+    pub(in crate::analyzer) const fn is_at_rest(&self) -> bool {
+        self.frame.is_none() && self.message.is_none() && self.lost.is_none()
     }
 
     /// Of these, bytes that are let go when memory is spent.
@@ -34,20 +38,16 @@ impl Lane {
     }
 
     /// Lets go of what it can: content is counted and checked on, and not shown; a search for a boundary goes on behind
-    /// what it had; a context of compression is as lost as if bytes were missing.
-    pub(in crate::analyzer) fn shed(&mut self, depth: Depth, shared: &mut Shared) {
-        if let Some(frame) = &mut self.frame {
-            frame.shed();
-        }
-        if let Some(message) = &mut self.message {
-            message.forget_content();
-        }
-        if let Some(lost) = &mut self.lost {
-            lost.resync.give_up();
-        }
-        if let (Depth::Context, Some(inflater)) = (depth, &mut self.inflater) {
-            inflater.shed(&mut shared.pool);
-        }
+    /// what it had; a context of compression is as lost as if bytes were missing. Gives how many bytes that was.
+    pub(in crate::analyzer) fn shed(&mut self, depth: Depth, shared: &mut Shared) -> u64 {
+        let frame = self.frame.as_mut().map_or(0, OpenFrame::shed);
+        let message = self.message.as_mut().map_or(0, |message| message.forget_content());
+        let lost = self.lost.as_mut().map_or(0, |lost| lost.resync.give_up());
+        let context = match (depth, &mut self.inflater) {
+            (Depth::Context, Some(inflater)) => inflater.shed(&mut shared.pool),
+            _ => 0,
+        };
+        frame + message + lost + context
     }
 }
 
@@ -57,13 +57,15 @@ impl OpenFrame {
         self.kept.capacity() + self.broken.capacity() * size_of::<(Seen, Broken)>()
     }
 
-    fn shed(&mut self) {
+    fn shed(&mut self) -> u64 {
         // What a Close says is needed to judge it.
         let keep = if self.kind == Kind::Control { CONTROL_KEEP } else { 0 };
-        if self.kept.len() > keep {
+        let over = self.kept.len().saturating_sub(keep);
+        if over > 0 {
             self.kept.truncate(keep);
             self.kept.shrink_to_fit();
         }
         self.keep = self.keep.min(keep);
+        over as u64
     }
 }

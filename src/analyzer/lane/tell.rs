@@ -80,6 +80,8 @@ impl Lane {
         common: &mut Common,
         out: &mut Out<'_, S>,
     ) -> Result<Option<u64>, S::Error> {
+        // Pings, round trips and reasons are kept.
+        out.shared.memory.grown = true;
         match frame.header.opcode {
             Opcode::CLOSE => {
                 self.close_sent = true;
@@ -95,7 +97,7 @@ impl Lane {
                 let ping = common.pings.get_mut(self.direction.reverse()).answered(&frame.kept);
                 let rtt = ping.map(|ping| seen.at.micros_since(ping.seen.at));
                 match rtt {
-                    Some(rtt) => common.ping_rtts_us.add(rtt),
+                    Some(rtt) => _ = common.ping_rtts_us.add(rtt),
                     None => frame.broke(seen, (FindingCode::UnsolicitedPong, Detail::None)),
                 }
                 Ok(rtt)
@@ -180,10 +182,10 @@ impl Lane {
             }
         }
         if complete {
-            traffic.message_len.add(plain_len);
+            out.shared.memory.grown |= traffic.message_len.add(plain_len);
         }
         if let Some(before) = self.last_data_message.replace(seen.at) {
-            traffic.message_gap_us.add(seen.at.micros_since(before));
+            out.shared.memory.grown |= traffic.message_gap_us.add(seen.at.micros_since(before));
         }
         let message = Message {
             number,

@@ -27,9 +27,6 @@ impl Session {
 
     /// Says what it keeps now.
     pub(super) fn settle<S>(&mut self, out: &mut Out<'_, S>) {
-        if let Protocol::WebSocket(websocket) = &mut self.protocol {
-            websocket.count();
-        }
         let now = self.held();
         out.shared.memory.settle(self.counted, now);
         self.counted = now;
@@ -53,20 +50,21 @@ impl Session {
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<Interest, S::Error> {
-        match &mut self.protocol {
+        let mut gone = match &mut self.protocol {
             Protocol::WebSocket(websocket) => websocket.shed(depth, out.shared),
             Protocol::Http1(http) => http.shed(),
             Protocol::Http2(http2) => http2.shed(depth, seen, out.shared),
-            _ => {}
-        }
+            _ => 0,
+        };
         for direction in Direction::BOTH {
             if let Some(waiting) = self.waiting.get_mut(direction) {
-                waiting.forget();
+                gone += waiting.forget();
             }
         }
         match core::mem::take(&mut self.protocol) {
             Protocol::Midstream(midstream) => {
                 self.protocol = Protocol::Opaque;
+                gone += midstream.gathered();
                 if let Some(asked) = midstream.asked {
                     refuse(asked, None, flow, &mut self.attempts, seen, out)?;
                 }
@@ -76,10 +74,9 @@ impl Session {
         }
         let before = self.counted;
         self.settle(out);
-        let freed = before.saturating_sub(self.counted);
         let totals = &mut out.shared.totals;
-        totals.shed_times += u64::from(freed > 0);
-        totals.shed_bytes = totals.shed_bytes.saturating_add(freed as u64);
+        totals.shed_times += u64::from(gone > 0 || self.counted < before);
+        totals.shed_bytes = totals.shed_bytes.saturating_add(gone);
         Ok(self.interest())
     }
 }

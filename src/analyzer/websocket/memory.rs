@@ -3,7 +3,7 @@
 use super::{Common, Opening, WebSocket};
 use crate::analyzer::shared::Shared;
 use crate::event::CloseSent;
-use crate::ground::{Direction, PerDirection};
+use crate::ground::Direction;
 use crate::tcp::Depth;
 
 impl WebSocket {
@@ -14,22 +14,12 @@ impl WebSocket {
         size_of::<Self>() + handshake_held + common.held() + Direction::BOTH.map(directions).into_iter().sum::<usize>()
     }
 
-    /// The same, and remembers it for [`Self::has_changed`].
-    pub(in crate::analyzer) fn count(&mut self) -> usize {
-        self.counted = PerDirection::from_fn(|direction| self.weight(direction));
-        self.held()
-    }
-
-    /// Whether it keeps more or less than when it was counted, given that only one direction was touched.
+    /// Whether a direction gathers nothing now, and gathered nothing when that was last asked: then nothing has changed, but
+    /// for what says so itself ([`crate::analyzer::memory::Memory::grown`]).
     #[inline]
-    pub(in crate::analyzer) fn has_changed(&self, direction: Direction) -> bool {
-        self.weight(direction) != *self.counted.get(direction)
-    }
-
-    /// What may have changed when one direction was touched.
-    #[inline]
-    fn weight(&self, direction: Direction) -> usize {
-        self.lanes.get(direction).held() + self.openings.get(direction).held() + self.common.held()
+    pub(in crate::analyzer) fn is_at_rest(&mut self, direction: Direction) -> bool {
+        let rests = self.lanes.get(direction).is_at_rest() && matches!(self.openings.get(direction), Opening::Frames);
+        core::mem::replace(self.rested.get_mut(direction), rests) && rests
     }
 
     /// Bytes that [`Self::shed`] lets go.
@@ -37,10 +27,9 @@ impl WebSocket {
         self.lanes.to_server.burden(depth) + self.lanes.to_client.burden(depth)
     }
 
-    /// Memory is spent: lets go of what it can.
-    pub(in crate::analyzer) fn shed(&mut self, depth: Depth, shared: &mut Shared) {
-        self.lanes.to_server.shed(depth, shared);
-        self.lanes.to_client.shed(depth, shared);
+    /// Memory is spent: lets go of what it can. Gives how many bytes that was.
+    pub(in crate::analyzer) fn shed(&mut self, depth: Depth, shared: &mut Shared) -> u64 {
+        self.lanes.to_server.shed(depth, shared) + self.lanes.to_client.shed(depth, shared)
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Ticket {
 pub(super) struct Slot {
     /// Raw, with the largest window whatever was negotiated.
     pub(super) stream: Stream,
+    /// The same with other bytes in the place of those that are not known; made when the first message comes after a loss.
+    pub(super) twin: Option<Stream>,
     /// For messages under a smaller window; made when the first one comes.
     pub(super) walker: Option<Box<Walker>>,
     /// For messages without context takeover, which need a history only while they are under way.
@@ -156,7 +158,7 @@ impl InflaterPool {
         self.scratch.resize(SCRATCH_BYTES, 0);
         let slot = self.slots.len();
         let stream = Stream::new();
-        self.slots.push(Slot { stream, walker: None, history: History::default(), stamp: None });
+        self.slots.push(Slot { stream, twin: None, walker: None, history: History::default(), stamp: None });
         self.links.push(Link { before: slot + FIRST, after: slot + FIRST });
         slot
     }
@@ -198,7 +200,8 @@ impl InflaterPool {
 impl Slot {
     fn held(&self) -> usize {
         let walker = if self.walker.is_some() { size_of::<Walker>() } else { 0 };
-        size_of::<Self>() + STREAM_BYTES + walker + self.history.held()
+        let twin = if self.twin.is_some() { STREAM_BYTES } else { 0 };
+        size_of::<Self>() + STREAM_BYTES + twin + walker + self.history.held()
     }
 }
 

@@ -75,11 +75,16 @@ impl Stream {
         self.call(input, out, InflateFlush::NoFlush)
     }
 
+    /// Where a message ends that has its tail still, or has not.
+    pub(super) fn end(&mut self, has_tail: bool, out: &mut [u8]) -> BlockEnd {
+        if has_tail { self.ends_here(out) } else { self.ends_behind_tail(out) }
+    }
+
     /// Appends the tail (RFC 7692 §7.2.2). The stream is usable afterwards where that ends a block.
     ///
     /// zlib stops behind the first block that ends. It may have bits in hand then that it has not used, of the tail's last
     /// byte, which are ones: an empty block behind them is not what it seems.
-    pub(super) fn ends_behind_tail(&mut self, out: &mut [u8]) -> BlockEnd {
+    fn ends_behind_tail(&mut self, out: &mut [u8]) -> BlockEnd {
         match self.call(&TAIL_AND_BYTE, out, InflateFlush::Block) {
             Step { taken: 4, made: 0, ended: Ok(false) } => match self.inflate(&EMPTY_BLOCK, out) {
                 Step { taken: 5, made: 0, ended: Ok(false) } => BlockEnd::Boundary,
@@ -91,7 +96,7 @@ impl Stream {
     }
 
     /// Whether it is at the boundary of a block without a tail: finds out by ending there.
-    pub(super) fn ends_here(&mut self, out: &mut [u8]) -> BlockEnd {
+    fn ends_here(&mut self, out: &mut [u8]) -> BlockEnd {
         match self.inflate(&FINAL_BLOCK, out) {
             Step { taken: 5, made: 0, ended: Ok(true) } => BlockEnd::Final,
             _ => BlockEnd::Elsewhere,

@@ -79,7 +79,8 @@ fn honest(mut script: Script<'_>, options: u8, mut cuts: Cuts<'_>) {
             Err(error) => panic!("nothing is corrupt here: {error}"),
         }
         assert!(inflater.take_window_excess().is_none(), "nobody went beyond the window");
-        assert!(inflater.held() <= 32 << 10 && pool.live() <= 1);
+        // After a loss, all is inflated twice until a window of it is known.
+        assert!(inflater.held() <= 65 << 10 && pool.live() <= 1);
     }
     inflater.release(&mut pool);
     other.release(&mut pool);
