@@ -1,17 +1,22 @@
 //! A connection while it speaks HTTP/1.1: looks for requests for a WebSocket, and for what becomes of them.
 
+mod refused;
+
 use std::collections::VecDeque;
 
 use super::identity::identify;
 use super::midstream::{Midstream, assumed, begins_frames};
 use super::shared::Out;
-use super::websocket::{self, WebSocket};
+use super::websocket::WebSocket;
 use crate::event::Sink;
-use crate::ground::{Detail, Direction, FindingCode, Limits, Seen};
+use crate::ground::{Direction, Limits, Seen};
 use crate::http::{Effect, H1, Loss, ResponseHead, Sniffed, Step, sniff};
 use crate::tcp::{Flow, Run};
 use crate::websocket::rules::Broken;
-use crate::websocket::{Answered, Asked, Fault, is_websocket_attempt, judge};
+use crate::websocket::{Answered, Asked, is_websocket_attempt, judge};
+
+pub(super) use refused::refuse;
+use refused::refuse_garbled;
 
 /// One connection.
 pub(super) struct Http {
@@ -390,36 +395,6 @@ impl Http {
         }
         Ok(())
     }
-}
-
-/// A request for a WebSocket came to nothing.
-pub(super) fn refuse<S: Sink>(
-    asked: Asked,
-    answered: Option<Answered>,
-    flow: &Flow,
-    attempts: &mut u32,
-    seen: Seen,
-    out: &mut Out<'_, S>,
-) -> Result<(), S::Error> {
-    let identity = identify(flow, attempts, out);
-    websocket::refuse(identity, judge(Some(asked), answered), None, flow, seen, out)
-}
-
-/// A request for a WebSocket was answered with something that is no HTTP response (RFC 6455 §4.1 asks for one).
-fn refuse_garbled<S: Sink>(
-    asked: Asked,
-    instead: Option<Loss>,
-    flow: &Flow,
-    attempts: &mut u32,
-    seen: Seen,
-    out: &mut Out<'_, S>,
-) -> Result<(), S::Error> {
-    let identity = identify(flow, attempts, out);
-    let mut judged = judge(Some(asked), None);
-    judged.handshake.garbled = true;
-    let detail = Detail::text(format!("the answer is {}", instead.map_or("not HTTP", Loss::as_str)));
-    judged.faults.push(Fault { code: FindingCode::HandshakeMalformed, direction: Direction::ToClient, detail });
-    websocket::refuse(identity, judged, None, flow, seen, out)
 }
 
 /// Keeps of a step what is needed behind it.
