@@ -15,6 +15,9 @@
     reason = "a measurement that fails is to stop"
 )]
 
+use std::path::Path;
+use std::process::Command;
+
 #[path = "../tests/all/losses/lab/mod.rs"]
 mod lab;
 
@@ -33,16 +36,17 @@ fn main() {
     let mut arguments = std::env::args().skip(1).filter_map(|argument| argument.parse().ok());
     let cuts: usize = arguments.next().unwrap_or(12_000);
     let strangers: usize = arguments.next().unwrap_or(6_000);
-    // In `overlap`, which packet carried a byte depends on which others there are.
+    // In `overlap` and `two-links`, which packet carried a byte depends on which others there are.
     let real: Vec<(String, Whole)> = captures(&[])
         .into_iter()
-        .filter(|(name, _)| name != "overlap")
+        .filter(|(name, _)| !["overlap", "two-links"].contains(&name.as_str()))
         .flat_map(|(name, path)| {
             by_connection(&read(&path)).into_iter().take(4).map(move |raws| (name.clone(), Whole::new(raws)))
         })
         .filter(|(_, whole)| !whole.watch.frames.is_empty())
         .collect();
     losses(cuts, &real);
+    generated(cuts);
     adoptions(cuts / 4, &real);
     foreign(strangers);
 }
@@ -93,6 +97,41 @@ fn losses(cuts: usize, real: &[(String, Whole)]) {
     report("many holes at once", &holes);
 }
 
+/// What the generator of big captures makes, where it is there: small text, large binary messages, compressed ones.
+fn generated(cuts: usize) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tools/synth.py");
+    if !script.is_file() {
+        println!("{:>20} no generator here: left out", "generated");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = Tally::default();
+    let mixes: [(&str, &[&str]); 4] = [
+        ("synth, small text", &["--small", "1", "--deflate", "0", "--large", "0"]),
+        ("synth, large binary", &["--small", "0", "--deflate", "0", "--large", "0.6"]),
+        ("synth, compressed", &["--deflate", "1"]),
+        ("synth, mixed", &["--deflate", "0.5", "--fragment", "0.3", "--ping", "0.1", "--large", "0.1"]),
+    ];
+    for (name, options) in mixes {
+        let path = folder.path().join("synth.pcap");
+        let mut python = Command::new("python3");
+        python.arg(&script).arg(&path).args(["--size", "12MiB", "--conns", "40", "--seed", "9"]).args(options);
+        assert!(python.output().unwrap().status.success(), "{name}");
+        let wholes: Vec<Whole> = by_connection(&read(&path)).into_iter().map(Whole::new).collect();
+        let wholes: Vec<Whole> = wholes.into_iter().filter(|whole| !whole.watch.frames.is_empty()).collect();
+        let mut tally = Tally::default();
+        for (number, whole) in wholes.iter().enumerate() {
+            let random = &mut Random::new(number as u64 + 77);
+            for _ in 0..(cuts / 4 / mixes.len()).div_ceil(wholes.len()) {
+                tally.add(&whole.cut(random).unwrap_or_default());
+            }
+        }
+        report(name, &tally);
+        all.add(&tally);
+    }
+    report("ALL", &all);
+}
+
 fn report(name: &str, tally: &Tally) {
     if tally.cuts > 0 {
         println!("{name:>20} {tally}");
@@ -119,8 +158,12 @@ fn adoptions(cuts: usize, real: &[(String, Whole)]) {
     }
     for number in 0..cuts / 2 {
         let random = &mut Random::new(number as u64 + 10_000_000);
-        let Some((_, whole)) = real.get(random.below(real.len())) else { break };
-        captured.add(&adopt::cut(whole, keeps[random.below(3)], random).unwrap_or_default());
+        let Some((name, whole)) = real.get(random.below(real.len())) else { break };
+        let mut tally = adopt::cut(whole, keeps[random.below(3)], random).unwrap_or_default();
+        for complaint in &mut tally.complaints {
+            *complaint = format!("{name}: {complaint}");
+        }
+        captured.add(&tally);
     }
     for (name, tally) in [("adopted, made", made), ("adopted, real", captured)] {
         println!("{name:>20} {tally}");

@@ -166,3 +166,28 @@ stored = zlib.compressobj(0, zlib.DEFLATED, -15)
 write("inflate", "stored", b"\x71\x00" + stored.compress(b"as it is") + stored.flush(zlib.Z_SYNC_FLUSH)[:-4])
 final = zlib.compressobj(9, zlib.DEFLATED, -15)
 write("inflate", "final", b"\x71\x00" + final.compress(b"the end") + final.flush())
+
+# HTTP/2: options, no cuts, then each frame as it is (kind, stream, length, bytes) or its header blocks.
+for name in ["h2c-websocket", "h2c-websocket-smallframes"]:
+    sides, blocks = {0: b"", 1: b""}, {0: b"\x00\x00", 1: b"\x01\x02\x03\x11"}
+    talk = b"\x01\x00"
+    for who, seq, ack, flags, payload in segments(captures / f"{name}.pcap"):
+        sides[who] += payload
+        while payload and len(talk) < 4000:
+            talk += bytes([who, 0, len(payload[:255])]) + payload[:255]
+            payload = payload[255:]
+    for who, side in sides.items():
+        at = 24 if who == 0 else 0
+        while at + 9 <= len(side):
+            length = int.from_bytes(side[at:at + 3], "big")
+            if side[at + 3] == 1 and length < 256:
+                blocks[who] += bytes([0, length]) + side[at + 9:at + 9 + length]
+            at += 9 + length
+        write("header_block", f"{name}-{who}", blocks[who][:2000])
+    write("http2", name, talk)
+    write("http2", name + "-mid", talk[:1] + b"\x02\x07\x30" + talk[400:2400])
+step = lambda kind, stream, *rest: bytes([kind, stream]) + b"".join(rest)
+data = lambda who, stream, first, text: step(12 | who, stream, bytes([len(text), first]), text)
+write("http2", "made", b"\x00\x00" + step(8, 1, b"\x00") + step(9, 1, b"\x00") + data(0, 1, 0x81, b"hello") + data(1, 1, 0x81, b"yes")
+      + step(8, 3, b"\x00") + step(11, 3, b"\x00") + step(2, 0, b"\x04") + data(0, 1, 0x82, b"lost") + data(0, 1, 0x88, b"\x03\xe8")
+      + step(18, 1, b"\x04\x03\x00\x00\x00\x00\x08") + step(19, 0, b"\x08\x07\x00" + bytes(8)) + step(7, 0, b"\x00"))

@@ -2,10 +2,17 @@
 //!
 //! Events come in the order in which the capture makes them certain. Nothing in an event outlives the call; a sink that
 //! wants to keep something copies it. [`What::Closed`] carries all that is known of a connection, so a sink that writes
-//! a line for each connection needs no other event.
+//! a line for each connection needs no other event. A sink that several workers are to feed is a [`Whole`].
+
+mod owned;
+mod parts;
+
+pub use owned::Owned;
+pub use parts::{Keep, Kept, Numbers, Part, Piece, Whole};
 
 pub use crate::ground::Uid;
 use crate::ground::{Direction, Endpoint, Finding, FindingCode, FindingSet, PerDirection, Role, Seen, Sketch};
+use crate::http::h2::ErrorCode;
 use crate::tcp::EndReason;
 use crate::websocket::{FrameHeader, Handshake, Opcode};
 
@@ -221,7 +228,7 @@ pub struct Summary {
     pub clean: Option<bool>,
     /// The first Close of each direction.
     pub closes: PerDirection<Option<CloseSent>>,
-    /// How TCP ended in each direction.
+    /// How TCP, or in HTTP/2 the stream, ended in each direction: END_STREAM is a FIN, RST_STREAM a RST (RFC 8441 §5).
     pub tcp_ends: PerDirection<Option<(EndReason, Seen)>>,
     /// The first packet of the TCP connection's handshake to its third, in microseconds.
     pub tcp_handshake_us: Option<u64>,
@@ -232,8 +239,43 @@ pub struct Summary {
     /// The longest time between two packets with bytes of this connection, either direction, in microseconds, and the
     /// packets around it.
     pub longest_silence: Option<Silence>,
+    /// In HTTP/2: what the stream and its connection show beyond that.
+    pub http2: Option<Http2>,
     /// Each code that was found: how often, and the first of them. In the order of the first.
     pub findings: Vec<FindingCount>,
+}
+
+/// What HTTP/2 shows of a WebSocket beyond what HTTP/1.1 would (RFC 8441).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Http2 {
+    /// Whether the server sent SETTINGS_ENABLE_CONNECT_PROTOCOL with 1 (RFC 8441 §3), by the time of its answer; `None`
+    /// where that was not captured.
+    pub extended_connect: Option<bool>,
+    /// How the stream ended in each direction: END_STREAM, or RST_STREAM with its error code.
+    pub ends: PerDirection<Option<StreamEnd>>,
+    /// The GOAWAY of each direction, if the stream was open then or it was the reason that it never was.
+    pub goaways: PerDirection<Option<(ErrorCode, Seen)>>,
+    /// How long each sender could send nothing since a flow-control window was used up, its own or the connection's, in
+    /// microseconds (RFC 9113 §5.2).
+    pub stalled_us: PerDirection<u64>,
+}
+
+/// How a stream ended in one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamEnd {
+    /// The frame's packet.
+    pub seen: Seen,
+    /// END_STREAM, which is TCP's FIN, or RST_STREAM, its RST (RFC 8441 §5).
+    pub how: StreamEndKind,
+}
+
+/// What ended a stream in one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamEndKind {
+    /// END_STREAM.
+    EndStream,
+    /// RST_STREAM, with its error code where that was captured.
+    Reset(Option<ErrorCode>),
 }
 
 /// A time in which nobody sent anything.
@@ -383,4 +425,17 @@ pub struct Totals {
     pub shed_bytes: u64,
     /// IP datagrams in fragments that never became whole.
     pub lost_datagrams: u64,
+}
+
+impl Totals {
+    /// Adds what another analysis of the same packets counted of its connections; what is about packets stays.
+    pub const fn add_connections(&mut self, other: &Self) {
+        self.tcp_connections = self.tcp_connections.saturating_add(other.tcp_connections);
+        self.tls_connections = self.tls_connections.saturating_add(other.tls_connections);
+        self.http2_connections = self.http2_connections.saturating_add(other.http2_connections);
+        self.midstream_connections = self.midstream_connections.saturating_add(other.midstream_connections);
+        self.evicted_connections = self.evicted_connections.saturating_add(other.evicted_connections);
+        self.shed_bytes = self.shed_bytes.saturating_add(other.shed_bytes);
+        self.shed_times = self.shed_times.saturating_add(other.shed_times);
+    }
 }

@@ -8,7 +8,7 @@
 //! | [`capture`] | files, an interface | packets |
 //! | [`net`] | a packet | a TCP segment |
 //! | [`tcp`] | segments | bytes in order, holes, ends |
-//! | [`http`] | bytes | heads, and where HTTP ends |
+//! | [`http`] | bytes | heads, and where HTTP ends; streams of HTTP/2 |
 //! | [`websocket`] | heads and bytes | handshakes, frames, messages, what they break |
 //! | [`event`] | | what the library says |
 //! | [`analyzer`] | packets | events: the conductor of all floors above |

@@ -12,4 +12,4 @@ macro_rules! bodies {
     )+ };
 }
 
-bodies!(capture, packets, reassembly, http, frames, inflate, resync, read, conversation);
+bodies!(capture, packets, reassembly, http, frames, inflate, resync, read, conversation, header_block, http2);

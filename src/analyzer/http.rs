@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 
-use super::midstream::{Midstream, assumed};
-use super::session::identify;
+use super::identity::identify;
+use super::midstream::{Midstream, assumed, begins_frames};
 use super::shared::Out;
 use super::websocket::{self, WebSocket};
 use crate::event::Sink;
-use crate::ground::{Direction, Limits, Seen};
+use crate::ground::{Detail, Direction, FindingCode, Limits, Seen};
 use crate::http::{Effect, H1, Loss, ResponseHead, Sniffed, Step, sniff};
 use crate::tcp::{Flow, Run};
-use crate::websocket::{Answered, Asked, is_websocket_attempt, judge};
+use crate::websocket::{Answered, Asked, Fault, is_websocket_attempt, judge};
 
 /// One connection.
 pub(super) struct Http {
@@ -19,7 +19,13 @@ pub(super) struct Http {
     attempts: VecDeque<Attempt>,
     /// A 101 whose request has not come: the capture has it later, or not at all.
     early: Option<Early>,
-    /// What `attempts` and `early` say, in bytes.
+    /// Ordinary responses whose requests, of these numbers, have not come.
+    unasked: VecDeque<(u64, Answered)>,
+    /// Bytes of the client are missing, or its beginning is: what follows may be anything.
+    holed: bool,
+    /// How often bytes that wait were offered again.
+    offers: u32,
+    /// What `attempts`, `early` and `unasked` say, in bytes.
     texts: usize,
     /// Overlap conflicts so far.
     conflicts: Vec<(Direction, u64, Seen)>,
@@ -40,6 +46,8 @@ pub(super) enum Next {
     Http,
     /// Frames.
     WebSocket(Box<WebSocket>),
+    /// HTTP/2, from its preface on: the answer was `Upgrade: h2c` (RFC 7540 §3.2).
+    Http2,
     /// Anything.
     Tunnel,
     /// Perhaps frames: what would say so was not captured.
@@ -47,6 +55,16 @@ pub(super) enum Next {
     /// Nothing that is looked at.
     Opaque,
 }
+
+/// How long bytes wait for the other direction to say what they are, in packets and in the capture's time: then it is taken
+/// to be missing from the capture. The clocks of two interfaces may differ by seconds.
+const PATIENCE_OFFERS: u32 = 64;
+const PATIENCE_NANOS: i64 = 30_000_000_000;
+/// So many packets are enough at any time: they are about to be more than may wait.
+const MOST_OFFERS: u32 = 400;
+
+/// Ordinary responses that are remembered until their requests come.
+const MAX_UNASKED: usize = 16;
 
 /// Overlap conflicts that are remembered until there is a connection to tell them of.
 const MAX_CONFLICTS: usize = 16;
@@ -63,13 +81,30 @@ enum Found {
     Nothing,
     Request(Box<Attempt>),
     Response(Option<u64>, Effect, Option<Box<Early>>),
-    Garbage,
+    /// A 101 to HTTP/2, and the request that it answers.
+    Http2(Option<u64>, Box<Early>),
+    /// Bytes that are no HTTP; in place of a response, why.
+    Garbage(Option<Loss>),
     Gap,
 }
 
 impl Http {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { h1: H1::new(limits), attempts: VecDeque::new(), early: None, texts: 0, conflicts: Vec::new() }
+        Self {
+            h1: H1::new(limits),
+            attempts: VecDeque::new(),
+            early: None,
+            unasked: VecDeque::new(),
+            holed: false,
+            offers: 0,
+            texts: 0,
+            conflicts: Vec::new(),
+        }
+    }
+
+    /// One of which the beginning was not captured.
+    pub(super) fn joined(limits: &Limits) -> Self {
+        Self { holed: true, ..Self::new(limits) }
     }
 
     /// Bytes that it keeps, itself included.
@@ -79,6 +114,7 @@ impl Http {
             + self.h1.allocated()
             + self.texts
             + self.attempts.capacity() * size_of::<Attempt>()
+            + self.unasked.capacity() * size_of::<(u64, Answered)>()
             + self.conflicts.capacity() * size_of::<(Direction, u64, Seen)>()
     }
 
@@ -114,15 +150,18 @@ impl Http {
         match run {
             Run::Data(mut input) => loop {
                 if direction == Direction::ToClient && self.early.is_some() {
-                    return Ok((input.len(), Next::Http));
+                    let next = if self.waited(flow, seen) { self.over(flow, attempts, seen, out)? } else { Next::Http };
+                    return Ok((input.len(), next));
                 }
                 if direction == Direction::ToServer && self.request_is_missing(input) {
                     let next = self.over(flow, attempts, seen, out)?;
                     return Ok((input.len(), next));
                 }
                 let paused = self.h1.is_paused();
-                let Some(found) = self.h1.next(direction, &mut input).map(|step| found(&step, seen)) else {
-                    return Ok((input.len(), Next::Http));
+                let Some(found) = self.h1.next(direction, &mut input).map(|step| found(&step, direction, seen)) else {
+                    let unanswered = must_wait && direction == Direction::ToServer && self.waited(flow, seen);
+                    let next = if unanswered && out.shared.mid_stream { self.unanswered(input) } else { None };
+                    return Ok((input.len(), next.unwrap_or(Next::Http)));
                 };
                 let next = self.act(found, flow, attempts, seen, out)?;
                 // The requests that wait are given again before a response to them, which may lie in the same piece.
@@ -133,11 +172,12 @@ impl Http {
             },
             _ if must_wait => Ok((1, Next::Http)),
             Run::Gap(len) => {
-                let found = self.h1.gap(direction, len).map_or(Found::Nothing, |step| found(&step, seen));
+                self.holed |= direction == Direction::ToServer;
+                let found = self.h1.gap(direction, len).map_or(Found::Nothing, |step| found(&step, direction, seen));
                 Ok((0, self.act(found, flow, attempts, seen, out)?))
             }
             Run::End(_) => {
-                let found = self.h1.finish(direction).map_or(Found::Nothing, |step| found(&step, seen));
+                let found = self.h1.finish(direction).map_or(Found::Nothing, |step| found(&step, direction, seen));
                 Ok((0, self.act(found, flow, attempts, seen, out)?))
             }
         }
@@ -159,6 +199,24 @@ impl Http {
         Ok(Next::Http)
     }
 
+    /// Whether bytes of one direction, the first of them in `seen`, have waited for the other for long enough.
+    fn waited(&mut self, flow: &Flow, seen: Seen) -> bool {
+        self.offers = self.offers.saturating_add(1);
+        let long = flow.last.at.since(seen.at) >= PATIENCE_NANOS && self.offers >= PATIENCE_OFFERS;
+        long || self.offers >= MOST_OFFERS
+    }
+
+    /// What it is if the response to the client's last request was not captured: perhaps frames, if the client goes on
+    /// with `input`, which is one.
+    pub(super) fn unanswered(&mut self, input: &[u8]) -> Option<Next> {
+        let last = self.attempts.back()?;
+        if !self.h1.is_paused() || !last.certain || !last.complete || begins_frames(input) != Some(true) {
+            return None;
+        }
+        let asked = self.attempts.pop_back()?.asked;
+        Some(Next::Midstream(Box::new(Midstream::behind(asked))))
+    }
+
     /// Whether a 101 came, and what the client sends is no request: that was not captured.
     fn request_is_missing(&self, input: &[u8]) -> bool {
         self.early.is_some() && self.h1.held() == 0 && sniff(input) == Sniffed::Neither
@@ -178,8 +236,16 @@ impl Http {
             Found::Request(attempt) => match self.take_early() {
                 Some(early) => self.switch(Some(*attempt), early, flow, attempts, seen, out),
                 None => {
-                    self.texts += attempt.asked.held();
-                    self.attempts.push_back(*attempt);
+                    match self.was_answered(attempt.number) {
+                        Some(answered) if attempt.certain => {
+                            refuse(attempt.asked, Some(answered), flow, attempts, seen, out)?;
+                        }
+                        Some(_) => {}
+                        None => {
+                            self.texts += attempt.asked.held();
+                            self.attempts.push_back(*attempt);
+                        }
+                    }
                     Ok(Next::Http)
                 }
             },
@@ -187,10 +253,25 @@ impl Http {
             Found::Response(_, Effect::Tunnel, _) => Ok(Next::Tunnel),
             Found::Response(answers, Effect::Final, response) => {
                 let attempt = answers.and_then(|number| self.answered(number)).filter(|attempt| attempt.certain);
-                if let (Some(attempt), Some(response)) = (attempt, response) {
-                    refuse(attempt.asked, Some(response.answered), flow, attempts, seen, out)?;
+                match (attempt, response, self.h1.answered_early()) {
+                    (Some(attempt), Some(response), _) => {
+                        refuse(attempt.asked, Some(response.answered), flow, attempts, seen, out)?;
+                    }
+                    (None, Some(response), Some(number)) if answers.is_none() && self.unasked.len() < MAX_UNASKED => {
+                        self.texts += response.answered.held();
+                        self.unasked.push_back((number, response.answered));
+                    }
+                    _ => {}
                 }
                 Ok(Next::Http)
+            }
+            Found::Http2(answers, response) => {
+                if let Some(attempt) =
+                    answers.and_then(|number| self.answered(number)).filter(|attempt| attempt.certain)
+                {
+                    refuse(attempt.asked, Some(response.answered), flow, attempts, seen, out)?;
+                }
+                Ok(Next::Http2)
             }
             Found::Response(answers, Effect::Switched, response) => {
                 let Some(response) = response else { return Ok(Next::Opaque) };
@@ -204,18 +285,25 @@ impl Http {
                     }
                 }
             }
-            Found::Garbage => {
+            Found::Garbage(instead) => {
+                if let Some(attempt) = self.attempts.pop_front_if(|attempt| instead.is_some() && attempt.certain) {
+                    refuse_garbled(attempt.asked, instead, flow, attempts, seen, out)?;
+                }
                 self.refuse_all(flow, attempts, seen, out)?;
                 Ok(Next::Http)
             }
             Found::Gap if out.shared.mid_stream => {
-                let asked = self
+                let behind = self.h1.is_paused();
+                let attempt = self
                     .attempts
                     .pop_back()
                     .inspect(|attempt| self.texts = self.texts.saturating_sub(attempt.asked.held()))
-                    .filter(|attempt| attempt.certain)
-                    .map(|attempt| attempt.asked);
-                Ok(Next::Midstream(Box::new(Midstream::new(asked, flow.oriented))))
+                    .filter(|attempt| attempt.certain);
+                let midstream = match attempt {
+                    Some(attempt) if behind && attempt.complete => Midstream::behind(attempt.asked),
+                    attempt => Midstream::new(attempt.map(|attempt| attempt.asked), flow.oriented),
+                };
+                Ok(Next::Midstream(Box::new(midstream)))
             }
             Found::Gap => Ok(Next::Http),
         }
@@ -245,6 +333,18 @@ impl Http {
         None
     }
 
+    /// The response to the request of that number, where the capture had it first.
+    fn was_answered(&mut self, number: u64) -> Option<Answered> {
+        while self.unasked.front().is_some_and(|front| front.0 <= number) {
+            let (answers, answered) = self.unasked.pop_front()?;
+            self.texts = self.texts.saturating_sub(answered.held());
+            if answers == number {
+                return Some(answered);
+            }
+        }
+        None
+    }
+
     /// The connection becomes a WebSocket.
     fn switch<S: Sink>(
         &mut self,
@@ -256,10 +356,10 @@ impl Http {
         out: &mut Out<'_, S>,
     ) -> Result<Next, S::Error> {
         let identity = identify(flow, attempts, out);
-        let request_complete = attempt.as_ref().is_none_or(|attempt| attempt.complete);
+        let request_complete = attempt.as_ref().map_or(!self.holed, |attempt| attempt.complete);
         let mut judged = judge(attempt.map(|attempt| attempt.asked), Some(response.answered));
         if !response.complete && judged.handshake.negotiated.deflate.is_none() {
-            judged.handshake.negotiated = assumed();
+            judged.handshake.negotiated.deflate = assumed().deflate;
         }
         let mut websocket = WebSocket::open(identity, judged, seen, out)?;
         for (direction, complete) in [(Direction::ToServer, request_complete), (Direction::ToClient, response.complete)]
@@ -301,11 +401,28 @@ pub(super) fn refuse<S: Sink>(
     out: &mut Out<'_, S>,
 ) -> Result<(), S::Error> {
     let identity = identify(flow, attempts, out);
-    websocket::refuse(identity, judge(Some(asked), answered), flow, seen, out)
+    websocket::refuse(identity, judge(Some(asked), answered), None, flow, seen, out)
+}
+
+/// A request for a WebSocket was answered with something that is no HTTP response (RFC 6455 §4.1 asks for one).
+fn refuse_garbled<S: Sink>(
+    asked: Asked,
+    instead: Option<Loss>,
+    flow: &Flow,
+    attempts: &mut u32,
+    seen: Seen,
+    out: &mut Out<'_, S>,
+) -> Result<(), S::Error> {
+    let identity = identify(flow, attempts, out);
+    let mut judged = judge(Some(asked), None);
+    judged.handshake.garbled = true;
+    let detail = Detail::text(format!("the answer is {}", instead.map_or("not HTTP", Loss::as_str)));
+    judged.faults.push(Fault { code: FindingCode::HandshakeMalformed, direction: Direction::ToClient, detail });
+    websocket::refuse(identity, judged, None, flow, seen, out)
 }
 
 /// Keeps of a step what is needed behind it.
-fn found(step: &Step<'_>, seen: Seen) -> Found {
+fn found(step: &Step<'_>, direction: Direction, seen: Seen) -> Found {
     match step {
         Step::Request { number, head } => {
             let (certain, complete) = (is_websocket_attempt(head), head.complete);
@@ -318,10 +435,16 @@ fn found(step: &Step<'_>, seen: Seen) -> Found {
         Step::Response { head, answers, effect } => {
             let wanted = *effect != Effect::Switched || answers.is_some() || is_websocket_switch(head);
             let early = || Box::new(Early { answered: Answered::from_head(head, seen), complete: head.complete });
+            if *effect == Effect::Switched && head.fields.has_token("Upgrade", "h2c") {
+                return Found::Http2(*answers, early());
+            }
             Found::Response(*answers, *effect, wanted.then(early))
         }
         Step::Lost(Loss::Gap) => Found::Gap,
-        Step::Lost(_) => Found::Garbage,
+        Step::Lost(loss @ (Loss::NotHttp | Loss::HeadTooLong)) if direction == Direction::ToClient => {
+            Found::Garbage(Some(*loss))
+        }
+        Step::Lost(_) => Found::Garbage(None),
     }
 }
 

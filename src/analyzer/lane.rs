@@ -12,9 +12,9 @@ use super::websocket::Common;
 use crate::event::{Sink, Traffic};
 use crate::ground::{Detail, Direction, FindingCode, FindingSet, Room, Seen, Timestamp};
 use crate::websocket::inflate::Inflater;
-use crate::websocket::message::{OpenMessage, Tools};
+use crate::websocket::message::{Form, OpenMessage, Tools};
 use crate::websocket::rules::{self, Broken, Context};
-use crate::websocket::{Decoder, Deflate, FrameHeader, Opcode, Step, mask};
+use crate::websocket::{Decoder, Deflate, FrameHeader, Negotiated, Opcode, Step, mask};
 use lost::Lost;
 
 /// Bytes that are kept of a control frame's payload. One that is allowed has at most 125 (RFC 6455 §5.5); more are kept so
@@ -25,6 +25,8 @@ const CONTROL_KEEP: usize = 4096;
 pub(super) struct Lane {
     direction: Direction,
     deflate: Option<Deflate>,
+    /// Reserved bits may have a meaning, and payload another form, that nobody knows here.
+    unknown_extension: bool,
     decoder: Decoder,
     /// Where the next byte stands, from the first byte behind the handshake.
     position: u64,
@@ -85,10 +87,11 @@ impl OpenFrame {
 }
 
 impl Lane {
-    pub(super) fn new(direction: Direction, deflate: Option<Deflate>) -> Self {
+    pub(super) fn new(direction: Direction, negotiated: Negotiated) -> Self {
         Self {
             direction,
-            deflate,
+            deflate: negotiated.deflate,
+            unknown_extension: negotiated.unknown,
             decoder: Decoder::new(),
             position: 0,
             lost_at: 0,
@@ -250,6 +253,7 @@ impl Lane {
         let context = Context {
             direction: self.direction,
             deflate: self.deflate.is_some(),
+            unknown_extension: self.unknown_extension,
             message_open: self.message.is_some(),
             close_sent: self.close_sent,
         };
@@ -303,7 +307,12 @@ impl Lane {
         let compressed = self.deflate.filter(|_| header.rsv1);
         let keep = shared.content_keep();
         let content = if keep > 0 { shared.buffers.lend() } else { Vec::new() };
-        self.message = Some(OpenMessage::begin(header, compressed.is_some(), self.frame_first, content, keep));
+        let form = match compressed {
+            Some(_) => Form::Deflated,
+            None if self.unknown_extension && (header.rsv1 || header.rsv2 || header.rsv3) => Form::Unknown,
+            None => Form::Plain,
+        };
+        self.message = Some(OpenMessage::begin(header, form, self.frame_first, content, keep));
         if let Some(deflate) = compressed {
             shared.memory.grown = true;
             if self.inflater.is_none() {

@@ -7,9 +7,10 @@ use super::shared::Out;
 use super::websocket::WebSocket;
 use crate::event::{Identity, Sink};
 use crate::ground::{Detail, Direction, PerDirection, Seen};
+use crate::http::h2::{Known, Search};
 use crate::tcp::Run;
 use crate::websocket::resync::{Expect, Found, Resync};
-use crate::websocket::{Asked, Deflate, Handshake, judge};
+use crate::websocket::{Asked, Deflate, ExtensionOffer, FrameHeader, Handshake, Negotiated, judge};
 
 /// Evidence that is asked for beyond what chance explains, in bits: a connection is believed if arbitrary data looked like
 /// this in one of 2^44 cases.
@@ -17,12 +18,21 @@ const ENOUGH_BITS: u32 = 44;
 /// Bytes of each direction that are kept.
 const KEPT_BYTES: usize = 16 << 10;
 
+/// The same for HTTP/2 (three headers, or fewer of the most telling types), and what is kept of each direction.
+const HTTP2_BITS: u32 = 96;
+const HTTP2_BYTES: usize = 40 << 10;
+
 /// One connection.
 pub(super) struct Midstream {
     /// A request whose answer was not captured; then it is known who is the client.
     pub(super) asked: Option<Asked>,
+    /// The client's frames begin with its next byte, if they are frames: all of the request was captured, and nothing
+    /// behind it is missing.
+    boundary: bool,
     oriented: bool,
     searches: PerDirection<Searches>,
+    /// Frames of HTTP/2 are looked for too; not in its streams.
+    http2: Option<PerDirection<Option<Box<Search>>>>,
 }
 
 /// The searches in one direction.
@@ -48,14 +58,56 @@ impl Midstream {
     pub(super) fn new(asked: Option<Asked>, oriented: bool) -> Self {
         let searches = || Searches { masked: Resync::new(KEPT_BYTES), unmasked: Resync::new(KEPT_BYTES), bytes: 0 };
         let oriented = oriented || asked.is_some();
-        Self { asked, oriented, searches: PerDirection { to_server: searches(), to_client: searches() } }
+        Self {
+            asked,
+            boundary: false,
+            oriented,
+            searches: PerDirection { to_server: searches(), to_client: searches() },
+            http2: None,
+        }
+    }
+
+    /// The same for a connection that may be HTTP/2 as well.
+    pub(super) fn or_http2(oriented: bool) -> Self {
+        let search = |_| Some(Box::new(Search::new(HTTP2_BYTES, HTTP2_BITS)));
+        Self { http2: Some(PerDirection::from_fn(search)), ..Self::new(None, oriented) }
+    }
+
+    /// Takes a piece of one direction; gives what was gathered of both if it has frames of HTTP/2.
+    pub(super) fn find_http2(
+        &mut self,
+        direction: Direction,
+        run: Run<'_>,
+        seen: Seen,
+    ) -> Option<PerDirection<Option<Box<Search>>>> {
+        let search = self.http2.as_mut()?.get_mut(direction).as_mut()?;
+        // Whoever is the client, PUSH_PROMISE is rare.
+        let known = Known { direction: Direction::ToServer, highest_stream: None, max_frame: 1 << 14 };
+        let found = match run {
+            Run::Data(data) => search.push(data, seen, &known),
+            Run::Gap(_) => {
+                search.gap();
+                false
+            }
+            Run::End(_) => false,
+        };
+        if found { self.http2.take() } else { None }
+    }
+
+    /// Begins behind a request that was captured whole, with all that the client sent since.
+    pub(super) fn behind(asked: Asked) -> Self {
+        Self { boundary: true, ..Self::new(Some(asked), true) }
     }
 
     /// Bytes that it keeps, itself included.
     pub(super) fn held(&self) -> usize {
         let of = |searches: &Searches| searches.masked.held() + searches.unmasked.held();
         let asked = self.asked.as_ref().map_or(0, Asked::held);
-        size_of::<Self>() + of(&self.searches.to_server) + of(&self.searches.to_client) + asked
+        let http2 = self.http2.as_ref().map_or(0, |both| {
+            let searches = [&both.to_server, &both.to_client];
+            searches.into_iter().flatten().map(|search| size_of_val(&**search) + search.held()).sum::<usize>()
+        });
+        http2 + size_of::<Self>() + of(&self.searches.to_server) + of(&self.searches.to_client) + asked
     }
 
     /// Bytes of the connection that are kept to be looked through.
@@ -73,7 +125,7 @@ impl Midstream {
     pub(super) fn gather(&mut self, direction: Direction, run: Run<'_>, seen: Seen) {
         let searches = self.searches.get_mut(direction);
         for (search, masked) in [(&mut searches.masked, true), (&mut searches.unmasked, false)] {
-            let expect = Expect { masked, deflate: true };
+            let expect = Expect { masked, deflate: true, unknown_extension: false };
             match run {
                 Run::Data(mut data) => loop {
                     let left = search.push(data, seen);
@@ -87,6 +139,7 @@ impl Midstream {
                 Run::End(_) => {}
             }
         }
+        self.boundary = false;
         if let Run::Data(data) = run {
             searches.bytes = searches.bytes.saturating_add(data.len() as u64);
         }
@@ -95,12 +148,22 @@ impl Midstream {
     /// Takes a piece of one direction.
     pub(super) fn take(&mut self, direction: Direction, run: Run<'_>, seen: Seen, max: u64) -> Verdict {
         let oriented = self.oriented;
+        if direction == Direction::ToServer && core::mem::take(&mut self.boundary) {
+            match self.behind_request(run, seen) {
+                Opening::Frame(found, left) => return Verdict::WebSocket(direction, found, left),
+                Opening::NeedMore => {
+                    self.boundary = true;
+                    return Verdict::Unknown;
+                }
+                Opening::Other => {}
+            }
+        }
         let searches = self.searches.get_mut(direction);
         let masks =
             [true, false].into_iter().filter(|masked| !oriented || *masked == (direction == Direction::ToServer));
         for masked in masks {
             let search = if masked { &mut searches.masked } else { &mut searches.unmasked };
-            let expect = Expect { masked, deflate: true };
+            let expect = Expect { masked, deflate: true, unknown_extension: false };
             if let Some((found, left)) = look(search, &expect, run, seen) {
                 return Verdict::WebSocket(if masked { direction } else { direction.reverse() }, found, left);
             }
@@ -113,9 +176,32 @@ impl Midstream {
         if both > max.saturating_mul(2) || spent(direction) > max { Verdict::Other } else { Verdict::Unknown }
     }
 
+    /// Whether the client's first bytes behind its request are a frame. What is no frame is gathered by the search.
+    fn behind_request(&mut self, run: Run<'_>, seen: Seen) -> Opening {
+        let Run::Data(data) = run else { return Opening::Other };
+        let search = &mut self.searches.to_server.masked;
+        let mut first = [0; FrameHeader::MAX_LEN];
+        let len = first.iter_mut().zip(search.first_bytes().iter().chain(data)).map(|(to, from)| *to = *from).count();
+        match begins_frames(first.get(..len).unwrap_or_default()) {
+            Some(true) => {
+                let left = search.push(data, seen);
+                self.boundary = true;
+                Opening::Frame(Found::at_start(), left)
+            }
+            None => {
+                search.push(data, seen);
+                Opening::NeedMore
+            }
+            Some(false) => Opening::Other,
+        }
+    }
+
     /// The directions turn out to be the other way round.
     pub(super) const fn swap(&mut self) {
         self.searches.swap();
+        if let Some(http2) = &mut self.http2 {
+            http2.swap();
+        }
     }
 
     /// It is a WebSocket: tells of it, and of all that was gathered.
@@ -126,19 +212,55 @@ impl Midstream {
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<WebSocket, S::Error> {
+        // What was not offered was not agreed on (RFC 6455 §9.1).
+        let negotiated = match &self.asked {
+            Some(asked) if self.boundary && !offers_deflate(asked) => Negotiated::default(),
+            _ => assumed(),
+        };
         let mut judged = judge(self.asked, None);
-        judged.handshake = Handshake { negotiated: assumed(), ..judged.handshake };
+        judged.handshake = Handshake { negotiated, ..judged.handshake };
         let ppm = found.confidence_ppm();
         let detail = format!("confidence {}.{:04} %", ppm / 10_000, ppm % 10_000);
         let PerDirection { to_server, to_client } = self.searches;
         let resyncs = PerDirection { to_server: to_server.masked, to_client: to_client.unmasked };
-        WebSocket::adopt(identity, judged, resyncs, Detail::text(detail), seen, out)
+        WebSocket::adopt(identity, judged, (resyncs, self.boundary), Detail::text(detail), seen, out)
     }
 }
 
+/// What the client's first bytes behind its request are.
+enum Opening {
+    /// A frame; so many bytes of the piece at hand were left.
+    Frame(Found, usize),
+    /// Too few to say.
+    NeedMore,
+    /// Something else.
+    Other,
+}
+
+/// Whether a client that asked for a WebSocket goes on with frames: the first is masked (RFC 6455 §5.1), no continuation,
+/// and as it must be. Another request is none: no method begins so. `None` where more bytes are needed.
+pub(super) fn begins_frames(bytes: &[u8]) -> Option<bool> {
+    let first = bytes.first()?;
+    if !matches!(first & 0x8f, 0x01 | 0x02 | 0x81 | 0x82 | 0x88..=0x8a) {
+        return Some(false);
+    }
+    let header = FrameHeader::parse(bytes)?;
+    let minimal = match header.length_width() {
+        1 => true,
+        2 => header.payload_len >= 126,
+        _ => (1 << 16..1 << 63).contains(&header.payload_len),
+    };
+    let whole = !header.opcode.is_control() || header.payload_len <= 125;
+    Some(header.masking_key.is_some() && minimal && whole)
+}
+
+fn offers_deflate(asked: &Asked) -> bool {
+    asked.request.extensions.iter().any(|offer| ExtensionOffer::parse(offer).is_deflate())
+}
+
 /// permessage-deflate with the largest window, should a frame have RSV1: nobody knows what was negotiated.
-pub(super) fn assumed() -> crate::websocket::Negotiated {
-    crate::websocket::Negotiated { deflate: Some(Deflate::default()) }
+pub(super) fn assumed() -> Negotiated {
+    Negotiated { deflate: Some(Deflate::default()), unknown: false }
 }
 
 /// Gives a piece to one search. Says what it found, and how much of the piece it did not take.

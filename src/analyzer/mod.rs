@@ -33,12 +33,15 @@
 
 mod conductor;
 mod http;
+mod http2;
+mod identity;
 mod lane;
 mod ledger;
 mod memory;
 mod midstream;
 mod pings;
 mod session;
+pub mod shards;
 mod shared;
 mod verdict;
 mod waiting;

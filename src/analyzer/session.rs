@@ -6,13 +6,15 @@
 mod memory;
 
 use super::http::{Http, Next, refuse};
+use super::http2::Http2;
+use super::identity::identify;
 use super::midstream::{Midstream, Verdict};
 use super::shared::Out;
 use super::waiting::Waiting;
 use super::websocket::WebSocket;
-use crate::event::{Identity, Sink, Transport};
-use crate::ground::uid::Origin;
-use crate::ground::{Direction, PerDirection, Seen, Uid};
+use crate::event::Sink;
+use crate::ground::{Direction, PerDirection, Seen};
+use crate::http::h2::Search;
 use crate::http::{Sniffed, sniff};
 use crate::tcp::{Chunk, EndReason, Flow, Interest, Run};
 
@@ -34,6 +36,7 @@ enum Protocol {
     #[default]
     Sniffing,
     Http1(Box<Http>),
+    Http2(Box<Http2>),
     /// Perhaps frames: its beginning was not captured.
     Midstream(Box<Midstream>),
     WebSocket(Box<WebSocket>),
@@ -66,7 +69,7 @@ impl Session {
             Protocol::Sniffing => direction = self.sniff(flow, direction, chunk.run, out),
             Protocol::Midstream(_) => {
                 direction = self.midstream(flow, direction, chunk.run, chunk.seen, out)?;
-                if matches!(self.protocol, Protocol::Midstream(_) | Protocol::WebSocket(_)) {
+                if matches!(self.protocol, Protocol::Midstream(_) | Protocol::WebSocket(_) | Protocol::Http2(_)) {
                     self.settle(out);
                     return Ok(Interest::Keep);
                 }
@@ -106,8 +109,14 @@ impl Session {
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         if let Protocol::Http1(http) = &mut self.protocol {
-            let next = http.over(flow, &mut self.attempts, seen, out)?;
-            self.go_on(next);
+            // What the client sent behind a request that the capture has no answer to.
+            let waits = self.waiting.get(Direction::ToServer).as_ref().filter(|_| out.shared.mid_stream);
+            let unanswered = waits.and_then(|waiting| http.unanswered(waiting.front_bytes()));
+            let next = match unanswered {
+                Some(next) => next,
+                None => http.over(flow, &mut self.attempts, seen, out)?,
+            };
+            self.go_on(next, out);
             self.drain(&mut flow.clone(), out)?;
         }
         match self.protocol {
@@ -116,6 +125,7 @@ impl Session {
                 None => Ok(()),
             },
             Protocol::WebSocket(websocket) => websocket.close(flow, reason, seen, out),
+            Protocol::Http2(http2) => http2.close(flow, reason, seen, out),
             _ => Ok(()),
         }
     }
@@ -130,6 +140,7 @@ impl Session {
     ) -> Result<(), S::Error> {
         match &mut self.protocol {
             Protocol::WebSocket(websocket) => websocket.overlap_conflict(direction, offset, seen, out)?,
+            Protocol::Http2(http2) => http2.overlap_conflict(direction, offset, seen, out)?,
             Protocol::Http1(http) => http.overlap_conflict(direction, offset, seen),
             _ => {}
         }
@@ -138,11 +149,12 @@ impl Session {
     }
 
     /// What the table is to do with it.
-    const fn interest(&self) -> Interest {
+    fn interest(&self) -> Interest {
         match self.protocol {
             Protocol::Opaque => Interest::Drop,
             Protocol::WebSocket(_) => Interest::Cherish,
-            Protocol::Sniffing | Protocol::Http1(_) | Protocol::Midstream(_) => Interest::Keep,
+            Protocol::Http2(ref http2) if http2.is_cherished() => Interest::Cherish,
+            Protocol::Sniffing | Protocol::Http1(_) | Protocol::Http2(_) | Protocol::Midstream(_) => Interest::Keep,
         }
     }
 
@@ -175,13 +187,22 @@ impl Session {
                 self.protocol = Protocol::Http1(Box::new(Http::new(&out.shared.limits)));
                 direction.reverse()
             }
+            Sniffed::Http2(role) if role == direction.sender() || !flow.oriented => {
+                let turned = role != direction.sender();
+                if turned {
+                    flow.reverse();
+                    self.waiting.swap();
+                }
+                out.shared.totals.http2_connections += 1;
+                self.protocol = Protocol::Http2(Box::new(Http2::new(&out.shared.limits)));
+                if turned { direction.reverse() } else { direction }
+            }
             Sniffed::Neither if joined && out.shared.mid_stream => {
-                self.protocol = Protocol::Midstream(Box::new(Midstream::new(None, flow.oriented)));
+                self.protocol = Protocol::Midstream(Box::new(Midstream::or_http2(flow.oriented)));
                 direction
             }
             other => {
                 out.shared.totals.tls_connections += u64::from(other == Sniffed::Tls);
-                out.shared.totals.http2_connections += u64::from(other == Sniffed::Http2);
                 self.protocol = Protocol::Opaque;
                 direction
             }
@@ -208,8 +229,11 @@ impl Session {
                 flow.reverse();
                 self.waiting.swap();
             }
-            self.protocol = Protocol::Http1(Box::new(Http::new(&out.shared.limits)));
+            self.protocol = Protocol::Http1(Box::new(Http::joined(&out.shared.limits)));
             return Ok(if turned { direction.reverse() } else { direction });
+        }
+        if let Some(searches) = midstream.find_http2(direction, run, seen) {
+            return self.join_http2(flow, direction, searches, out);
         }
         let verdict = midstream.take(direction, run, seen, out.shared.limits.max_midstream_bytes);
         let turned = matches!(&verdict, Verdict::WebSocket(Direction::ToClient, ..)) && !flow.oriented;
@@ -219,6 +243,28 @@ impl Session {
         }
         let direction = if turned { direction.reverse() } else { direction };
         self.judge(verdict, flow, (direction, run, seen), out)?;
+        Ok(direction)
+    }
+
+    /// It is HTTP/2, joined half-way. Gives the direction, which may turn round.
+    fn join_http2<S: Sink>(
+        &mut self,
+        flow: &mut Flow,
+        mut direction: Direction,
+        mut searches: PerDirection<Option<Box<Search>>>,
+        out: &mut Out<'_, S>,
+    ) -> Result<Direction, S::Error> {
+        let sender = searches.get(direction).as_ref().and_then(|search| search.sender());
+        if !flow.oriented && sender.is_some_and(|sender| sender != direction.sender()) {
+            searches.swap();
+            flow.reverse();
+            self.waiting.swap();
+            direction = direction.reverse();
+        }
+        out.shared.totals.http2_connections += 1;
+        let mut http2 = Box::new(Http2::joined(&out.shared.limits, searches));
+        http2.resume(flow, direction, out)?;
+        self.protocol = Protocol::Http2(http2);
         Ok(direction)
     }
 
@@ -278,24 +324,37 @@ impl Session {
                 Ok(0)
             }
             Protocol::Midstream(midstream) => {
+                if let Some(searches) = midstream.find_http2(direction, run, seen) {
+                    return self.join_http2(&mut flow.clone(), direction, searches, out).map(|_| 0);
+                }
                 let max = out.shared.limits.max_midstream_bytes;
                 let verdict = midstream.take(direction, run, seen, max);
                 self.judge(verdict, flow, (direction, run, seen), out)?;
                 Ok(0)
             }
             Protocol::WebSocket(websocket) => take(websocket, direction, run, seen, out).map(|()| 0),
+            Protocol::Http2(http2) => {
+                if !http2.take(flow, direction, run, seen, out)? {
+                    self.protocol = Protocol::Opaque;
+                }
+                Ok(0)
+            }
             Protocol::Http1(http) => {
                 let (left, next) = http.take(flow, &mut self.attempts, direction, run, seen, out)?;
-                self.go_on(next);
+                self.go_on(next, out);
                 Ok(left)
             }
         }
     }
 
     /// Changes the protocol where HTTP is over.
-    fn go_on(&mut self, next: Next) {
+    fn go_on<S>(&mut self, next: Next, out: &mut Out<'_, S>) {
         match next {
             Next::Http => {}
+            Next::Http2 => {
+                out.shared.totals.http2_connections += 1;
+                self.protocol = Protocol::Http2(Box::new(Http2::new(&out.shared.limits)));
+            }
             Next::WebSocket(websocket) => self.protocol = Protocol::WebSocket(websocket),
             Next::Tunnel => self.protocol = Protocol::Sniffing,
             Next::Midstream(midstream) => self.protocol = Protocol::Midstream(midstream),
@@ -331,7 +390,9 @@ impl Session {
                     direction = self.sniff(flow, direction, Run::Data(&[]), out);
                 }
                 let Some(mut waiting) = self.waiting.get_mut(direction).take() else { continue };
+                let before = core::mem::discriminant(&self.protocol);
                 any |= waiting.offer(|run, seen| self.offer(flow, direction, run, seen, out))?;
+                any |= before != core::mem::discriminant(&self.protocol);
                 if !waiting.is_empty() && !matches!(self.protocol, Protocol::Opaque) {
                     *self.waiting.get_mut(direction) = Some(waiting);
                 }
@@ -353,30 +414,5 @@ fn take<S: Sink>(
         Run::Data(data) => websocket.data(direction, data, seen, out),
         Run::Gap(len) => websocket.gap(direction, len, seen, out),
         Run::End(reason) => websocket.end(direction, reason, seen, out),
-    }
-}
-
-/// What tells the connection that is asked for from others; takes the next number.
-pub(super) fn identify<S>(flow: &Flow, attempts: &mut u32, out: &mut Out<'_, S>) -> Identity {
-    let number = out.shared.next_connection;
-    out.shared.next_connection += 1;
-    let uid = Uid::of(&Origin {
-        capture: &out.shared.capture,
-        ends: [flow.client, flow.server],
-        first: flow.first.at,
-        first_seq: flow.first_seq,
-        stream_id: None,
-        attempt: *attempts,
-    });
-    *attempts = attempts.saturating_add(1);
-    Identity {
-        number,
-        uid,
-        tcp_stream: flow.number,
-        stream_id: None,
-        client: flow.client,
-        server: flow.server,
-        transport: Transport::Http1,
-        first: flow.first,
     }
 }

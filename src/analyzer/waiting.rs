@@ -69,7 +69,8 @@ impl Waiting {
         add(&mut self.pieces, piece, seen);
     }
 
-    fn cost(&self) -> usize {
+    /// What counts against the limit of what may wait.
+    pub(super) fn cost(&self) -> usize {
         self.bytes.len().saturating_add(self.pieces.len().saturating_sub(FREE_PIECES) * PIECE_BYTES)
     }
 

@@ -1,6 +1,7 @@
 //! One WebSocket connection, from the 101 to its end: both lanes, and what only both together show.
 
 mod memory;
+mod refused;
 
 use super::lane::Lane;
 use super::ledger::Ledger;
@@ -8,13 +9,15 @@ use super::pings::{Ping, Pings};
 use super::shared::Out;
 use super::verdict::verdict;
 use super::waiting::Waiting;
-use crate::event::{CloseSent, Identity, Outcome, Silence, Sink, Summary, Traffic, What};
+use crate::event::{CloseSent, Http2, Identity, Silence, Sink, Summary, Traffic, What};
 use crate::ground::{Detail, Direction, Finding, FindingCode, PerDirection, Seen, Sketch};
 use crate::http::{SNIFF_BYTES, Sniffed, sniff};
 use crate::tcp::{EndReason, Flow, Run};
 use crate::websocket::resync::Resync;
 use crate::websocket::rules::Broken;
 use crate::websocket::{CloseBody, Fault, Handshake, Judged};
+
+pub(super) use refused::refuse;
 
 /// A Ping at the very end of a capture is not called unanswered before it waited for so long.
 const PING_PATIENCE_NANOS: i64 = 1_000_000_000;
@@ -34,7 +37,12 @@ pub(super) struct WebSocket {
     /// Which direction gathered nothing when it was last looked at.
     rested: PerDirection<bool>,
     ends: PerDirection<Option<(EndReason, Seen)>>,
+    /// What HTTP/2 shows beyond that.
+    http2: Option<Http2>,
 }
+
+/// Something to tell that belongs to no frame: what, whose, where.
+pub(super) type Note = (Broken, Option<Direction>, Seen);
 
 /// What a direction begins with behind the handshake.
 enum Opening {
@@ -177,9 +185,9 @@ impl WebSocket {
         let mut common = Common::new(identity);
         let handshake = tell_handshake(&mut common, judged, opened, out)?;
         out.say(&common.identity, opened, None, What::Upgraded(&handshake))?;
-        let deflate = handshake.negotiated.deflate;
+        let negotiated = handshake.negotiated;
         Ok(Self {
-            lanes: PerDirection::from_fn(|direction| Lane::new(direction, deflate)),
+            lanes: PerDirection::from_fn(|direction| Lane::new(direction, negotiated)),
             common,
             handshake_seen: handshake.response.is_some(),
             handshake_held: handshake.held(),
@@ -188,14 +196,16 @@ impl WebSocket {
             opened: Some(opened),
             openings: PerDirection::default(),
             ends: PerDirection::default(),
+            http2: None,
         })
     }
 
-    /// Begins in the middle: with what was gathered of each direction, in which frames were recognized.
+    /// Begins in the middle: with what was gathered of each direction, in which frames were recognized, and whether what
+    /// the client sent begins with a frame.
     pub(super) fn adopt<S: Sink>(
         identity: Identity,
         judged: Judged,
-        resyncs: PerDirection<Resync>,
+        (resyncs, boundary): (PerDirection<Resync>, bool),
         detail: Detail,
         seen: Seen,
         out: &mut Out<'_, S>,
@@ -204,11 +214,16 @@ impl WebSocket {
         websocket.opened = None;
         websocket.common.tell((FindingCode::Midstream, detail), None, seen, out)?;
         websocket.openings = PerDirection { to_server: Opening::Frames, to_client: Opening::Frames };
-        websocket.lanes.to_server.begin_lost(resyncs.to_server);
-        websocket.lanes.to_client.begin_lost(resyncs.to_client);
-        for direction in Direction::BOTH {
-            websocket.lanes.get_mut(direction).resynchronize(true, seen, &mut websocket.common, out)?;
+        let PerDirection { to_server, to_client } = &mut websocket.lanes;
+        let common = &mut websocket.common;
+        if boundary {
+            to_server.begin_with(&resyncs.to_server, common, out)?;
+        } else {
+            to_server.begin_lost(resyncs.to_server);
+            to_server.resynchronize(true, seen, common, out)?;
         }
+        to_client.begin_lost(resyncs.to_client);
+        to_client.resynchronize(true, seen, common, out)?;
         Ok(websocket)
     }
 
@@ -302,6 +317,12 @@ impl WebSocket {
         self.common.tell(broken, Some(direction), seen, out)
     }
 
+    /// Takes something that was found around it.
+    pub(super) fn note<S: Sink>(&mut self, note: Note, out: &mut Out<'_, S>) -> Result<(), S::Error> {
+        let (broken, direction, seen) = note;
+        self.common.tell(broken, direction, seen, out)
+    }
+
     /// Takes the end of one direction.
     pub(super) fn end<S: Sink>(
         &mut self,
@@ -316,6 +337,19 @@ impl WebSocket {
         *self.ends.get_mut(direction) = Some((reason, seen));
         self.begin_frames(direction, out)?;
         self.lanes.get_mut(direction).finish(seen, &mut self.common, out)
+    }
+
+    /// Ends it with its HTTP/2 stream.
+    pub(super) fn close_stream<S: Sink>(
+        mut self,
+        http2: Http2,
+        flow: &Flow,
+        reason: EndReason,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
+        self.http2 = Some(http2);
+        self.close(flow, reason, seen, out)
     }
 
     /// Ends it: tells what is left to tell, and the summary.
@@ -344,7 +378,7 @@ impl WebSocket {
 
     /// What is known in the end.
     fn summary(self, flow: &Flow) -> (Summary, Identity) {
-        let Self { lanes, common, handshake, handshake_seen, opened, ends, .. } = self;
+        let Self { lanes, common, handshake, handshake_seen, opened, ends, http2, .. } = self;
         let verdict = verdict(common.first_close, &common.closes, &ends);
         let mut traffic = PerDirection { to_server: lanes.to_server.traffic, to_client: lanes.to_client.traffic };
         for direction in Direction::BOTH {
@@ -371,6 +405,7 @@ impl WebSocket {
             traffic,
             ping_rtts_us: common.ping_rtts_us,
             longest_silence: common.quiet.longest,
+            http2,
             findings: common.ledger.into_counts(),
         };
         (summary, common.identity)
@@ -392,37 +427,4 @@ fn tell_handshake<S: Sink>(
         common.tell((code, detail), Some(direction), at.unwrap_or(seen), out)?;
     }
     Ok(handshake)
-}
-
-/// Tells of a request that did not become a WebSocket.
-pub(super) fn refuse<S: Sink>(
-    identity: Identity,
-    judged: Judged,
-    flow: &Flow,
-    seen: Seen,
-    out: &mut Out<'_, S>,
-) -> Result<(), S::Error> {
-    let mut common = Common::new(identity);
-    let handshake = tell_handshake(&mut common, judged, seen, out)?;
-    out.say(&common.identity, seen, None, What::Refused(&handshake))?;
-    let summary = Summary {
-        handshake_seen: true,
-        handshake,
-        opened: None,
-        last: seen,
-        last_byte: Some(seen),
-        outcome: Outcome::Rejected,
-        closed_by: None,
-        close_code: None,
-        close_reason: Vec::new(),
-        clean: None,
-        closes: PerDirection::default(),
-        tcp_ends: PerDirection::default(),
-        tcp_handshake_us: flow.handshake_us,
-        traffic: PerDirection::default(),
-        ping_rtts_us: Sketch::default(),
-        longest_silence: None,
-        findings: common.ledger.into_counts(),
-    };
-    out.say(&common.identity, seen, None, What::Closed(&summary))
 }

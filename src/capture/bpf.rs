@@ -26,7 +26,7 @@ const COMMON: [LinkType; 6] =
 const RADIOTAP: LinkType = LinkType(127);
 
 /// A packet filter for captures.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Filter {
     expression: String,
     /// For link types that were met, the last one first; `None` where the expression means nothing.

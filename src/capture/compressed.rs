@@ -6,7 +6,7 @@
 use core::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
-use flate2::bufread::GzDecoder;
+use zlib_rs::{Inflate, InflateFlush, Status};
 
 /// How an input is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Compression {
     pub(super) fn decompress(self, reader: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
         let reader = BufReader::with_capacity(INPUT_BYTES, reader);
         Ok(match self {
-            Self::Gzip => Box::new(Gunzip(Some(GzDecoder::new(reader)))),
+            Self::Gzip => Box::new(Gunzip::new(reader)),
             // Frames with a window beyond 128 MiB are refused by default: that bounds its memory.
             Self::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(reader)?),
         })
@@ -62,34 +62,63 @@ impl fmt::Display for Compression {
 pub(super) struct TrailingBytes;
 
 /// Member after member (RFC 1952 §2.2) until the input ends, or holds something else: zeros from a tape, a signature.
-/// `None` once it is over.
-struct Gunzip<R>(Option<GzDecoder<R>>);
+///
+/// All that came out before an error is given before the error is: flate2's reader keeps what one call of zlib made before
+/// it failed.
+struct Gunzip<R> {
+    reader: R,
+    /// `None` once it is over.
+    member: Option<Inflate>,
+    failed: Option<&'static str>,
+}
+
+impl<R: BufRead> Gunzip<R> {
+    fn new(reader: R) -> Self {
+        Self { reader, member: Some(member()), failed: None }
+    }
+
+    fn next_member(&mut self) -> io::Result<()> {
+        self.member = None;
+        // Only the first byte of a magic number is sure to be in the buffer; a damaged header behind it is an error.
+        match self.reader.fill_buf()?.first() {
+            Some(0x1f) => self.member = Some(member()),
+            Some(_) => return Err(io::Error::other(TrailingBytes)),
+            None => {}
+        }
+        Ok(())
+    }
+}
 
 impl<R: BufRead> Read for Gunzip<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while let Some(member) = &mut self.0 {
-            match member.read(out)? {
-                0 if out.is_empty() => break,
-                0 => self.next_member()?,
-                read => return Ok(read),
+        while let Some(member) = self.member.as_mut().filter(|_| !out.is_empty()) {
+            if let Some(reason) = self.failed {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+            }
+            let input = self.reader.fill_buf()?;
+            let over = input.is_empty();
+            let (taken, made) = (member.total_in(), member.total_out());
+            let status = member.decompress(input, out, InflateFlush::NoFlush);
+            let taken = member.total_in().saturating_sub(taken);
+            let made = usize::try_from(member.total_out().saturating_sub(made)).unwrap_or(0);
+            if status.is_err() {
+                self.failed = Some(member.error_message().unwrap_or("corrupt"));
+            }
+            self.reader.consume(usize::try_from(taken).unwrap_or(usize::MAX));
+            match status {
+                _ if made > 0 => return Ok(made),
+                Ok(Status::StreamEnd) => self.next_member()?,
+                Ok(_) if over => return Err(io::ErrorKind::UnexpectedEof.into()),
+                _ => {}
             }
         }
         Ok(0)
     }
 }
 
-impl<R: BufRead> Gunzip<R> {
-    fn next_member(&mut self) -> io::Result<()> {
-        let Some(member) = self.0.take() else { return Ok(()) };
-        let mut reader = member.into_inner();
-        // Only the first byte of a magic number is sure to be in the buffer; a damaged header behind it is an error.
-        match reader.fill_buf()?.first() {
-            Some(0x1f) => self.0 = Some(GzDecoder::new(reader)),
-            Some(_) => return Err(io::Error::other(TrailingBytes)),
-            None => {}
-        }
-        Ok(())
-    }
+/// A decoder of one gzip member: 15 for the window, 16 for gzip around it.
+fn member() -> Inflate {
+    Inflate::new(true, 16 + 15)
 }
 
 #[cfg(test)]
@@ -160,6 +189,32 @@ mod tests {
         let at = damaged.len() - 6;
         damaged[at] ^= 1;
         assert!(!inside(damaged).1.unwrap().get_ref().is_some_and(|error| error.is::<TrailingBytes>()));
+    }
+
+    #[test]
+    fn what_came_before_damage_is_kept() {
+        let text: Vec<u8> = (0..9_000_u16).flat_map(|at| (at % 777).to_be_bytes()).collect();
+        // Level 0 stores, in blocks of known length: the second block's length is made wrong.
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+        encoder.write_all(&text).unwrap();
+        encoder.flush().unwrap();
+        encoder.write_all(&text).unwrap();
+        let mut damaged = encoder.finish().unwrap();
+        let at = damaged.windows(4).skip(20).position(|four| four == [0, 0, 0xff, 0xff]).unwrap() + 20 + 4;
+        damaged[at..at + 5].fill(0xff);
+        for room in [7, 1 << 20] {
+            let mut reader = Compression::Gzip.decompress(Box::new(Cursor::new(damaged.clone()))).unwrap();
+            let (mut out, mut piece) = (Vec::new(), vec![0; room]);
+            let error = loop {
+                match reader.read(&mut piece) {
+                    Ok(read) => out.extend_from_slice(&piece[..read]),
+                    Err(error) => break error,
+                }
+            };
+            assert!(out == text, "{} of {}", out.len(), text.len());
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+            assert!(reader.read(&mut piece).is_err(), "it stays so");
+        }
     }
 
     #[test]

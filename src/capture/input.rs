@@ -4,11 +4,15 @@
 //! the block they were read into and numbered from 1 over the whole input; beside them what a user should be warned of,
 //! and the secrets that captures carry. Packets are not put in order of time, and not looked into.
 
+mod about;
+
 use std::collections::VecDeque;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use about::{Format, InputFile, Meter};
 
 use super::Packet;
 use super::block::{Blocks, Ending, Pace};
@@ -16,7 +20,7 @@ use super::bpf::Filter;
 use super::compressed::Compression;
 use super::error::{CaptureError, Place, Warning};
 use super::pcap::{self, Pcap};
-use super::pcapng::{Pcapng, is_pcapng};
+use super::pcapng::Pcapng;
 use super::record::{Fault, Record, Secrets, Step};
 use super::source::Source;
 use crate::ground::{Seen, Timestamp};
@@ -59,29 +63,6 @@ pub struct Input {
     total_bytes: Option<u64>,
 }
 
-/// What is known about an input that was opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InputFile {
-    /// As it was named.
-    pub name: String,
-    /// Which kind of capture it is; `None` if it is empty or cut off in its very beginning.
-    pub format: Option<Format>,
-    /// How it is compressed, if it is.
-    pub compression: Option<Compression>,
-    /// Packets read from it so far, whether or not a filter let them pass.
-    pub packets: u64,
-}
-
-/// The kinds of capture file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Format {
-    /// The classic one.
-    Pcap,
-    /// The next generation.
-    Pcapng,
-}
-
 /// The file that is being read.
 struct Reading {
     name: String,
@@ -114,6 +95,17 @@ impl Input {
     #[must_use]
     pub fn from_reader(name: impl Into<String>, reader: Box<dyn Read + Send>) -> Self {
         Self::new(VecDeque::from([Source::from_reader(name.into(), reader)]))
+    }
+
+    /// The same captures once more, from the beginning, with the same filter: for those who read them side by side. `None`
+    /// unless all are regular files, none is compressed, which would be unpacked once more, and none was begun.
+    #[must_use]
+    pub fn again(&self) -> Option<Self> {
+        if self.reading.is_some() || !self.files.is_empty() {
+            return None;
+        }
+        let waiting = self.waiting.iter().map(Source::again).collect::<Option<_>>()?;
+        Some(Self { filter: self.filter.clone(), ..Self::new(waiting) })
     }
 
     /// Adds one more capture behind those there are.
@@ -203,6 +195,12 @@ impl Input {
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Relaxed)
+    }
+
+    /// What tells [`Self::bytes_read`] elsewhere.
+    #[must_use]
+    pub fn meter(&self) -> Meter {
+        Meter::new(&self.bytes_read)
     }
 
     /// Bytes of all inputs, as they are on disk; `None` if one of them is no regular file.
@@ -417,26 +415,6 @@ impl Input {
 impl Reading {
     fn place(&self, offset: u64) -> Place {
         Place { name: self.name.clone(), offset, compression: self.compression }
-    }
-}
-
-impl Format {
-    /// By the first four bytes.
-    fn detect(first: &[u8]) -> Option<Self> {
-        match () {
-            () if pcap::is_pcap(first) => Some(Self::Pcap),
-            () if is_pcapng(first) => Some(Self::Pcapng),
-            () => None,
-        }
-    }
-
-    /// `pcap` or `pcapng`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pcap => "pcap",
-            Self::Pcapng => "pcapng",
-        }
     }
 }
 

@@ -10,6 +10,8 @@
 //! Nothing here looks into packets: what a link type means is for the next floor.
 
 pub mod packet;
+// Copies of them.
+mod packets;
 // What went wrong.
 mod error;
 // Bytes from a file or a pipe,
@@ -40,8 +42,9 @@ mod live;
 pub use bpf::Filter;
 pub use compressed::Compression;
 pub use error::{CaptureError, Corruption, Place, Warning};
-pub use input::{Format, Input, InputFile};
+pub use input::{Format, Input, InputFile, Meter};
 #[cfg(feature = "live")]
 pub use live::{Interface, Live, LiveOptions, LiveStats, LiveStep, interfaces};
 pub use packet::{LinkType, Packet};
+pub use packets::Packets;
 pub use record::Secrets;

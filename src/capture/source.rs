@@ -10,7 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::block::Pace;
+use super::compressed::Compression;
 use super::error::CaptureError;
+
+/// Bytes of the magic number of any compression.
+const MAGIC_LEN: u64 = 4;
 
 /// One input that waits for its turn.
 pub(super) struct Source {
@@ -45,6 +49,16 @@ impl Source {
 
     pub(super) fn from_reader(name: String, reader: Box<dyn Read + Send>) -> Self {
         Self { name, origin: Origin::Reader(reader), len: None }
+    }
+
+    /// The same once more, if it is a regular file and not compressed.
+    pub(super) fn again(&self) -> Option<Self> {
+        let Origin::File(path) = &self.origin else { return None };
+        self.len?;
+        let mut magic = Vec::new();
+        open_file(path).ok()?.take(MAGIC_LEN).read_to_end(&mut magic).ok()?;
+        let plain = Compression::detect(&magic).is_none();
+        plain.then(|| Self { name: self.name.clone(), origin: Origin::File(path.clone()), len: self.len })
     }
 
     /// Opens it; reads of it are added to `count`.

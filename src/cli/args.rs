@@ -142,6 +142,10 @@ pub(super) struct CommonArgs {
     /// Whether to look for WebSockets in connections whose handshake was not captured
     #[arg(long, value_enum, value_name = "WHETHER", default_value = "on", help_heading = "Input")]
     pub(super) mid_stream: Switch,
+    /// Workers; the output is the same for every N, unless a limit is reached, of which each has its share. A live capture
+    /// has one [default: one a core, at most 4, for files of 64 MiB and more; else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Limits")]
+    pub(super) threads: Option<u16>,
     /// Keep at most so much of one message's content, after inflation; longer ones are counted to their end
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64MiB", help_heading = "Limits")]
     pub(super) max_message: u64,

@@ -97,9 +97,15 @@ fn dispatch(command: Command) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
-/// Help and version are answers; everything else is wrong usage.
+/// Help and version are answers; everything else is wrong usage. That quotes what was typed, or what a script made of the name
+/// of a file: where some of it is no plain text, it goes the way of all errors.
 fn usage(error: &clap::Error) -> ExitCode {
     let answered = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let wild = |arg: std::ffi::OsString| arg.to_string_lossy().chars().any(wslens::output::escape::is_unsafe);
+    if !answered && std::env::args_os().any(wild) {
+        say::error(error.to_string().trim_end());
+        return ExitCode::from(2);
+    }
     match error.print() {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(2),
         _ if answered => ExitCode::SUCCESS,

@@ -23,20 +23,23 @@ const GATHERED: usize = 64 << 10;
 pub(super) struct Outlets {
     open: Arc<AtomicUsize>,
     endless: bool,
+    /// The files that are written, as the system knows them.
+    #[cfg(unix)]
+    files: std::cell::RefCell<Vec<(u64, u64)>>,
 }
 
 impl Outlets {
     /// None yet. With `endless` the run goes on until somebody ends it: then a closed pipe does.
     pub(super) fn new(endless: bool) -> Self {
-        Self { open: Arc::default(), endless }
+        Self { endless, ..Self::default() }
     }
 
     /// Opens the file at `path`, or standard output for `-`.
     ///
     /// # Errors
-    /// When it cannot be made; the text does not name it.
+    /// When it cannot be made, or is written already; the text does not name it.
     pub(super) fn open(&self, path: &Path) -> io::Result<Outlet> {
-        if is_dash(path) { self.stdout() } else { Ok(self.outlet(File::create(path)?, path.display().to_string())) }
+        if is_dash(path) { self.stdout() } else { self.outlet(File::create(path)?, path.display().to_string()) }
     }
 
     /// Standard output, past the standard library's buffer, which knows lines and no rows.
@@ -48,15 +51,30 @@ impl Outlets {
         let file = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned()?;
         #[cfg(windows)]
         let file = std::os::windows::io::AsHandle::as_handle(&io::stdout()).try_clone_to_owned()?;
-        Ok(self.outlet(File::from(file), "standard output".to_owned()))
+        self.outlet(File::from(file), "standard output".to_owned())
     }
 
-    fn outlet(&self, file: File, name: String) -> Outlet {
+    fn outlet(&self, file: File, name: String) -> io::Result<Outlet> {
+        #[cfg(unix)]
+        self.spare(&file)?;
         self.open.fetch_add(1, Ordering::Relaxed);
         let (open, endless) = (Arc::clone(&self.open), self.endless);
         // Who looks at a terminal wants to see it now.
         let room = if file.is_terminal() { 0 } else { GATHERED };
-        Outlet { file, name, room, gathered: Vec::new(), state: State::Open, open, endless }
+        Ok(Outlet { file, name, room, gathered: Vec::new(), state: State::Open, open, endless })
+    }
+
+    /// Refuses a file that is written already: by another name, or as standard output.
+    #[cfg(unix)]
+    fn spare(&self, file: &File) -> io::Result<()> {
+        use std::os::unix::fs::MetadataExt as _;
+        let about = file.metadata()?;
+        let (file, mut files) = ((about.dev(), about.ino()), self.files.borrow_mut());
+        if about.is_file() && files.contains(&file) {
+            return Err(io::Error::other("another output is written to it"));
+        }
+        files.push(file);
+        Ok(())
     }
 }
 

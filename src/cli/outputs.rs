@@ -3,9 +3,9 @@
 use std::io;
 
 use anyhow::{Context as _, Result};
-use wslens::event::{Event, Sink, Totals, What};
+use wslens::event::{Event, Keep, Kept, Numbers, Part, Piece, Sink, Totals, What, Whole};
 use wslens::ground::Severity;
-use wslens::output::{Follow, JsonReport, Order, Style, Tables, TextReport};
+use wslens::output::{Follow, JsonReport, Order, Style, Tables, TablesPart, TablesPiece, TextReport};
 
 use super::outlet::{Outlet, Outlets};
 use super::plan::{Plan, Stdout};
@@ -115,5 +115,102 @@ impl Sink for Outputs {
             Report::Follow(report) => report.event(event),
             Report::None => Ok(()),
         }
+    }
+}
+
+/// A worker's part of all outputs.
+pub(super) struct OutputsPart {
+    tables: Option<TablesPart>,
+    report: Option<Keep>,
+    worst: Option<Severity>,
+}
+
+/// What these make of events.
+#[derive(Debug, Default)]
+pub(super) struct OutputsPiece {
+    tables: TablesPiece,
+    report: Kept,
+    /// Who made something of each event of which anything was made.
+    made: Vec<Made>,
+    /// Of these, how many were taken.
+    taken: usize,
+}
+
+/// What was made of one event.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Made {
+    tables: bool,
+    report: bool,
+    /// A severity above all that its worker knew.
+    worst: Option<Severity>,
+}
+
+impl Part for OutputsPart {
+    type Piece = OutputsPiece;
+
+    fn event(&mut self, event: &Event<'_>, piece: &mut OutputsPiece) -> bool {
+        let mut made = Made::default();
+        if let What::Finding(finding) = event.what
+            && self.worst < Some(finding.code.severity())
+        {
+            self.worst = Some(finding.code.severity());
+            made.worst = self.worst;
+        }
+        made.tables = self.tables.as_mut().is_some_and(|tables| tables.event(event, &mut piece.tables));
+        made.report = self.report.as_mut().is_some_and(|report| report.event(event, &mut piece.report));
+        let any = made != Made::default();
+        if any {
+            piece.made.push(made);
+        }
+        any
+    }
+}
+
+impl Piece for OutputsPiece {
+    fn held(&self) -> usize {
+        self.tables.held() + self.report.held() + self.made.len() * size_of::<Made>()
+    }
+
+    fn clear(&mut self) {
+        self.tables.clear();
+        self.report.clear();
+        self.made.clear();
+        self.taken = 0;
+    }
+}
+
+impl Whole for Outputs {
+    type Part = OutputsPart;
+
+    fn part(&self) -> OutputsPart {
+        OutputsPart {
+            tables: self.has_tables.then(|| self.tables.part()),
+            report: match &self.report {
+                Report::Text(report) => Some(report.part()),
+                Report::Json(report) => Some(report.part()),
+                Report::Follow(report) => Some(report.part()),
+                Report::None => None,
+            },
+            worst: None,
+        }
+    }
+
+    fn take(&mut self, piece: &mut OutputsPiece, numbers: Numbers) -> io::Result<()> {
+        let made = piece.made.get(piece.taken).copied().unwrap_or_default();
+        piece.taken += 1;
+        self.worst = self.worst.max(made.worst);
+        if made.tables {
+            self.tables.take(&mut piece.tables, numbers)?;
+        }
+        if made.report {
+            let piece = &mut piece.report;
+            match &mut self.report {
+                Report::Text(report) => report.take(piece, numbers)?,
+                Report::Json(report) => report.take(piece, numbers)?,
+                Report::Follow(report) => report.take(piece, numbers)?,
+                Report::None => {}
+            }
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! What was typed → what is meant: defaults filled in, contradictions refused, nothing opened yet.
 
+use core::num::NonZeroUsize;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,8 @@ pub(super) struct Plan {
     pub(super) shares: Shares,
     /// How the analysis is done.
     pub(super) options: Options,
+    /// How many workers there are, where that was said.
+    pub(super) threads: Option<NonZeroUsize>,
     /// The severity that makes the exit status 1.
     pub(super) fail_on: Option<Severity>,
     /// Whether standard output gets colours.
@@ -93,6 +96,7 @@ impl Plan {
                 capture: args.capture.clone(),
                 mid_stream: args.mid_stream == Switch::On,
             },
+            threads: args.threads.and_then(|threads| NonZeroUsize::new(threads.into())),
             fail_on: args.fail_on.map(|severity| match severity {
                 SeverityKind::Error => Severity::Error,
                 SeverityKind::Warning => Severity::Warning,
@@ -184,7 +188,9 @@ fn tables(args: &CommonArgs) -> Result<Vec<(TableName, Format, PathBuf)>> {
     let mut tables: Vec<(TableName, Format, PathBuf)> = Vec::new();
     for (name, path) in asked {
         let Some(path) = path else { continue };
-        if let Some((other, ..)) = tables.iter().find(|(.., known)| known == path && !is_dash(path)) {
+        // A device such as /dev/null takes any number.
+        let one_takes_all = is_dash(path) || path.metadata().is_ok_and(|about| !about.is_file());
+        if let Some((other, ..)) = tables.iter().find(|(.., known)| known == path && !one_takes_all) {
             bail!("--{} and --{} cannot both be {}", other.as_str(), name.as_str(), path.display());
         }
         tables.push((name, format(name, path, args.format)?, path.clone()));

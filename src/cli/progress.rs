@@ -7,13 +7,14 @@ use wslens::capture::Input;
 
 /// Inputs below this are read before anybody looks.
 const WORTH_SHOWING: u64 = 64 << 20;
-/// Packets between two looks at how far it came.
-const PACKETS: u32 = 1 << 16;
+
+/// Bytes between two positions of the bar.
+const STEP: u64 = 4 << 20;
 
 /// A bar, or none.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
-    countdown: u32,
+    shown: u64,
 }
 
 impl Progress {
@@ -24,18 +25,15 @@ impl Progress {
             let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
             ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { bar, countdown: PACKETS }
+        Self { bar, shown: 0 }
     }
 
-    /// One more packet was read.
+    /// So many bytes were read.
     #[inline]
-    pub(super) fn packet(&mut self, input: &Input) {
-        self.countdown -= 1;
-        if self.countdown == 0 {
-            self.countdown = PACKETS;
-            if let Some(bar) = &self.bar {
-                bar.set_position(input.bytes_read());
-            }
+    pub(super) fn at(&mut self, bytes: u64) {
+        if let Some(bar) = self.bar.as_ref().filter(|_| bytes.saturating_sub(self.shown) >= STEP) {
+            self.shown = bytes;
+            bar.set_position(bytes);
         }
     }
 

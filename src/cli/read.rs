@@ -1,10 +1,13 @@
 //! `wslens read`: capture files from the first packet to the last.
 
+use core::num::NonZeroUsize;
+use core::ops::ControlFlow;
 use std::path::PathBuf;
+use std::thread;
 
 use anyhow::{Context as _, Result, bail};
-use wslens::analyzer::Analyzer;
-use wslens::capture::{CaptureError, Input};
+use wslens::analyzer::shards::{self, Done, Workers};
+use wslens::capture::Input;
 
 use super::args::ReadArgs;
 use super::outputs::Outputs;
@@ -22,47 +25,47 @@ use super::{Ending, say};
 pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
     let plan = Plan::new(&args.common)?;
     spare_inputs(&plan, &args.files)?;
+    #[cfg_attr(not(feature = "live"), expect(unused_mut, reason = "no filter can be set"))]
     let mut input = Input::open(&args.files)?;
     #[cfg(feature = "live")]
     if let Some(expression) = &args.bpf {
         input.set_filter(wslens::capture::Filter::new(expression)?);
     }
     let mut outputs = Outputs::open(&plan, false)?;
-    let mut analyzer = Analyzer::new(&plan.options);
     let mut progress = Progress::new(&input);
-    let fed = feed(&mut input, &mut analyzer, &mut outputs, &mut progress);
+    let stop = Stop::install()?;
+    let workers = Workers::new(plan.threads.unwrap_or_else(|| worth_it(&input)));
+    let watch = |bytes| {
+        progress.at(bytes);
+        if stop.came().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let done = shards::read(input, &plan.options, &workers, &mut outputs, watch);
     progress.finish();
-    for warning in input.take_warnings() {
+    let Some(Done { totals, reading }) = done.inspect_err(|_| outputs.abandon()).context(UNWRITABLE)? else {
+        outputs.abandon();
+        return stop.came().map_or(Ok(Ending::Done), |stopped| Err(stopped.into()));
+    };
+    for warning in reading.warnings {
         say::warning(&warning.to_string());
     }
-    let unreadable = fed.inspect_err(|_| outputs.abandon())?;
-    analyzer.finish(&mut outputs).inspect_err(|_| outputs.abandon()).context(UNWRITABLE)?;
-    outputs.finish(&analyzer.totals()).context(UNWRITABLE)?;
-    match unreadable {
+    outputs.finish(&totals).context(UNWRITABLE)?;
+    match reading.unreadable {
         Some(error) => Err(error.into()),
         None => Ok(Ending::of(outputs.worst(), plan.fail_on)),
     }
 }
 
-/// Everything that can be read; what ended it, where that was not the input's end.
-fn feed(
-    input: &mut Input,
-    analyzer: &mut Analyzer,
-    outputs: &mut Outputs,
-    progress: &mut Progress,
-) -> Result<Option<CaptureError>> {
-    let stop = Stop::install()?;
-    loop {
-        match input.next_packet() {
-            Ok(Some(packet)) => analyzer.packet(&packet, outputs).context(UNWRITABLE)?,
-            Ok(None) => return Ok(None),
-            Err(error) => return Ok(Some(error)),
-        }
-        progress.packet(input);
-        if let Some(stopped) = stop.came() {
-            return Err(stopped.into());
-        }
-    }
+/// Files from this size on are worth more than one worker, if nobody said how many. A worker is there in a tenth of a
+/// millisecond; this much takes one a tenth of a second.
+const WORTH_SHARING: u64 = 64 << 20;
+/// Workers, if nobody said how many: more than these wait for memory and for what puts their rows together.
+const MOST_WORKERS: usize = 4;
+
+/// How many workers an input is worth.
+fn worth_it(input: &Input) -> NonZeroUsize {
+    let large = input.total_bytes().is_some_and(|bytes| bytes >= WORTH_SHARING);
+    let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    if large { cores.min(NonZeroUsize::MIN.saturating_add(MOST_WORKERS - 1)) } else { NonZeroUsize::MIN }
 }
 
 /// Refuses to write a table over what is read, and to read standard input twice.

@@ -126,6 +126,10 @@ pub enum FindingCode {
     UnsolicitedPong,
     /// The TLS connection cannot be opened.
     TlsUndecryptable,
+    /// The HTTP/2 connection around the WebSocket is against RFC 9113 or RFC 7541.
+    Http2Error,
+    /// Frames of HTTP/2 that cost their receiver more than their sender.
+    Http2Flood,
 }
 
 /// What the table says of one code.
@@ -145,7 +149,7 @@ pub struct Explanation {
 
 impl FindingCode {
     /// All codes.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 45] = [
         Self::AcceptMismatch,
         Self::AcceptMissing,
         Self::KeyInvalid,
@@ -189,6 +193,8 @@ impl FindingCode {
         Self::UnansweredPing,
         Self::UnsolicitedPong,
         Self::TlsUndecryptable,
+        Self::Http2Error,
+        Self::Http2Flood,
     ];
 
     /// The code of that name.
@@ -519,6 +525,20 @@ impl FindingCode {
                 reference: "RFC 8446 §5.2",
                 sentence: "The TLS connection cannot be opened.",
                 advice: "The detail says why: no secret for it, its handshake is not in the capture, or an unsupported cipher.",
+            },
+            Self::Http2Error => &Explanation {
+                code: "http2_error",
+                severity: Severity::Error,
+                reference: "RFC 9113 §5.4",
+                sentence: "The HTTP/2 connection around the WebSocket breaks RFC 9113 or RFC 7541.",
+                advice: "The detail says how. An endpoint ends the connection, and with it every WebSocket in it; it is told once, of the WebSocket that was open on the lowest stream.",
+            },
+            Self::Http2Flood => &Explanation {
+                code: "http2_flood",
+                severity: Severity::Warning,
+                reference: "RFC 9113 §10.5",
+                sentence: "Frames of HTTP/2 cost their receiver more than their sender.",
+                advice: "Many SETTINGS, PING, RST_STREAM (\"rapid reset\") or empty frames, a header block in many CONTINUATION frames, or header fields that unfold to much more than was sent. The detail says which.",
             },
         }
     }

@@ -78,6 +78,15 @@ impl Number for usize {
     }
 }
 
+impl Number for u32 {
+    fn to(self) -> u64 {
+        self.into()
+    }
+    fn from(value: u64) -> Self {
+        Self::try_from(value).unwrap_or(Self::MAX)
+    }
+}
+
 /// Writes each limit once: as a field with its documentation, as its default, and as a row of [`Limits::ALL`].
 macro_rules! limits {
     ($($(#[doc = $text:literal])+ $name:ident: $type:ty = $default:expr, $unit:ident, least $least:expr;)+) => {
@@ -153,12 +162,21 @@ limits! {
     /// How long a hole waits for its bytes where the other side is not captured and no acknowledgment can tell. Default
     /// 1000: most retransmissions come sooner. Costs what is held meanwhile.
     hole_silence_ms: u64 = 1_000, Milliseconds, least 0;
-    /// Bytes of one HTTP/1 head; a longer one is not followed. Default 64 KiB: real servers refuse beyond 8 to 32. Costs
-    /// as much while a head is not whole.
+    /// Bytes of one HTTP/1 head or HTTP/2 header list; a longer one is not followed. Default 64 KiB: real servers refuse
+    /// beyond 8 to 32. Costs as much while a head is not whole.
     max_head_bytes: usize = 64 << 10, Bytes, least 64;
     /// Requests of one connection that wait for their response; more are not followed. Default 256: nobody pipelines so
     /// many. Costs a byte each, and those that ask for a WebSocket what they say.
     max_pipelined: usize = 256, Count, least 1;
+    /// WebSockets, and streams that may be one, followed at once in one HTTP/2 connection; of more, the frames are passed
+    /// over. Default 1024: servers allow 100 to 256 streams. Costs about 2 KiB each, and what a WebSocket keeps.
+    max_h2_streams: usize = 1024, Count, least 1;
+    /// SETTINGS, PING, RST_STREAM or empty frames of one direction within a second before they are called a flood. Default
+    /// 1000. Costs nothing.
+    max_h2_control_frames: u32 = 1000, Count, least 1;
+    /// Bytes of each direction's dynamic table of header fields (RFC 7541 §4.1) that are kept. Default 64 KiB, what browsers
+    /// allow; most allow 4. Costs as much for each direction of an HTTP/2 connection.
+    max_header_table_bytes: usize = 64 << 10, Bytes, least 4 << 10;
     /// Bytes that wait in one direction for the other to decide what they are: frames sent before the 101. Segments count
     /// with 40 bytes more each. Beyond, they are a hole. Default 1 MiB: a server answers before that. Costs up to twice as
     /// much.

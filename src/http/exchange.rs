@@ -107,6 +107,14 @@ impl Exchange {
         }
     }
 
+    /// The number of the request that the latest response answered before it came.
+    pub(super) const fn answered_early(&self) -> Option<u64> {
+        match self.early.checked_sub(1) {
+            Some(before) => Some(self.asked.saturating_add(before)),
+            None => None,
+        }
+    }
+
     /// Requests may be missing from here.
     pub(super) const fn lose_requests(&mut self) {
         self.requests_lost = true;
@@ -152,9 +160,12 @@ mod tests {
     #[test]
     fn responses_may_come_before_their_requests() {
         let mut exchange = Exchange::new(3);
-        assert_eq!((answer(&mut exchange), answer(&mut exchange)), (None, None));
+        assert_eq!(exchange.answered_early(), None);
+        assert_eq!((answer(&mut exchange), exchange.answered_early()), (None, Some(0)));
+        assert_eq!((answer(&mut exchange), exchange.answered_early()), (None, Some(1)));
         assert_eq!(exchange.push(Kind::Ordinary), Pushed::Answered);
         assert_eq!(exchange.push(Kind::Ordinary), Pushed::Answered);
+        assert_eq!(exchange.answered_early(), None);
         assert_eq!(exchange.push(Kind::Ordinary), Pushed::Waits);
         assert_eq!(answer(&mut exchange), Some(2));
     }

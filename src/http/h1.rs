@@ -162,6 +162,13 @@ impl H1 {
         self.requests.is_paused()
     }
 
+    /// The number of the request that the latest response answers, where the capture has that request later: the next, or
+    /// one behind it.
+    #[must_use]
+    pub const fn answered_early(&self) -> Option<u64> {
+        self.exchange.answered_early()
+    }
+
     /// Ends a pause without a response: the client's bytes are requests after all.
     pub fn resume(&mut self) {
         self.requests.resume();

@@ -6,12 +6,13 @@
 //!   (Content-Length, chunked, until the end), pairs responses with requests, and stops where a protocol switch
 //!   (RFC 9110 §7.8) or a tunnel (RFC 9110 §9.3.6) begins: what it did not read stays in the input.
 //!
+//! - [`h2`] follows an HTTP/2 connection.
+//!
 //! An observer refuses nothing: whatever some server or client would still understand is understood here, and where two
 //! readings are possible, RFC 9112 §6.3 decides. A head is parsed by httparse; what httparse rejects is read again by a
 //! lenient parser of our own, and the head then says that it is not well-formed.
 //!
-//! Not done here: what the fields of a WebSocket handshake mean (that is `websocket::handshake`), contents of bodies,
-//! HTTP/2.
+//! Not done here: what the fields of a WebSocket handshake mean (that is `websocket::handshake`), contents of bodies.
 
 // In reading order.
 pub mod sniff;
@@ -31,6 +32,8 @@ mod requests;
 mod responses;
 
 pub mod h1;
+
+pub mod h2;
 
 pub use h1::{Effect, H1, Loss, Step};
 pub use head::{Field, Fields, RequestHead, ResponseHead, Wants};

@@ -4,7 +4,7 @@
 //! TCP cut the stream.
 //!
 //! - **TLS**: a handshake record (RFC 8446 §5.1): content type 22, version 3.0 to 3.4, a length that is possible.
-//! - **HTTP/2**: the client's connection preface (RFC 9113 §3.4).
+//! - **HTTP/2**: the client's connection preface, or the server's: a SETTINGS frame (RFC 9113 §3.4), of at most 64 parameters.
 //! - **HTTP/1 response**: `HTTP/1.`, a digit, a space (RFC 9112 §4).
 //! - **HTTP/1 request** (RFC 9112 §3): a token of at most 20 characters, a space, a target. A method of the registry that
 //!   is in wide use may have any target; an unknown one, only a target that begins with `/`, `*` or `http`, so that SMTP,
@@ -31,8 +31,8 @@ const MAX_TLS_RECORD: u16 = (1 << 14) + 2048;
 pub enum Sniffed {
     /// HTTP/1: a request, which only a client sends, or a response, which only a server sends.
     Http1(Role),
-    /// The preface of an HTTP/2 client.
-    Http2,
+    /// HTTP/2: the preface of a client or of a server.
+    Http2(Role),
     /// A TLS handshake, of either side.
     Tls,
     /// None of these.
@@ -46,7 +46,8 @@ pub enum Sniffed {
 pub fn sniff(bytes: &[u8]) -> Sniffed {
     let guesses = [
         (Sniffed::Tls, tls(bytes)),
-        (Sniffed::Http2, prefix_of(PREFACE, bytes)),
+        (Sniffed::Http2(Role::Client), prefix_of(PREFACE, bytes)),
+        (Sniffed::Http2(Role::Server), settings(bytes)),
         (Sniffed::Http1(Role::Server), response(bytes)),
         (Sniffed::Http1(Role::Client), request(bytes)),
     ];
@@ -147,6 +148,19 @@ fn tls(bytes: &[u8]) -> Guess {
     }
 }
 
+/// Whether a SETTINGS frame of an HTTP/2 server begins here: length, type 4, no flags, stream 0 (RFC 9113 §6.5).
+fn settings(bytes: &[u8]) -> Guess {
+    const REST: &[u8] = b"\x04\0\0\0\0\0";
+    match bytes {
+        [0, high, low, rest @ ..] => match u16::from_be_bytes([*high, *low]) {
+            len @ 0..=384 if len % 6 == 0 => prefix_of(REST, rest.get(..REST.len()).unwrap_or(rest)),
+            _ => Guess::No,
+        },
+        [] | [0] | [0, 0..=1] => Guess::More,
+        _ => Guess::No,
+    }
+}
+
 fn prefix_of(pattern: &[u8], bytes: &[u8]) -> Guess {
     if bytes.starts_with(pattern) {
         Guess::Yes
@@ -198,7 +212,9 @@ mod tests {
             (b"HTTP/1.1 101 Switching Protocols\r\n", SERVER),
             (b"http/1.0 200 OK\r\n", SERVER),
             (b"\r\nHTTP/1.1 200\r\n\r\n", SERVER),
-            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Sniffed::Http2),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Sniffed::Http2(Role::Client)),
+            (b"\0\0\x06\x04\0\0\0\0\0\0\x08\0\0\0\x01", Sniffed::Http2(Role::Server)),
+            (b"\0\0\0\x04\0\0\0\0\0", Sniffed::Http2(Role::Server)),
             (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", Sniffed::Tls),
             (b"\x16\x03\x03\x00\x5a\x02", Sniffed::Tls),
         ] {
@@ -232,7 +248,12 @@ mod tests {
             b"\x17\x03\x03\x00\x20",
             b"\x81\x85\x01\x02\x03\x04abcde",
             b"\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n",
-            b"\x00",
+            b"\x01",
+            b"\0\0\x07",
+            b"\0\0\x06\x04\x01",
+            b"\0\0\x06\x05",
+            b"\0\x02",
+            b"\0\0\x06\x04\0\0\0\0\x01",
         ] {
             assert_eq!(sniff(bytes), Sniffed::Neither, "{}", bytes.escape_ascii());
         }
@@ -261,6 +282,7 @@ mod tests {
             b"\n\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00",
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+            b"\0\0\x06\x04\0\0\0\0\0\0\x08\0\0\0\x01",
             b"\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r",
         ] {
             steady(bytes);
@@ -287,7 +309,7 @@ mod tests {
         };
         let seen = (0..200_000).filter(|_| {
             let bytes: [u8; 24] = core::array::from_fn(|_| byte());
-            matches!(sniff(&bytes), Sniffed::Http1(_) | Sniffed::Http2)
+            matches!(sniff(&bytes), Sniffed::Http1(_) | Sniffed::Http2(_))
         });
         assert_eq!(seen.count(), 0);
     }

@@ -69,7 +69,8 @@ pub(super) fn handshake() -> Handshake {
             location: None,
         }),
         accept: AcceptCheck::Valid,
-        negotiated: Negotiated { deflate: Some(deflate) },
+        negotiated: Negotiated { deflate: Some(deflate), ..Negotiated::default() },
+        garbled: false,
     }
 }
 
@@ -241,6 +242,7 @@ pub(super) fn summary() -> Summary {
         traffic: PerDirection { to_server: up, to_client: down },
         ping_rtts_us: sketch([1_200, 1_450]),
         longest_silence: Some(Silence { us: 30_000_000, from: seen(44, 0), to: seen(45, 30_000_000) }),
+        http2: None,
         findings: vec![
             FindingCount {
                 first: finding(FindingCode::TokenInUrl, 15, None, None, Detail::Fixed("token in the query")),

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use super::escape;
 use super::redact::Secrets;
 use super::text::{Style, Tone, arrow, bytes, close_code_text, explanation, micros, outcome, url, wire};
-use crate::event::{Close, Event, Identity, Message, Outcome, Sink, What};
+use crate::event::{Close, Event, Identity, Keep, Kept, Message, Numbers, Outcome, Sink, What, Whole};
 use crate::ground::{Finding, Seen};
 use crate::websocket::{Handshake, Opcode};
 
@@ -107,12 +107,14 @@ impl<W: Write> Follow<W> {
         }
         let date = event.seen.at.to_string();
         let date = date.get(..10).unwrap_or_default();
-        self.line += &format!("  {} → {}, {date}, packet {}", connection.client, connection.server, event.seen.packet);
+        let via = connection.stream_id.map_or_else(String::new, |stream| format!(" via HTTP/2 stream {stream}"));
+        self.line +=
+            &format!("  {} → {}{via}, {date}, packet {}", connection.client, connection.server, event.seen.packet);
     }
 
     fn refused(&mut self, event: &Event<'_>, handshake: &Handshake) {
         let answer = handshake.response.as_ref().map_or_else(
-            || "no answer".to_owned(),
+            || handshake.instead().to_owned(),
             |response| format!("{} {}", response.status, wire(response.reason.as_bytes(), 60)),
         );
         let head = self.style.paint(Tone::Bad, &format!("REFUSED {}", answer.trim_end()));
@@ -191,6 +193,22 @@ impl<W: Write> Sink for Follow<W> {
         }
         self.line.push('\n');
         self.to.write_all(self.line.as_bytes())
+    }
+}
+
+impl<W: Write> Whole for Follow<W> {
+    type Part = Keep;
+
+    fn part(&self) -> Keep {
+        let only = self.only.clone();
+        let may_be = move |connection: &Identity| matches!(only, Only::Number(_)) || only.takes(connection);
+        // A character beyond what is shown, so that a cut shows.
+        let content_bytes = self.content_bytes.saturating_add(4);
+        Keep::new(move |event| !matches!(event.what, What::Frame(_)) && may_be(event.connection), content_bytes)
+    }
+
+    fn take(&mut self, piece: &mut Kept, numbers: Numbers) -> io::Result<()> {
+        piece.tell(numbers, self)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The report for programs: one JSON object (RFC 8259) a connection, a line each, as connections end.
 //!
 //! In: [`What::Closed`] of each connection. Out: all columns of the table `connections`, and behind them what does not
-//! fit a table: `handshake`, `traffic`, `closes`, `tcp_ends`, `pings`, `silences`, `findings_detail`.
+//! fit a table: `handshake`, `traffic`, `closes`, `tcp_ends`, `pings`, `silences`, `findings_detail`, and for a WebSocket in
+//! HTTP/2 `http2`.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -9,7 +10,10 @@ use std::io::{self, Write};
 use super::columns::{Cell, Column, Connections, Context, Row, columns};
 use super::ndjson::Ndjson;
 use super::table::RowFormat as _;
-use crate::event::{CloseSent, Event, FindingCount, Silence, Sink, Summary, Traffic, What};
+use crate::event::{
+    CloseSent, Event, FindingCount, Http2, Keep, Kept, Numbers, Silence, Sink, StreamEndKind, Summary, Traffic, What,
+    Whole,
+};
 use crate::ground::{Detail, PerDirection, Seen, Sketch};
 use crate::tcp::EndReason;
 use crate::websocket::{Handshake, Opcode};
@@ -63,8 +67,23 @@ impl<W: Write> Sink for JsonReport<W> {
             json.optional("s2c", summary.traffic.to_client.longest_silence.as_ref(), silence);
         });
         json.array("findings_detail", &summary.findings, |json, found| finding(json, found, &self.context));
+        if let Some(of_stream) = &summary.http2 {
+            json.object("http2", |json| http2(json, of_stream));
+        }
         json.out.extend_from_slice(b"}\n");
         self.to.write_all(&json.out)
+    }
+}
+
+impl<W: Write> Whole for JsonReport<W> {
+    type Part = Keep;
+
+    fn part(&self) -> Keep {
+        Keep::new(|event| matches!(event.what, What::Closed(_)), 0)
+    }
+
+    fn take(&mut self, piece: &mut Kept, numbers: Numbers) -> io::Result<()> {
+        piece.tell(numbers, self)
     }
 }
 
@@ -230,6 +249,29 @@ fn tcp_end(json: &mut Json, direction: &str, end: &Option<(EndReason, Seen)>) {
         let by = if let EndReason::Rst(by) = reason { Cell::Name(by.sender().as_str()) } else { Cell::Null };
         json.cell("rst_by", &by);
     });
+}
+
+/// What HTTP/2 shows beyond the rest; only there for a WebSocket in HTTP/2.
+fn http2(json: &mut Json, http2: &Http2) {
+    json.cell("extended_connect", &http2.extended_connect.map_or(Cell::Null, Cell::Bool));
+    json.per_direction("stream_ends", &http2.ends, |json, direction, end| {
+        json.optional(direction, end.as_ref(), |json, end| {
+            json.seen(end.seen);
+            let (how, code) = match end.how {
+                StreamEndKind::EndStream => ("end_stream", None),
+                StreamEndKind::Reset(code) => ("rst_stream", code),
+            };
+            json.cell("how", &Cell::Name(how));
+            json.number("error_code", code.map(|code| code.0.into()));
+        });
+    });
+    json.per_direction("goaways", &http2.goaways, |json, direction, goaway| {
+        json.optional(direction, goaway.as_ref(), |json, (code, seen)| {
+            json.seen(*seen);
+            json.number("error_code", Some(code.0.into()));
+        });
+    });
+    json.per_direction("stalled_us", &http2.stalled_us, |json, direction, us| json.number(direction, Some(*us)));
 }
 
 const fn end_name(reason: EndReason) -> &'static str {

@@ -68,6 +68,14 @@ impl AnyFormat {
             Self::Ndjson(ndjson) => format(ndjson, runs, shared, out, row),
         }
     }
+
+    /// Begins a row with its first column, a number.
+    fn first(&mut self, out: &mut Vec<u8>, number: u64) {
+        match self {
+            Self::Csv(csv) => csv.cell(out, 0, &Cell::U64(number)),
+            Self::Ndjson(ndjson) => ndjson.cell(out, 0, &Cell::U64(number)),
+        }
+    }
 }
 
 /// Columns beside each other of which all or none are [`Column::shared`].
@@ -90,11 +98,42 @@ fn runs<T: Table>(payload: Payload) -> Vec<Run<T>> {
     runs
 }
 
-/// Writes one table.
-pub struct TableWriter<T: Table> {
+/// Makes the rows of one table.
+pub(super) struct Rows<T: Table> {
     runs: Vec<Run<T>>,
     shared: Shared,
     format: AnyFormat,
+}
+
+impl<T: Table> Rows<T> {
+    /// Rows, and what stands before the first of them.
+    fn new(format: Format, payload: Payload) -> (Self, Vec<u8>) {
+        let names: Vec<_> = columns::<T>(payload).map(|column| column.name).collect();
+        let (format, header) = match format {
+            Format::Csv => {
+                let mut csv = Csv::default();
+                let header = csv.start(&names);
+                (AnyFormat::Csv(csv), header)
+            }
+            Format::Ndjson => {
+                let mut ndjson = Ndjson::default();
+                let header = ndjson.start(&names);
+                (AnyFormat::Ndjson(ndjson), header)
+            }
+        };
+        (Self { runs: runs(payload), shared: Shared::default(), format }, header)
+    }
+
+    /// Appends a row; where in `out` a number is missing.
+    pub(super) fn row<'a>(&mut self, out: &mut Vec<u8>, row: &'a Row<'a, T::Of<'a>>) -> Option<usize> {
+        self.format.row::<T>(&self.runs, &mut self.shared, out, row)
+    }
+}
+
+/// Writes one table.
+pub struct TableWriter<T: Table> {
+    asked: (Format, Payload),
+    rows: Rows<T>,
     hold: Hold,
     out: Vec<u8>,
     to: Box<dyn Write + Send>,
@@ -114,20 +153,18 @@ impl<T: Table> TableWriter<T> {
     #[must_use]
     pub fn new(format: Format, payload: Payload, to: Box<dyn Write + Send>) -> Self {
         let payload = if format == Format::Csv && payload == Payload::Full { Payload::None } else { payload };
-        let names: Vec<_> = columns::<T>(payload).map(|column| column.name).collect();
-        let (format, out) = match format {
-            Format::Csv => {
-                let mut csv = Csv::default();
-                let header = csv.start(&names);
-                (AnyFormat::Csv(csv), header)
-            }
-            Format::Ndjson => {
-                let mut ndjson = Ndjson::default();
-                let header = ndjson.start(&names);
-                (AnyFormat::Ndjson(ndjson), header)
-            }
-        };
-        Self { runs: runs(payload), shared: Shared::default(), format, hold: Hold::default(), out, to }
+        let (rows, out) = Rows::new(format, payload);
+        Self { asked: (format, payload), rows, hold: Hold::default(), out, to }
+    }
+
+    /// What makes the same rows elsewhere, but for their first column, the connection's number; [`Self::made`] takes them.
+    pub(super) fn rows_without_number(&self) -> Rows<T> {
+        let (mut rows, _) = Rows::new(self.asked.0, self.asked.1);
+        if let Some(run) = rows.runs.first_mut() {
+            run.columns = run.columns.split_off(1.min(run.columns.len()));
+            run.first += 1;
+        }
+        rows
     }
 
     /// Rows of so many bytes may wait for a number.
@@ -138,12 +175,28 @@ impl<T: Table> TableWriter<T> {
     /// Writes a row. `open` is the message whose number the row waits for, if it does.
     pub(super) fn row<'a>(&mut self, row: &'a Row<'a, T::Of<'a>>, open: Option<Open>) -> io::Result<()> {
         if self.hold.is_empty() && open.is_none() {
-            self.format.row::<T>(&self.runs, &mut self.shared, &mut self.out, row);
+            self.rows.row(&mut self.out, row);
         } else {
             let out = self.hold.buffer();
             let start = out.len();
-            let hole = self.format.row::<T>(&self.runs, &mut self.shared, out, row);
+            let hole = self.rows.row(out, row);
             self.hold.push(start, hole.map(|at| at - start).zip(open));
+            self.release(false);
+        }
+        self.pass_on()
+    }
+
+    /// Writes a row that was made elsewhere: the connection's number, and `rest`, which has the rest of its columns; of
+    /// these one may have a hole, which waits for a message's number.
+    pub(super) fn made(&mut self, number: u64, rest: &[u8], hole: Option<(usize, Open)>) -> io::Result<()> {
+        let waits = hole.is_some() || !self.hold.is_empty();
+        let out = if waits { self.hold.buffer() } else { &mut self.out };
+        let start = out.len();
+        self.rows.format.first(out, number);
+        let rest_at = out.len() - start;
+        out.extend_from_slice(rest);
+        if waits {
+            self.hold.push(start, hole.map(|(at, open)| (rest_at + at, open)));
             self.release(false);
         }
         self.pass_on()
@@ -179,11 +232,11 @@ impl<T: Table> TableWriter<T> {
     /// Bytes that it keeps.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.out.capacity() + self.hold.held() + self.shared.held()
+        self.out.capacity() + self.hold.held() + self.rows.shared.held()
     }
 
     fn release(&mut self, all: bool) {
-        let unknown = match &self.format {
+        let unknown = match &self.rows.format {
             AnyFormat::Csv(csv) => csv.unknown(),
             AnyFormat::Ndjson(ndjson) => ndjson.unknown(),
         };

@@ -2,7 +2,11 @@
 //!
 //! In: events. Out: the rows of `connections`, `frames`, `messages` and `findings`, each to its own place.
 
+mod part;
+
 use std::io::{self, Write};
+
+pub use part::{TablesPart, TablesPiece};
 
 use super::columns::{Connections, Context, Findings, Frames, Messages, Row, Table};
 use super::hold::Open;
@@ -158,7 +162,12 @@ impl Tables {
 }
 
 /// The message that a row waits for.
-fn open(event: &Event<'_>, direction: Option<Direction>, message: Option<u64>, in_message: bool) -> Option<Open> {
+pub(super) fn open(
+    event: &Event<'_>,
+    direction: Option<Direction>,
+    message: Option<u64>,
+    in_message: bool,
+) -> Option<Open> {
     let direction = direction.filter(|_| in_message && message.is_none())?;
     Some(Open { connection: event.connection.number, direction })
 }

@@ -184,16 +184,21 @@ impl Assembler {
         self.skip_known(input);
         let room = self.room();
         if room == 0 {
+            self.fill_cut(input, budget);
             return self.release(input.seen, budget);
         }
         if input.offset == self.next && !input.is_empty() {
+            // What came before it came too early.
+            input.overtook = input
+                .overtook
+                .saturating_add(self.waiting.as_mut().map_or(0, |waiting| core::mem::take(&mut waiting.early)));
             return Some(self.take(input, room, budget));
         }
         if !input.is_empty() {
             self.hold(input, budget);
         }
         let end = self.waiting.as_ref()?.hole_end(self.next, self.acked, input.seen.at, budget)?;
-        Some(self.gap(end - self.next, input.seen, budget))
+        Some(self.give_up(end, input.seen, budget))
     }
 
     /// The next piece when nothing more will come: what is held, and the gaps between.
@@ -206,7 +211,7 @@ impl Assembler {
         // One acknowledged byte that never came is a FIN that was not captured.
         let unseen = Some(self.acked).filter(|&acked| acked > self.next.saturating_add(1));
         let end = first.or(self.fin()).or(unseen).filter(|&end| end > self.next)?;
-        Some(self.gap(end - self.next, seen, budget))
+        Some(self.give_up(end, seen, budget))
     }
 
     /// Whether all before the FIN was handed up.
@@ -317,6 +322,17 @@ impl Assembler {
         input.skip(known);
     }
 
+    /// Where the first that is held was cut away, and `input` has it: that goes there.
+    fn fill_cut(&mut self, input: &Input<'_>, budget: &mut Budget) {
+        if let Some(waiting) = &mut self.waiting
+            && input.offset == self.next
+            && let Some(len) = waiting.held.first_cut()
+        {
+            let bytes = input.bytes.get(..index(len)).unwrap_or(input.bytes);
+            waiting.held.add(input.offset, bytes, input.seen, budget);
+        }
+    }
+
     /// The first of `input`, which is in place: all its bytes, or all it lacks, up to `room`.
     fn take<'i>(&mut self, input: &mut Input<'i>, room: u64, budget: &mut Budget) -> Piece<'i> {
         if input.bytes.is_empty() {
@@ -346,6 +362,19 @@ impl Assembler {
                 Piece::Gap(offset, len, piece.seen)
             }
         })
+    }
+
+    /// The hole up to `end`: shown by the first packet from beyond it. What is held came neither too early nor too late.
+    fn give_up(&mut self, end: u64, now: Seen, budget: &mut Budget) -> Piece<'static> {
+        let waiting = self.waiting.as_mut();
+        let shown = waiting.and_then(|waiting| {
+            waiting.early = 0;
+            waiting.held.first_seen().or(waiting.fin_seen)
+        });
+        let offset = self.next;
+        self.advance(end.saturating_sub(offset), now, budget);
+        self.history.restart(self.next);
+        Piece::Gap(offset, end.saturating_sub(offset), shown.filter(|shown| shown.packet < now.packet).unwrap_or(now))
     }
 
     fn gap(&mut self, len: u64, seen: Seen, budget: &mut Budget) -> Piece<'static> {
@@ -378,7 +407,7 @@ impl Assembler {
         let added = waiting.held.add(offset, bytes, seen, budget);
         let behind = offset.saturating_add(bytes.len() as u64);
         let Added { news, again, .. } = waiting.held.add_cut(behind, cut, seen, budget);
-        input.early |= added.news || news;
+        waiting.early = waiting.early.saturating_add(u32::from(added.news || news));
         input.again |= added.again || again;
         input.conflict = input.conflict.or(added.conflict);
         input.skip(u64::MAX);

@@ -9,7 +9,7 @@ pub struct Chunk<'a> {
     pub offset: u64,
     /// What it is.
     pub run: Run<'a>,
-    /// The packet that carried it; for a gap or an end, the packet that made it certain.
+    /// The packet that carried it; for a gap, the first packet from beyond it; for an end, the packet that made it certain.
     pub seen: Seen,
 }
 

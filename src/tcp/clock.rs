@@ -20,15 +20,16 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Takes a packet's time; the answer is its tick, no earlier than now, and whether time went on.
-    pub(super) fn tick(&mut self, at: Timestamp) -> (u32, bool) {
+    /// Takes a packet's time; the answer is whether time went on.
+    #[inline]
+    pub(super) fn tick(&mut self, at: Timestamp) -> bool {
         let zero = *self.zero.get_or_insert(at);
         let tick = u32::try_from(at.since(zero) >> TICK_BITS).unwrap_or(if at < zero { 0 } else { u32::MAX });
         let now = self.now.max(tick.min(self.before));
         let went_on = now != self.now;
         self.before = tick;
         self.now = now;
-        (tick.max(now), went_on)
+        went_on
     }
 
     /// The tick until which time has come.
@@ -51,17 +52,16 @@ mod tests {
     fn it_goes_on_when_two_packets_agree_and_never_back() {
         let mut clock = Clock::default();
         let at = |tick: i64| Timestamp::from_nanos((5 << 50) + (tick << TICK_BITS));
-        assert_eq!(clock.tick(at(0)), (0, false));
-        assert_eq!(clock.tick(at(10)), (10, false));
-        assert_eq!(clock.tick(at(11)), (11, true));
-        assert_eq!(clock.now(), 10);
-        assert_eq!(clock.tick(at(1_000_000)), (1_000_000, true), "a nonsensical time agrees with nothing");
-        assert_eq!(clock.now(), 11);
-        assert_eq!(clock.tick(at(12)), (12, true));
-        assert_eq!(clock.tick(at(3)), (12, false));
-        assert_eq!(clock.tick(at(-3)), (12, false));
-        assert_eq!(clock.tick(Timestamp::from_nanos(i64::MAX)), (u32::MAX, false));
-        assert_eq!(clock.tick(Timestamp::from_nanos(i64::MIN)).0, 12);
+        let mut tick = |time| (clock.tick(time), clock.now());
+        assert_eq!(tick(at(0)), (false, 0));
+        assert_eq!(tick(at(10)), (false, 0));
+        assert_eq!(tick(at(11)), (true, 10));
+        assert_eq!(tick(at(1_000_000)), (true, 11), "a nonsensical time agrees with nothing");
+        assert_eq!(tick(at(12)), (true, 12));
+        assert_eq!(tick(at(3)), (false, 12));
+        assert_eq!(tick(at(-3)), (false, 12));
+        assert_eq!(tick(Timestamp::from_nanos(i64::MAX)), (false, 12));
+        assert_eq!(tick(Timestamp::from_nanos(i64::MIN)), (false, 12));
     }
 
     #[test]

@@ -104,6 +104,11 @@ impl<S> Connection<S> {
         self.flow.number
     }
 
+    /// The packet it began with, which no other did.
+    pub(super) const fn first_packet(&self) -> u64 {
+        self.flow.first.packet
+    }
+
     /// Where its directions begin.
     pub(super) const fn starts(&self) -> &PerSide<Start> {
         &self.beginning.starts
@@ -349,7 +354,7 @@ impl<S> Connection<S> {
         while let Some(piece) = self.lanes.get_mut(side).next(&mut input, turn.budget) {
             self.hand_up(side, piece.chunk(), turn)?;
         }
-        if input.again || input.early {
+        if input.again || input.overtook > 0 {
             self.note(side, &input, turn)?;
         }
         if self.lanes.get(side).is_at_fin() {
@@ -358,7 +363,7 @@ impl<S> Connection<S> {
         Ok(Fate::Lives)
     }
 
-    /// Counts a segment that did not come in order, and tells if it differs from what came before.
+    /// Counts segments that did not come in order, and tells if it differs from what came before.
     fn note<H>(&mut self, side: Side, input: &Input<'_>, turn: &mut Turn<'_, H>) -> Result<(), Stop<H::Error>>
     where
         H: Handler<State = S>,
@@ -366,7 +371,7 @@ impl<S> Connection<S> {
         let direction = side.direction(self.beginning.client);
         let counters = self.flow.counters.get_mut(direction);
         counters.retransmissions = counters.retransmissions.saturating_add(u32::from(input.again));
-        counters.out_of_order = counters.out_of_order.saturating_add(u32::from(input.early));
+        counters.out_of_order = counters.out_of_order.saturating_add(input.overtook);
         if let Some(offset) = input.conflict {
             let oddity = Oddity::OverlapConflict { offset };
             turn.handler.oddity(&self.flow, &mut self.state, direction, oddity, turn.seen)?;

@@ -37,6 +37,39 @@ pub(super) struct PerSide<T> {
     high: T,
 }
 
+/// A number for each connection, the same for both ways and in every run, that is as good as random among the connections
+/// of a capture: for dealing them out. It is no defence against somebody who wants them all in one place.
+///
+/// ```text
+/// spread(a, b) = mix(mix(a) + mix(b))     an endpoint: its address's words and its port, folded into 64 bits
+/// ```
+#[must_use]
+#[inline]
+pub fn spread(src: Endpoint, dst: Endpoint) -> u64 {
+    mix(mix(folded(src)).wrapping_add(mix(folded(dst))))
+}
+
+#[inline]
+fn folded(end: Endpoint) -> u64 {
+    let port = u64::from(end.port);
+    match end.ip {
+        IpAddr::V4(ip) => u64::from(ip.to_bits()) << 16 | port,
+        IpAddr::V6(ip) => {
+            let (high, low) = (ip.to_bits() >> 64, ip.to_bits() & u128::from(u64::MAX));
+            let half = |half: u128| u64::try_from(half).unwrap_or(0);
+            mix(half(high)).wrapping_add(half(low)).rotate_left(16) ^ port
+        }
+    }
+}
+
+/// The last step of `SplitMix64`: every bit of the answer depends on every bit of `x`.
+#[inline]
+const fn mix(x: u64) -> u64 {
+    let x = (x ^ x >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let x = (x ^ x >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ x >> 31
+}
+
 impl FlowKey {
     /// The key of the connection, and which end of it `src` is.
     pub(super) fn of(src: Endpoint, dst: Endpoint) -> (Self, Side) {
@@ -168,6 +201,20 @@ mod tests {
         // A connection to itself has one side only.
         let me = endpoint("127.0.0.1", 9);
         assert_eq!(FlowKey::of(me, me).1, Side::Low);
+    }
+
+    #[test]
+    fn connections_are_spread_evenly_and_for_ever() {
+        let server = endpoint("10.0.0.2", 443);
+        let mut shares = [0; 7];
+        for port in 1024..24_024_u16 {
+            let client = endpoint("10.0.0.1", port);
+            assert_eq!(spread(client, server), spread(server, client));
+            shares[(spread(client, server) >> 32) as usize * 7 >> 32] += 1;
+        }
+        assert!(shares.iter().all(|share| (2900..3700).contains(share)), "{shares:?}");
+        let v6 = |port| spread(endpoint("2001:db8::1", port), endpoint("2001:db8::2", 80));
+        assert!(v6(1) != v6(2) && v6(1) != spread(endpoint("2001:db9::1", 1), endpoint("2001:db8::2", 80)));
     }
 
     #[test]

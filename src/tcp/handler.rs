@@ -35,7 +35,7 @@ pub struct Flow {
 pub struct Counters {
     /// Segments with bytes that had come before.
     pub retransmissions: u32,
-    /// Segments that came too early.
+    /// Segments that came too early: before others that the capture has later. What lies behind a hole is not counted.
     pub out_of_order: u32,
 }
 

@@ -49,6 +49,19 @@ impl Held {
         self.pieces.first_key_value().map(|(&offset, _)| offset)
     }
 
+    /// The packet that carried the first piece.
+    pub(super) fn first_seen(&self) -> Option<Seen> {
+        self.pieces.first_key_value().map(|(_, piece)| piece.seen)
+    }
+
+    /// How many bytes were cut away, where the first piece is a cut.
+    pub(super) fn first_cut(&self) -> Option<u64> {
+        match self.pieces.first_key_value()?.1.content {
+            HeldContent::Cut(len) => Some(len),
+            HeldContent::Bytes(_) => None,
+        }
+    }
+
     /// The offset behind the last piece.
     pub(super) fn end(&self) -> Option<u64> {
         self.pieces.last_key_value().map(|(&offset, piece)| offset.saturating_add(piece.content.len()))
@@ -73,7 +86,8 @@ impl Held {
         self.bytes + self.pieces.len() * HELD_OVERHEAD
     }
 
-    /// Takes those of `bytes`, which begin at `offset`, that no piece has, and compares the others.
+    /// Takes those of `bytes`, which begin at `offset`, that no piece has, and compares the others. Bytes take the place
+    /// of a cut.
     pub(super) fn add(&mut self, offset: u64, bytes: &[u8], seen: Seen, budget: &mut Budget) -> Added {
         let end = offset.saturating_add(bytes.len() as u64);
         let mut added = Added::default();
@@ -85,6 +99,9 @@ impl Held {
                     let here = part(bytes, at - offset, until - offset);
                     added.conflict = added.conflict.or_else(|| piece.content.conflict(start, at, here));
                     added.again = true;
+                    if let HeldContent::Cut(_) = piece.content {
+                        self.fill(start, at, here, seen, budget);
+                    }
                     until
                 }
                 None => {
@@ -126,6 +143,20 @@ impl Held {
         self.bytes = self.bytes.saturating_sub(bytes);
         budget.give_back(bytes + HELD_OVERHEAD);
         Some((offset, piece))
+    }
+
+    /// Puts `bytes`, which lie at `at`, in their place in the cut piece that begins at `start`.
+    fn fill(&mut self, start: u64, at: u64, bytes: &[u8], seen: Seen, budget: &mut Budget) {
+        let Some(cut) = self.pieces.remove(&start) else { return };
+        budget.give_back(HELD_OVERHEAD);
+        let (end, until) = (start.saturating_add(cut.content.len()), at.saturating_add(bytes.len() as u64));
+        let content = HeldContent::Bytes(bytes.into());
+        self.insert(at, HeldPiece { content, seen }, budget);
+        for (from, to) in [(start, at), (until, end)] {
+            if from < to {
+                self.insert(from, HeldPiece { content: HeldContent::Cut(to - from), seen: cut.seen }, budget);
+            }
+        }
     }
 
     fn insert(&mut self, offset: u64, piece: HeldPiece, budget: &mut Budget) {
@@ -203,9 +234,26 @@ mod tests {
         let added = held.add(8, b"ijklmnopqrstuVwxyz!", seen, &mut budget);
         assert_eq!(added, Added { news: true, again: true, conflict: Some(21) });
         assert_eq!(held.add_cut(9, 3, seen, &mut budget), Added { again: true, ..Added::default() });
-        assert_eq!((held.first(), held.end(), held.len(), held.bytes()), (Some(8), Some(27), 6, 17));
+        assert_eq!((held.first(), held.end(), held.len(), held.bytes()), (Some(8), Some(27), 6, 19));
         assert_eq!(held.held(), budget.held());
-        let expected = [(8, "ij"), (10, "klm"), (13, "nopqrst"), (20, "uvw"), (23, "cut 2"), (25, "z!")];
+        let expected = [(8, "ij"), (10, "klm"), (13, "nopqrst"), (20, "uvw"), (23, "xy"), (25, "z!")];
+        assert_eq!(contents(&mut held, &mut budget), expected.map(|(at, text)| (at, text.to_owned())));
+        assert_eq!((held.held(), budget.held()), (0, 0));
+    }
+
+    #[test]
+    fn bytes_take_the_place_of_a_cut_and_no_cut_that_of_bytes() {
+        let (mut held, mut budget, seen) = (Held::default(), Budget::new(&Limits::default()), Seen::default());
+        held.add(10, b"kl", seen, &mut budget);
+        held.add_cut(12, 10, seen, &mut budget);
+        let again = Added { again: true, ..Added::default() };
+        let later = Seen { packet: 7, ..seen };
+        assert_eq!(held.add(14, b"op", later, &mut budget), again);
+        assert_eq!(held.add_cut(13, 5, later, &mut budget), again);
+        assert_eq!(held.add(20, b"uvwx", later, &mut budget), Added { news: true, ..again });
+        assert_eq!((held.bytes(), held.held()), (8, budget.held()));
+        assert_eq!(held.pieces.get(&14).map(|piece| piece.seen.packet), Some(7));
+        let expected = [(10, "kl"), (12, "cut 2"), (14, "op"), (16, "cut 4"), (20, "uv"), (22, "wx")];
         assert_eq!(contents(&mut held, &mut budget), expected.map(|(at, text)| (at, text.to_owned())));
         assert_eq!((held.held(), budget.held()), (0, 0));
     }

@@ -93,5 +93,6 @@ mod held;
 mod history;
 
 pub use chunk::{Chunk, EndReason, Run};
+pub use flow::spread;
 pub use handler::{Counters, Depth, Flow, Handler, Interest, Oddity};
 pub use table::Table;

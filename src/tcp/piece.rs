@@ -16,8 +16,8 @@ pub(super) struct Input<'i> {
     pub(super) seen: Seen,
     /// Some of its bytes had come before.
     pub(super) again: bool,
-    /// Some of its bytes came too early.
-    pub(super) early: bool,
+    /// Segments that had come too early: it was missing before them.
+    pub(super) overtook: u32,
     /// The first byte that differs from its first copy.
     pub(super) conflict: Option<u64>,
 }
@@ -36,7 +36,7 @@ pub(super) enum Piece<'i> {
 impl<'i> Input<'i> {
     /// No bytes: only time passes.
     pub(super) const fn nothing(seen: Seen) -> Self {
-        Self { offset: 0, bytes: &[], cut: 0, seen, again: false, early: false, conflict: None }
+        Self { offset: 0, bytes: &[], cut: 0, seen, again: false, overtook: 0, conflict: None }
     }
 
     pub(super) const fn is_empty(&self) -> bool {

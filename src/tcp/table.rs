@@ -31,6 +31,8 @@ pub struct Table<S> {
     hasher: DefaultHashBuilder,
     /// The slot of the packet before.
     recent: u32,
+    /// The same, if that packet was the last that let time pass: what a packet of others came behind is none.
+    just_now: u32,
     clock: Clock,
     pub(super) budget: Budget,
     /// Bytes of the entries, the index, and the connections themselves.
@@ -56,6 +58,7 @@ impl<S> Table<S> {
             index: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             recent: u32::MAX,
+            just_now: u32::MAX,
             clock: Clock::default(),
             entries_held: 0,
             idle_ticks,
@@ -67,7 +70,7 @@ impl<S> Table<S> {
         }
     }
 
-    /// Takes the next segment of the capture and tells `handler` what it brings.
+    /// Takes the next segment of the capture and tells `handler` what it brings, behind what its time ends.
     ///
     /// # Errors
     /// Whatever `handler` says; nothing of what was captured.
@@ -75,7 +78,20 @@ impl<S> Table<S> {
     where
         H: Handler<State = S>,
     {
-        let tick = self.pass_time(segment.seen, handler)?;
+        self.age(segment.seen, handler)?;
+        self.arrive(segment, handler)
+    }
+
+    /// The second half of [`Self::segment`]: takes a segment for which time has passed already, by [`Self::age`]. For
+    /// those who have to tell what a packet's time ends from what its segment brings.
+    ///
+    /// # Errors
+    /// Whatever `handler` says; nothing of what was captured.
+    pub fn arrive<H>(&mut self, segment: &Segment<'_>, handler: &mut H) -> Result<(), H::Error>
+    where
+        H: Handler<State = S>,
+    {
+        let tick = self.clock.now();
         let (found, side) = self.find(segment);
         let at = match found {
             Some(at) => {
@@ -88,6 +104,7 @@ impl<S> Table<S> {
             },
         };
         self.recent = at;
+        self.just_now = at;
         if segment.flags.syn {
             self.greet(at, side, segment, handler)?;
         }
@@ -95,18 +112,21 @@ impl<S> Table<S> {
         if self.is_strained(handler) { self.relieve(segment.seen, handler) } else { Ok(()) }
     }
 
-    /// Lets time pass: for a packet that is not for this table. What is silent for too long is ended.
+    /// Lets time pass, once for each packet, be it for this table or not. What is silent for too long is ended, in the
+    /// order of first packets: the order of the packets between would be another if others of them were here.
     ///
     /// # Errors
     /// Whatever `handler` says.
+    #[inline]
     pub fn age<H>(&mut self, seen: Seen, handler: &mut H) -> Result<(), H::Error>
     where
         H: Handler<State = S>,
     {
-        self.pass_time(seen, handler).map(|_| ())
+        let just_now = core::mem::replace(&mut self.just_now, u32::MAX);
+        if self.clock.tick(seen.at) { self.age_all(just_now, seen, handler) } else { Ok(()) }
     }
 
-    /// The capture is over: every connection that is left is given its ends, in the order of their numbers.
+    /// The capture is over: every connection that is left is given its ends, in the order of their first packets.
     ///
     /// # Errors
     /// Whatever `handler` says.
@@ -118,18 +138,14 @@ impl<S> Table<S> {
         self.recent = u32::MAX;
         let slots = core::mem::replace(&mut self.slots, Slots::new());
         self.weigh();
-        let mut left: Vec<_> = slots
+        let left: Vec<_> = slots
             .into_bodies()
             .filter_map(|body| match body {
                 Body::Live(connection) => Some(connection),
                 _ => None,
             })
             .collect();
-        left.sort_by_key(|connection| connection.number());
-        for connection in left {
-            self.end(*connection, EndReason::CaptureOver, seen, handler)?;
-        }
-        Ok(())
+        self.end_all(left, EndReason::CaptureOver, seen, handler)
     }
 
     /// Bytes kept for all connections: early segments, and delivered bytes to compare retransmissions with.
@@ -334,25 +350,17 @@ impl<S> Table<S> {
         }
     }
 
-    #[inline]
-    fn pass_time<H>(&mut self, seen: Seen, handler: &mut H) -> Result<u32, H::Error>
-    where
-        H: Handler<State = S>,
-    {
-        let (tick, went_on) = self.clock.tick(seen.at);
-        if went_on {
-            self.age_all(seen, handler)?;
-        }
-        Ok(tick)
-    }
-
     /// Ends what was silent for too long. Looks at the longest silent of each rank when a tick has passed; what goes
-    /// was put in once, so the cost a packet is constant.
+    /// was put in once, so the cost a packet is constant. Lists are in the order of time, since time never goes back,
+    /// so what is ended does not depend on what else is in them.
     #[cold]
-    fn age_all<H>(&mut self, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    fn age_all<H>(&mut self, just_now: u32, seen: Seen, handler: &mut H) -> Result<(), H::Error>
     where
         H: Handler<State = S>,
     {
+        // The packet before came at this time or later, but nobody had agreed yet.
+        self.slots.touch(just_now, self.clock.now());
+        let mut silent = Vec::new();
         for (rank, idle) in [
             (Rank::Over, self.idle_ticks),
             (Rank::Opening, self.idle_ticks),
@@ -360,27 +368,35 @@ impl<S> Table<S> {
             (Rank::Dropped, self.long_idle_ticks),
             (Rank::Cherished, self.long_idle_ticks),
         ] {
-            self.age_rank(rank, idle, seen, handler)?;
+            self.age_rank(rank, idle, &mut silent);
         }
-        Ok(())
+        self.end_all(silent, EndReason::Idle, seen, handler)
     }
 
-    fn age_rank<H>(&mut self, rank: Rank, idle: u32, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    /// Takes out what was silent for too long, and gathers what has a listener.
+    fn age_rank(&mut self, rank: Rank, idle: u32, silent: &mut Vec<Box<Connection<S>>>) {
+        while let Some((at, last)) = self.slots.oldest(rank)
+            && self.clock.now().saturating_sub(last) > idle
+        {
+            if let Body::Live(connection) = self.remove(at) {
+                silent.push(connection);
+            }
+        }
+    }
+
+    /// Ends connections that are in the table no more, in the order of their first packets.
+    fn end_all<H>(
+        &mut self,
+        mut connections: Vec<Box<Connection<S>>>,
+        reason: EndReason,
+        seen: Seen,
+        handler: &mut H,
+    ) -> Result<(), H::Error>
     where
         H: Handler<State = S>,
     {
-        let now = self.clock.now();
-        while let Some((at, last)) = self.slots.oldest(rank) {
-            if last.saturating_sub(now) > idle {
-                // A packet whose time nobody agreed with: it came now.
-                self.slots.touch(at, now);
-            } else if now.saturating_sub(last) > idle {
-                self.give_up(at, seen, handler)?;
-            } else {
-                break;
-            }
-        }
-        Ok(())
+        connections.sort_by_key(|connection| connection.first_packet());
+        connections.into_iter().try_for_each(|connection| self.end(*connection, reason, seen, handler))
     }
 
     /// What a full table gives up first. A flood of SYNs gives up its own: it may fill half of the table.
@@ -398,7 +414,15 @@ impl<S> Table<S> {
     where
         H: Handler<State = S>,
     {
-        let Some(key) = self.slots.get(at).map(|slot| slot.key) else { return Ok(()) };
+        match self.remove(at) {
+            Body::Live(connection) => self.end(*connection, EndReason::Idle, seen, handler),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets an entry; the answer is what it was.
+    fn remove(&mut self, at: u32) -> Body<S> {
+        let Some(key) = self.slots.get(at).map(|slot| slot.key) else { return Body::Free };
         if let Ok(entry) = self.index.find_entry(self.hasher.hash_one(key), |&other| other == at) {
             entry.remove();
         }
@@ -407,10 +431,7 @@ impl<S> Table<S> {
         }
         let old = self.slots.remove(at);
         self.weigh();
-        match old {
-            Body::Live(connection) => self.end(*connection, EndReason::Idle, seen, handler),
-            _ => Ok(()),
-        }
+        old
     }
 
     /// Counts anew what the entries cost.

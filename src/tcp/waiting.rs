@@ -26,6 +26,8 @@ const STRAY_LAG: i32 = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     pub(super) held: Held,
+    /// Segments that came before the bytes of the hole, if those come yet.
+    pub(super) early: u32,
     /// Where the sender's FIN is, behind the hole.
     pub(super) fin: Option<u64>,
     /// The packet that carried it.

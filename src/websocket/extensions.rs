@@ -15,6 +15,9 @@ use crate::http::is_token;
 pub struct Negotiated {
     /// permessage-deflate, where it was agreed (or, without a handshake, where RSV1 says so).
     pub deflate: Option<Deflate>,
+    /// An extension that is not known here: it may have given reserved bits a meaning, and payload another form
+    /// (RFC 6455 §5.2, §9).
+    pub unknown: bool,
 }
 
 /// permessage-deflate as agreed (RFC 7692 §7.1): each side's compressor.
@@ -95,7 +98,9 @@ impl<'a> ExtensionOffer<'a> {
         is_token(self.name.as_bytes()) && self.parameters.iter().all(parameter)
     }
 
-    fn is_deflate(&self) -> bool {
+    /// Whether it is permessage-deflate (RFC 7692 §7).
+    #[must_use]
+    pub fn is_deflate(&self) -> bool {
         self.name.eq_ignore_ascii_case(PERMESSAGE_DEFLATE)
     }
 }
@@ -173,6 +178,7 @@ pub(super) fn negotiate(offers: Option<&[String]>, chosen: &[String]) -> (Negoti
             wrong.push(invalid(format!("{} is not in the form of RFC 6455 §9.1", shorten(text))));
         }
         if !answer.is_deflate() {
+            negotiated.unknown = true;
             continue;
         }
         if negotiated.deflate.is_some() {

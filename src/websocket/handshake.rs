@@ -2,7 +2,8 @@
 //!
 //! Heads of HTTP/1.1 come in ([`Asked::from_head`], [`Answered::from_head`]); [`judge`] makes the [`Handshake`] of them,
 //! and what is wrong with it. An observer refuses nothing: what a request is worth is told by what the server answered.
-//! What became of the connection, and the WebSockets of HTTP/2 (RFC 8441), are not decided here.
+//! In HTTP/2 (RFC 8441) header lists come in: [`Asked::from_list`], [`Answered::from_list`]. What became of the connection is
+//! not decided here.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -15,7 +16,7 @@ use crate::websocket::extensions::{self, Negotiated};
 mod held;
 mod judge;
 
-pub use judge::{Answered, Asked, Fault, Judged, judge};
+pub use judge::{Answered, Asked, Fault, Judged, judge, judge_settings};
 
 /// A request for a WebSocket and what became of it. Text is as on the wire and hostile: outputs escape and redact it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,6 +29,16 @@ pub struct Handshake {
     pub accept: AcceptCheck,
     /// What holds for the frames that follow.
     pub negotiated: Negotiated,
+    /// Something came in the place of a response, and was none of HTTP.
+    pub garbled: bool,
+}
+
+impl Handshake {
+    /// What came in the place of a response, in words.
+    #[must_use]
+    pub const fn instead(&self) -> &'static str {
+        if self.garbled { "an answer that is not HTTP" } else { "no answer" }
+    }
 }
 
 /// A client's opening handshake (RFC 6455 §4.1). Where a field is repeated, the first is kept.
@@ -35,13 +46,13 @@ pub struct Handshake {
 pub struct Request {
     /// The packet that ended its head.
     pub seen: Seen,
-    /// The method; `GET` is the only right one (RFC 6455 §4.1).
+    /// The method; `GET` is the only right one (RFC 6455 §4.1), and in HTTP/2 `CONNECT` (RFC 8441 §4).
     pub method: String,
     /// The request target: path and query.
     pub target: String,
-    /// HTTP/1.x: this x.
+    /// HTTP/1.x: this x. 0 in HTTP/2.
     pub http_minor: u8,
-    /// Host.
+    /// Host, or `:authority`.
     pub host: Option<String>,
     /// Origin.
     pub origin: Option<String>,
@@ -68,7 +79,7 @@ pub struct Request {
 pub struct Response {
     /// The packet that ended its head.
     pub seen: Seen,
-    /// The status; 101 is success in HTTP/1.1.
+    /// The status; 101 is success in HTTP/1.1, 2xx in HTTP/2.
     pub status: u16,
     /// The reason phrase.
     pub reason: String,
@@ -125,12 +136,15 @@ impl Request {
     /// What the head of a request says, in the packet that ended it.
     #[must_use]
     pub fn from_head(head: &RequestHead<'_>, seen: Seen) -> Self {
-        let fields = &head.fields;
+        Self { http_minor: head.minor, ..Self::from_fields(head.method, head.target, &head.fields, seen) }
+    }
+
+    fn from_fields(method: &[u8], target: &[u8], fields: &Fields<'_>, seen: Seen) -> Self {
         Self {
             seen,
-            method: text(head.method),
-            target: text(head.target),
-            http_minor: head.minor,
+            method: text(method),
+            target: text(target),
+            http_minor: 0,
             host: first(fields, "Host"),
             origin: first(fields, "Origin"),
             user_agent: first(fields, "User-Agent"),
@@ -149,12 +163,15 @@ impl Response {
     /// What the head of a response says, in the packet that ended it.
     #[must_use]
     pub fn from_head(head: &ResponseHead<'_>, seen: Seen) -> Self {
-        let fields = &head.fields;
+        Self::from_fields(head.status, head.reason, &head.fields, seen)
+    }
+
+    fn from_fields(status: u16, reason: &[u8], fields: &Fields<'_>, seen: Seen) -> Self {
         let versions: Vec<_> = fields.all("Sec-WebSocket-Version").map(text).collect();
         Self {
             seen,
-            status: head.status,
-            reason: text(head.reason),
+            status,
+            reason: text(reason),
             accept: first(fields, "Sec-WebSocket-Accept"),
             subprotocol: first(fields, "Sec-WebSocket-Protocol").filter(|name| !name.is_empty()),
             extensions: extension_list(fields),

@@ -27,6 +27,18 @@ pub struct OpenMessage {
     body: Body,
 }
 
+/// What the payload of a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Its content.
+    Plain,
+    /// Compressed: it began with RSV1 (RFC 7692 §6).
+    Deflated,
+    /// Anything: it began with a reserved bit that belongs to an extension which is not known here (RFC 6455 §5.2). Text
+    /// is not checked.
+    Unknown,
+}
+
 /// What comes out of a message's frames.
 #[derive(Debug)]
 struct Body {
@@ -52,7 +64,7 @@ pub struct Finished {
     pub content_whole: bool,
     /// Whether bytes are missing, or could not be inflated.
     pub holed: bool,
-    /// Whether it is UTF-8 as far as it was seen.
+    /// Whether it is UTF-8 as far as it was seen; not where nobody knows what it is.
     pub utf8: bool,
 }
 
@@ -71,11 +83,12 @@ pub struct Tools<'t> {
 impl OpenMessage {
     /// Begins with the header of its first frame. `content` is an empty buffer, of which at most `keep` bytes are filled.
     #[must_use]
-    pub fn begin(header: &FrameHeader, compressed: bool, first: Seen, content: Vec<u8>, keep: usize) -> Self {
-        let utf8 = (header.opcode == Opcode::TEXT).then(Utf8Checker::new);
+    pub fn begin(header: &FrameHeader, form: Form, first: Seen, content: Vec<u8>, keep: usize) -> Self {
+        let unknown = form == Form::Unknown;
+        let utf8 = (header.opcode == Opcode::TEXT && !unknown).then(Utf8Checker::new);
         Self {
             opcode: header.opcode,
-            compressed,
+            compressed: form == Form::Deflated,
             frames: 0,
             wire_len: 0,
             first,
@@ -85,7 +98,7 @@ impl OpenMessage {
                 holed: false,
                 undecodable: false,
                 utf8,
-                ill_formed: false,
+                ill_formed: unknown,
                 content,
                 keep,
                 whole: true,
@@ -114,9 +127,7 @@ impl OpenMessage {
             self.body.take(payload, tools.room, broken);
             return;
         }
-        if self.body.undecodable {
-            return;
-        }
+        // A message that cannot be shown may be what later ones refer to: the inflater goes on.
         let (body, room) = (&mut self.body, &mut *tools.room);
         let Some(inflater) = tools.inflater.as_deref_mut() else { return };
         let result = inflater.push(tools.pool, payload, &mut |plain: &[u8]| body.take(plain, room, broken));
@@ -154,7 +165,6 @@ impl OpenMessage {
     /// Its last frame is complete: ends the inflation and the UTF-8 check. What is wrong goes to `broken`.
     pub fn end(&mut self, tools: &mut Tools<'_>, broken: &mut impl FnMut(Broken)) {
         if self.compressed
-            && !self.body.undecodable
             && let Some(inflater) = tools.inflater.as_deref_mut()
         {
             let result = inflater.finish_message(tools.pool);

@@ -29,4 +29,5 @@ pub use extensions::{Deflate, ExtensionOffer, Negotiated};
 pub use frame::{FrameHeader, Opcode};
 pub use handshake::{
     AcceptCheck, Answered, Asked, Fault, Handshake, Judged, Request, Response, accept_for, is_websocket_attempt, judge,
+    judge_settings,
 };

@@ -19,15 +19,17 @@ mod evidence;
 
 use super::frame::{FrameHeader, Opcode};
 use crate::ground::Seen;
-use evidence::{content_worth, first_byte, is_periodic, worth};
+use evidence::{first_byte, is_periodic, worth};
 
 /// What the sender's frames look like, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expect {
     /// Whether they are masked.
     pub masked: bool,
-    /// Whether RSV1 may be set.
+    /// Whether RSV1 may be set on the first frame of a message (RFC 7692 §6).
     pub deflate: bool,
+    /// Whether any reserved bit may be set, since an extension was negotiated that is not known here (RFC 6455 §5.2).
+    pub unknown_extension: bool,
 }
 
 /// A boundary.
@@ -42,6 +44,12 @@ pub struct Found {
 }
 
 impl Found {
+    /// The first of all bytes, known by other evidence than theirs.
+    #[must_use]
+    pub const fn at_start() -> Self {
+        Self { passed: 0, bits: 30, at: 0 }
+    }
+
     /// How sure it is, in millionths: never quite a million.
     #[must_use]
     pub fn confidence_ppm(&self) -> u32 {
@@ -64,8 +72,15 @@ const LEAST_AT_BORDER: Tenths = 20;
 /// does not: heartbeats have a packet each, a payload of zeros has not.
 const REPEATED_AT_BORDER: Tenths = 40;
 const REPEATED: Tenths = 20;
-/// What the first frame of a chain must show besides its header, to be believed.
-const STANDS_BY_ITSELF: Tenths = 60;
+/// What the first frames of a chain must show together, to be believed. One place in a hundred is a frame by chance that
+/// ends at the next boundary, so a header alone says little, and two in a row not enough.
+const STANDS_BY_ITSELF: Tenths = 150;
+/// What it shows that the first of them begins with a segment.
+const FIRST_AT_BORDER: Tenths = 140;
+/// The most frames that are passed over for lack of it: so many in a row by chance are one in millions.
+const MAX_PASSED: usize = 3;
+/// Bytes before a frame that are looked at, to see whether it goes on as they do.
+const PATTERN_BEFORE: usize = 16;
 /// Frames that go beyond what is gathered, of which the end is remembered.
 const MAX_AWAITED: usize = 64;
 /// Frames of a chain that are followed to find where it ends.
@@ -133,6 +148,12 @@ impl Resync {
         self.bytes.len() >= self.max
     }
 
+    /// The first bytes since the loss, where they are still kept.
+    #[must_use]
+    pub fn first_bytes(&self) -> &[u8] {
+        if self.before == 0 { &self.bytes } else { &[] }
+    }
+
     /// Bytes since the loss.
     #[must_use]
     pub fn passed(&self) -> u64 {
@@ -178,7 +199,7 @@ impl Resync {
             (worth >= ENOUGH + chance).then_some((at, worth))
         });
         if let Some((at, worth)) = found
-            && let Some(at) = self.believed(at).filter(|at| *at <= self.bytes.len())
+            && let Some(at) = self.believed(at, expect).filter(|at| *at <= self.bytes.len())
         {
             let bits = u32::try_from((worth - chance) / 10).unwrap_or(0);
             return Some(Found { passed: self.before.saturating_add(at as u64), bits, at });
@@ -274,7 +295,15 @@ impl Resync {
             there.len() >= 2 && frame.starts_with(there)
         };
         let second = || self.next(end).and_then(|next| next.checked_sub(end));
-        again(0) || second().is_some_and(again) || is_periodic(self.bytes.get(at..).unwrap_or_default())
+        again(0) || second().is_some_and(again) || self.is_in_a_pattern(at, end)
+    }
+
+    /// Whether the frame from `at` to `end` is part of data that repeat every few bytes: from it on, or up to its end,
+    /// where that is the end of the pattern, too.
+    fn is_in_a_pattern(&self, at: usize, end: usize) -> bool {
+        let behind = self.bytes.get(at..).unwrap_or_default();
+        let around = self.bytes.get(at.saturating_sub(PATTERN_BEFORE)..end.min(self.bytes.len())).unwrap_or_default();
+        is_periodic(behind) || is_periodic(around)
     }
 
     /// What it is worth that a frame begins with a segment: half of them do, and of arbitrary places as many as there are
@@ -291,23 +320,32 @@ impl Resync {
         self.awaited.iter().filter(|(awaited, _)| *awaited == place).map(|(_, worth)| *worth).max().unwrap_or(0)
     }
 
-    /// Whether the frame at a place has more for it than pointing at a boundary.
-    fn stands_by_itself(&self, at: usize) -> bool {
-        let rest = self.bytes.get(at..).unwrap_or_default();
-        let Some(header) = FrameHeader::parse(rest) else { return false };
-        let border = if self.is_border(at) { STANDS_BY_ITSELF } else { 0 };
-        let content = content_worth(&header, rest).unwrap_or(NEVER);
-        border + content + self.expected(at) >= STANDS_BY_ITSELF
-    }
-
-    /// The first place of a chain that is believed: its first frame may point at a true boundary by chance, and so may any
-    /// frame of a run that says nothing new.
-    fn believed(&self, at: usize) -> Option<usize> {
-        let mut at = if self.stands_by_itself(at) { at } else { self.next(at)? };
-        while let Some(next) = self.next(at).filter(|next| self.repeats(at, *next) && !self.is_border(at)) {
+    /// The first place of a chain that is believed: its first frames may point at a true boundary by chance, and so may
+    /// any frame of a run that says nothing new.
+    fn believed(&self, at: usize, expect: &Expect) -> Option<usize> {
+        let (mut at, mut shown, mut passed) = (at, 0, 0);
+        while at < self.bytes.len() && passed < MAX_PASSED {
+            let next = self.next(at)?;
+            if self.repeats(at, next) && !self.is_border(at) {
+                at = next;
+                continue;
+            }
+            shown += self.shown(at, expect);
+            if shown >= STANDS_BY_ITSELF {
+                return Some(at);
+            }
+            passed += 1;
             at = next;
         }
         Some(at)
+    }
+
+    /// What speaks for the frame at a place, besides the boundary it points at.
+    fn shown(&self, at: usize, expect: &Expect) -> Tenths {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        let own = FrameHeader::parse(rest).and_then(|header| worth(&header, rest, expect)).unwrap_or(0);
+        let border = if self.is_border(at) { FIRST_AT_BORDER } else { 0 };
+        own.saturating_add(border).saturating_add(self.expected(at)).max(0)
     }
 
     /// Whether a segment begins at a place.

@@ -16,6 +16,8 @@ pub struct Context {
     pub direction: Direction,
     /// Whether permessage-deflate was negotiated, so that RSV1 has a meaning.
     pub deflate: bool,
+    /// Whether an extension was negotiated that is not known here: reserved bits may have a meaning.
+    pub unknown_extension: bool,
     /// Whether a message of this direction is open: its last frame had no FIN.
     pub message_open: bool,
     /// Whether this sender has sent a Close before.
@@ -75,8 +77,8 @@ fn masking(header: &FrameHeader, context: &Context) -> Option<Broken> {
 /// §5.2); permessage-deflate defines RSV1 on the first frame of a message alone: "An endpoint MUST NOT set the
 /// 'Per-Message Compressed' bit of control frames and non-first fragments of a data message." (RFC 7692 §6)
 fn reserved_bits(header: &FrameHeader, context: &Context) -> Option<Broken> {
-    let rsv1_allowed = context.deflate && matches!(header.opcode.bits(), 1 | 2);
-    let wrong = (header.rsv1 && !rsv1_allowed) || header.rsv2 || header.rsv3;
+    let rsv1_allowed = if context.deflate { matches!(header.opcode.bits(), 1 | 2) } else { context.unknown_extension };
+    let wrong = (header.rsv1 && !rsv1_allowed) || ((header.rsv2 || header.rsv3) && !context.unknown_extension);
     let bits = u64::from(header.rsv1) << 2 | u64::from(header.rsv2) << 1 | u64::from(header.rsv3);
     wrong.then(|| {
         let which = match bits {
@@ -161,8 +163,13 @@ pub fn judge_close(payload: &[u8], mut broken: impl FnMut(Broken)) {
 mod tests {
     use super::*;
 
-    const CLIENT: Context =
-        Context { direction: Direction::ToServer, deflate: false, message_open: false, close_sent: false };
+    const CLIENT: Context = Context {
+        direction: Direction::ToServer,
+        deflate: false,
+        unknown_extension: false,
+        message_open: false,
+        close_sent: false,
+    };
     const SERVER: Context = Context { direction: Direction::ToClient, ..CLIENT };
 
     fn found(bytes: &[u8], context: &Context) -> Vec<FindingCode> {
@@ -177,10 +184,11 @@ mod tests {
             for second in 0..=255 {
                 for tail in [[0; 12], [255; 12], [0, 126, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
                     let header = FrameHeader::parse(&[&[first, second], &tail[..]].concat()).unwrap();
-                    for bits in 0..16 {
+                    for bits in 0..32 {
                         let context = Context {
                             direction: if bits & 1 == 0 { Direction::ToServer } else { Direction::ToClient },
                             deflate: bits & 2 != 0,
+                            unknown_extension: bits & 16 != 0,
                             message_open: bits & 4 != 0,
                             close_sent: bits & 8 != 0,
                         };
@@ -211,6 +219,21 @@ mod tests {
         assert_eq!(found(&[0xc9, 0x01], &deflate), [FindingCode::RsvBits]);
         assert_eq!(found(&[0xa1, 0x01], &deflate), [FindingCode::RsvBits]);
         assert_eq!(found(&[0x91, 0x01], &deflate), [FindingCode::RsvBits]);
+    }
+
+    /// RFC 6455 §5.2: a reserved bit has a meaning where an extension gives it one, and nobody but the two know which.
+    #[test]
+    fn reserved_bits_belong_to_extensions_that_are_not_known_here() {
+        let unknown = Context { unknown_extension: true, ..SERVER };
+        for first in [0xc1, 0xa1, 0x91, 0xf2, 0xc9, 0xf8] {
+            assert_eq!(found(&[first, 0x01], &unknown), [], "{first:02x}");
+        }
+        // permessage-deflate has RSV1, so nobody else has it (RFC 6455 §9.1).
+        let both = Context { deflate: true, ..unknown };
+        assert_eq!(found(&[0xf1, 0x01], &both), []);
+        assert_eq!(found(&[0xb9, 0x01], &both), []);
+        assert_eq!(found(&[0xc9, 0x01], &both), [FindingCode::RsvBits]);
+        assert_eq!(found(&[0xc3, 0x01], &unknown), [FindingCode::ReservedOpcode]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod deflate;
 mod frame;
+pub(crate) mod h2;
 mod handshake;
 mod told;
 
@@ -16,7 +17,7 @@ use wslens::ground::Role;
 pub(crate) use deflate::{Deflater, FixedBlock, stored};
 pub(crate) use frame::{Frame, close_body};
 pub(crate) use handshake::{KEY, Reply, Upgrade, accept};
-pub(crate) use told::{Told, run, run_with};
+pub(crate) use told::{MessageTold, Told, run, run_with};
 
 /// The first packet's time: 2023-11-14T22:13:20Z.
 pub(crate) const EPOCH: i64 = 1_700_000_000_000_000_000;

@@ -141,7 +141,7 @@ fn crafted_samples_are_what_their_scripts_write() {
         return;
     }
     let scripted: Vec<_> = samples().into_iter().filter(|sample| script(sample).is_file()).collect();
-    assert_eq!(scripted.len(), 5);
+    assert_eq!(scripted.len(), 6);
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy("samples/craft.py", folder.path().join("craft.py")).unwrap();
     for sample in scripted {

@@ -50,8 +50,20 @@ impl Sniffer {
 
     /// Ctrl-C.
     fn interrupt(&self) {
-        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        self.signal("-INT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Waits until it says `word` on standard error.
+    fn wait_to_hear(&mut self, word: &str) {
+        while !self.said.contains(word) {
+            let line = self.stderr.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{word:?} does not come"));
+            self.said += &(line + "\n");
+        }
     }
 
     /// Waits until its output has `word`.
@@ -131,18 +143,32 @@ impl Server {
 
     /// A client says these texts and hears the answers; then both close.
     fn talk(self, texts: &[&str]) {
+        let mut stream = self.connect();
+        say(&mut stream, texts);
+        self.close(stream);
+    }
+
+    fn connect(&self) -> TcpStream {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(&Upgrade::new().bytes()).unwrap();
         assert!(read_head(&mut stream).starts_with("HTTP/1.1 101"));
-        for text in texts {
-            stream.write_all(&Frame::text(text).bytes(CLIENT)).unwrap();
-            assert_eq!(read_frame(&mut stream), (1, text.to_ascii_uppercase().into_bytes()));
-        }
+        stream
+    }
+
+    fn close(self, mut stream: TcpStream) {
         stream.write_all(&Frame::close(1000, "").bytes(CLIENT)).unwrap();
         assert_eq!(read_frame(&mut stream).0, 8);
         drop(stream);
         self.thread.join().unwrap();
+    }
+}
+
+/// Says each text and hears the answer.
+fn say(stream: &mut TcpStream, texts: &[&str]) {
+    for text in texts {
+        stream.write_all(&Frame::text(text).bytes(CLIENT)).unwrap();
+        assert_eq!(read_frame(stream), (1, text.to_ascii_uppercase().into_bytes()));
     }
 }
 
@@ -260,6 +286,42 @@ fn interfaces_are_listed() {
     if let Some(lo) = lo {
         assert!(lo.contains("127.0.0.1") && lo.contains("loopback"), "{lo}");
     }
+}
+
+/// A sniffer that is held up loses packets. It says so while it sniffs and at the end, and is in step again behind them.
+#[cfg(unix)]
+#[test]
+fn what_is_dropped_is_told_and_the_rest_is_read() {
+    let folder = Folder::new();
+    let server = Server::start();
+    let filter = format!("port {}", server.port);
+    let args = ["--bpf", &filter, "--buffer", "256KiB", "--duration", "60s", "--messages", "m.csv", "--report", "json"];
+    let Some(mut sniffer) = Sniffer::start(&folder, &args) else { return };
+    let mut stream = server.connect();
+    say(&mut stream, &["before"]);
+    sniffer.signal("-STOP");
+    say(&mut stream, &["while nobody looks"; 5_000]);
+    sniffer.signal("-CONT");
+    sniffer.wait_to_hear("dropped just now");
+    // The kernel has room again when what waits in it was taken. Then, enough for a boundary to be found again.
+    thread::sleep(Duration::from_millis(500));
+    say(&mut stream, &["afterwards"; 20]);
+    server.close(stream);
+    let report = sniffer.wait_for("\n");
+    sniffer.interrupt();
+    let run = sniffer.end().ok();
+    let object: serde_json::Value = serde_json::from_str(report.lines().next().unwrap()).unwrap();
+    assert_eq!(object["outcome"], "closed", "{report}");
+    for direction in ["c2s", "s2c"] {
+        assert!(object[format!("missing_bytes_{direction}")].as_u64().unwrap() > 10_000, "{report}");
+    }
+    let messages = folder.text("m.csv");
+    for text in ["before", "BEFORE", "afterwards", "AFTERWARDS"] {
+        assert!(messages.lines().any(|row| row.ends_with(&format!(",{text}"))), "{text}: {messages}");
+    }
+    let end = run.stderr.lines().find(|line| line.contains("packets read")).unwrap();
+    assert!(!end.contains(" 0 dropped by the system"), "{end}");
+    assert!(run.stderr.contains("a larger --buffer"), "{}", run.stderr);
 }
 
 /// The line of `/proc/PID/status` that begins so.

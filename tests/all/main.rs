@@ -19,6 +19,8 @@ mod findings;
 mod floods;
 mod fuzzed;
 mod golden;
+mod half_seen;
+mod http2;
 mod layers;
 #[cfg(feature = "live")]
 mod live;
@@ -30,5 +32,6 @@ mod regressions;
 mod support;
 mod synth;
 mod third_party;
+mod threads;
 mod truth;
 mod tshark;

@@ -10,7 +10,7 @@ use crate::fuzzed;
 type Body = fn(&[u8]);
 
 /// The targets, by name.
-const TARGETS: [(&str, Body); 9] = [
+const TARGETS: [(&str, Body); 11] = [
     ("capture", fuzzed::capture),
     ("packets", fuzzed::packets),
     ("reassembly", fuzzed::reassembly),
@@ -20,6 +20,8 @@ const TARGETS: [(&str, Body); 9] = [
     ("resync", fuzzed::resync),
     ("read", fuzzed::read),
     ("conversation", fuzzed::conversation),
+    ("header_block", fuzzed::header_block),
+    ("http2", fuzzed::http2),
 ];
 
 /// The files in a folder, in order; none where it is not there, as in the published package.

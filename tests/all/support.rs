@@ -147,6 +147,8 @@ pub(crate) struct Told {
     pub(crate) rows: Vec<Row>,
     /// Client and server of each connection.
     pub(crate) ends: BTreeMap<u64, (Endpoint, Endpoint)>,
+    /// The HTTP/2 stream of each connection.
+    pub(crate) streams: BTreeMap<u64, Option<u32>>,
 }
 
 impl Told {
@@ -190,8 +192,9 @@ impl Sink for Told {
     type Error = Infallible;
 
     fn event(&mut self, event: &Event<'_>) -> Result<(), Infallible> {
-        let Identity { number, client, server, .. } = *event.connection;
+        let Identity { number, client, server, stream_id, .. } = *event.connection;
         self.ends.insert(number, (client, server));
+        self.streams.insert(number, stream_id);
         let direction = event.direction;
         self.rows.push(match event.what {
             What::Upgraded(handshake) => Row::Upgraded(number, timeless(handshake)),

@@ -6,7 +6,7 @@ use crate::analyzer::websocket::Common;
 use crate::event::Sink;
 use crate::ground::{Detail, Direction, FindingCode, Seen};
 use crate::websocket::Decoder;
-use crate::websocket::resync::{Expect, Resync};
+use crate::websocket::resync::{Expect, Found, Resync};
 
 /// A frame boundary is looked for.
 pub(super) struct Lost {
@@ -23,6 +23,19 @@ impl Lane {
         self.unknown_message = true;
         self.context_lost = true;
         self.lost = Some(Box::new(Lost { resync, quiet: true }));
+    }
+
+    /// Begins with a frame: the first of what was gathered, and nothing is missing before it.
+    pub(in crate::analyzer) fn begin_with<S: Sink>(
+        &mut self,
+        gathered: &Resync,
+        common: &mut Common,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
+        for (piece, seen) in gathered.pieces(&Found::at_start()) {
+            self.frames(piece, seen, common, out)?;
+        }
+        Ok(())
     }
 
     /// A hole took the boundary: nothing is known of what was open. `rest` of the hole lies behind the last boundary.
@@ -78,6 +91,6 @@ impl Lane {
     /// What this sender's frames look like.
     pub(super) fn expect(&self) -> Expect {
         let masked = self.masked.unwrap_or(self.direction == Direction::ToServer);
-        Expect { masked, deflate: self.deflate.is_some() }
+        Expect { masked, deflate: self.deflate.is_some(), unknown_extension: self.unknown_extension }
     }
 }

@@ -18,6 +18,7 @@ impl Session {
         let protocol = match &self.protocol {
             Protocol::Sniffing | Protocol::Opaque => 0,
             Protocol::Http1(http) => http.held(),
+            Protocol::Http2(http2) => http2.held(),
             Protocol::Midstream(midstream) => midstream.held(),
             Protocol::WebSocket(websocket) => websocket.held(),
         };
@@ -35,6 +36,7 @@ impl Session {
     pub(in crate::analyzer) fn burden(&self, depth: Depth) -> usize {
         match &self.protocol {
             Protocol::WebSocket(websocket) => websocket.burden(depth),
+            Protocol::Http2(http2) => http2.burden(depth),
             _ => self.counted,
         }
     }
@@ -51,6 +53,7 @@ impl Session {
         let mut gone = match &mut self.protocol {
             Protocol::WebSocket(websocket) => websocket.shed(depth, out.shared),
             Protocol::Http1(http) => http.shed(),
+            Protocol::Http2(http2) => http2.shed(depth, seen, out.shared),
             _ => 0,
         };
         for direction in Direction::BOTH {

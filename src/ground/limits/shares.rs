@@ -60,7 +60,7 @@ impl Limits {
     }
 
     /// The same limits for one of `workers` that share the work: each has its part of what is for all connections
-    /// together, so that no counter is shared.
+    /// together, so that no counter is shared. Datagrams are put together by each of them, alike.
     #[must_use]
     pub fn for_one_of(&self, workers: usize) -> Self {
         let part = |all: usize| all / workers.max(1);
@@ -68,8 +68,6 @@ impl Limits {
             max_memory_bytes: part(self.max_memory_bytes),
             max_inflaters: part(self.max_inflaters).max(1),
             max_connections: part(self.max_connections).max(1),
-            max_datagrams: part(self.max_datagrams).max(1),
-            max_datagram_bytes: part(self.max_datagram_bytes),
             ..self.clone()
         }
     }

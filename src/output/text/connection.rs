@@ -4,12 +4,13 @@
 //! an expert asks: who, how it began, whether the capture has all of it, what was sent, when, how it ended, what is
 //! wrong with it. A section that has nothing to say is not there.
 
+use super::http2::http2_lines;
 use super::style::{Grid, Style, Tone, flowed, section, wrapped};
 use super::traffic::{capture_lines, traffic_sections};
 use super::units::{count, counted, micros};
 use super::verdict::{first_close, tcp_end, verdict};
 use super::{clock, close_code_text, wire};
-use crate::event::{CloseSent, FindingCount, Identity, Summary};
+use crate::event::{CloseSent, FindingCount, Identity, Outcome, Summary};
 use crate::ground::{Direction, Finding, FindingCode};
 use crate::output::columns::handshake_us;
 use crate::output::community_id::community_id;
@@ -27,6 +28,7 @@ pub fn render_connection(connection: &Identity, summary: &Summary, secrets: Secr
     out.push('\n');
     section(&mut out, style, "", &identity_lines(connection, summary, secrets));
     section(&mut out, style, "handshake", &handshake_lines(summary, secrets));
+    section(&mut out, style, "http/2", &http2_lines(summary));
     section(&mut out, style, "capture", &capture_lines(summary));
     traffic_sections(&mut out, style, summary);
     section(&mut out, style, "pings", &ping_lines(summary));
@@ -105,8 +107,12 @@ fn status_parts(summary: &Summary) -> Vec<String> {
     let handshake = &summary.handshake;
     let mut parts = Vec::new();
     match (&handshake.request, &handshake.response) {
-        (_, Some(response)) => parts.push(answer(response, handshake_us(summary))),
-        (Some(_), None) => parts.push("no answer".to_owned()),
+        (_, Some(response)) => {
+            let via = if summary.http2.is_some() { " via HTTP/2" } else { "" };
+            parts.push(answer(response, handshake_us(summary)) + via);
+        }
+        (Some(_), None) if summary.outcome == Outcome::Rejected => parts.push(handshake.instead().to_owned()),
+        (Some(_), None) => parts.push("the response was not captured".to_owned()),
         (None, None) => return parts,
     }
     parts.extend(summary.tcp_handshake_us.map(|us| format!("TCP handshake {}", micros(us))));
@@ -231,7 +237,8 @@ fn close_lines(summary: &Summary) -> Vec<String> {
         let after = first.map_or_else(String::new, |(_, close)| {
             format!(", {} after the first Close", micros(seen.at.micros_since(close.seen.at)))
         });
-        lines.push(format!("TCP: {how}, packet {}{after}", seen.packet));
+        let what = if summary.http2.is_some() { "stream" } else { "TCP" };
+        lines.push(format!("{what}: {how}, packet {}{after}", seen.packet));
     }
     lines
 }

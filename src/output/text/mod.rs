@@ -5,6 +5,7 @@
 //! it in the order of their numbers; a live capture has each at once and the summary last.
 
 mod connection;
+mod http2;
 mod style;
 mod summary;
 mod traffic;
@@ -17,7 +18,7 @@ use tempfile::SpooledTempFile;
 
 use super::escape;
 use super::redact::Secrets;
-use crate::event::{Event, Sink, Totals, What};
+use crate::event::{Event, Keep, Kept, Numbers, Sink, Totals, What, Whole};
 use crate::ground::Timestamp;
 use crate::websocket::CloseCode;
 
@@ -139,6 +140,18 @@ impl<W: Write> Sink for TextReport<W> {
                 self.to.flush()
             }
         }
+    }
+}
+
+impl<W: Write> Whole for TextReport<W> {
+    type Part = Keep;
+
+    fn part(&self) -> Keep {
+        Keep::new(|event| matches!(event.what, What::Closed(_)), 0)
+    }
+
+    fn take(&mut self, piece: &mut Kept, numbers: Numbers) -> io::Result<()> {
+        piece.tell(numbers, self)
     }
 }
 

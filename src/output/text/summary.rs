@@ -24,7 +24,8 @@ pub struct Overview {
     outcomes: [u64; 4],
     handshakes_unseen: u64,
     /// By status; 0 where nobody answered.
-    failures: BTreeMap<u16, u64>,
+    /// By status, and by what is none: `no answer`.
+    failures: BTreeMap<(u16, &'static str), u64>,
     /// By code, in the table's order: how often, and in how many connections.
     findings: BTreeMap<FindingCode, (u64, u64)>,
     hosts: BTreeMap<Box<str>, u64>,
@@ -44,8 +45,9 @@ impl Overview {
         }
         self.handshakes_unseen += u64::from(!summary.handshake_seen);
         if summary.outcome == Outcome::Rejected {
-            let status = summary.handshake.response.as_ref().map_or(0, |response| response.status);
-            *self.failures.entry(status).or_default() += 1;
+            let handshake = &summary.handshake;
+            let why = handshake.response.as_ref().map_or((0, handshake.instead()), |response| (response.status, ""));
+            *self.failures.entry(why).or_default() += 1;
         }
         for found in &summary.findings {
             let (times, connections) = self.findings.entry(found.code()).or_default();
@@ -136,8 +138,8 @@ fn failures(overview: &Overview) -> String {
     let shown: Vec<String> = overview
         .failures
         .iter()
-        .map(|(&status, &times)| {
-            let name = if status == 0 { "no answer".to_owned() } else { status.to_string() };
+        .map(|(&(status, instead), &times)| {
+            let name = if status == 0 { instead.to_owned() } else { status.to_string() };
             if times > 1 { format!("{name} ×{}", count(times)) } else { name }
         })
         .collect();
@@ -208,8 +210,9 @@ fn other_lines(totals: &Totals) -> Vec<String> {
         ),
     ];
     if totals.shed_times > 0 || totals.shed_bytes > 0 {
-        let times = counted(totals.shed_times, "connection that kept much", "connections that kept much");
-        lines.push(format!("{} let go of {times}, the memory (--max-memory) being spent", bytes(totals.shed_bytes)));
+        let times = counted(totals.shed_times, "time", "times");
+        let let_go = bytes(totals.shed_bytes);
+        lines.push(format!("{let_go} let go of ({times}), the memory (--max-memory) being spent"));
     }
     let lost = lost.into_iter().filter(|lost| lost.0 > 0).map(|(value, one, many)| counted(value, one, many));
     lines.extend(flowed(&lost.collect::<Vec<_>>()));

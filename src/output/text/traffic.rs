@@ -17,7 +17,10 @@ pub(super) fn capture_lines(summary: &Summary) -> Vec<String> {
     for (name, traffic) in rows(summary) {
         let mut parts = Vec::new();
         if traffic.missing_bytes > 0 || traffic.gaps > 0 {
-            let missing = counted(traffic.missing_bytes, "byte", "bytes");
+            let missing = match traffic.missing_bytes {
+                0 => "an unknown number of bytes".to_owned(),
+                some => counted(some, "byte", "bytes"),
+            };
             parts.push(format!("{missing} missing in {}", counted(traffic.gaps, "gap", "gaps")));
         }
         let others = [

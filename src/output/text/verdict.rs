@@ -1,5 +1,6 @@
 //! The first line of a report: what became of the connection, who ended it, and how.
 
+use super::http2::stream_end;
 use super::style::{Style, Tone};
 use super::units::{count, exact_seconds, micros};
 use super::{close_code_text, wire};
@@ -94,23 +95,29 @@ fn failed(summary: &Summary) -> (Tone, &'static str, String) {
             format!(" {}{space}{reason}{time}", response.status)
         }
         None => {
-            let end = tcp_end(summary).map_or_else(String::new, |(how, _)| format!(", {how}"));
-            format!(": no answer{end}")
+            let reset = |direction| summary.http2.as_ref().and_then(|http2| stream_end(http2, direction));
+            let reset = Direction::BOTH.into_iter().find_map(reset);
+            let end = tcp_end(summary).map(|(how, _)| how).or(reset).map_or_else(String::new, |how| format!(", {how}"));
+            format!(": {}{end}", handshake.instead())
         }
     };
     (Tone::Bad, "FAILED", rest)
 }
 
-/// How TCP ended, and when: by what came first.
+/// How TCP, or in HTTP/2 the stream, ended, and when: by what came first.
 pub(super) fn tcp_end(summary: &Summary) -> Option<(String, Seen)> {
     let ends = Direction::BOTH.into_iter().filter_map(|direction| {
         let (reason, seen) = (*summary.tcp_ends.get(direction))?;
         Some((direction, reason, seen))
     });
     let (direction, reason, seen) = ends.min_by_key(|(_, reason, seen)| (is_silent(*reason), seen.packet))?;
+    let ended_by = |by: Direction| summary.http2.as_ref().and_then(|http2| stream_end(http2, by));
+    let of_stream = if let EndReason::Rst(by) = reason { ended_by(by) } else { ended_by(direction) };
+    let tcp = if summary.http2.is_some() { "TCP " } else { "" };
     let how = match reason {
-        EndReason::Fin => format!("FIN by {}", direction.sender()),
-        EndReason::Rst(by) => format!("RST by {}", by.sender()),
+        EndReason::Fin | EndReason::Rst(_) if of_stream.is_some() => of_stream.unwrap_or_default(),
+        EndReason::Fin => format!("{tcp}FIN by {}", direction.sender()),
+        EndReason::Rst(by) => format!("{tcp}RST by {}", by.sender()),
         EndReason::Idle => "given up in silence".to_owned(),
         EndReason::Reused => "ports used again, end not captured".to_owned(),
         EndReason::CaptureOver => return None,

@@ -130,12 +130,35 @@ fn early_segments_wait_and_late_ones_count_once() {
     let mut rig = rig();
     rig.data(0, "ab");
     let input = rig.data(6, "gh");
-    assert_eq!((input.early, input.again), (true, false));
+    assert_eq!((input.overtook, input.again), (0, false));
     assert!(rig.data(6, "gh").again);
     let input = rig.data(1, "bcdefghi");
-    assert_eq!((input.early, input.again, input.conflict), (false, true, None));
+    assert_eq!((input.overtook, input.again, input.conflict), (1, true, None));
     assert_eq!(rig.out(), [data(0, "abcdefghi")]);
     assert!(rig.lane.waiting.is_none());
+}
+
+/// A hole is shown by the first packet from beyond it, whenever it was given up; what lies there was not out of order.
+#[test]
+fn behind_a_hole_nothing_is_out_of_order() {
+    let mut rig = rig();
+    rig.data(0, "ab");
+    let shown = rig.seen.packet + 1;
+    assert_eq!(rig.data(5, "f").overtook + rig.data(6, "g").overtook, 0);
+    rig.ack(7);
+    let mut holes = Vec::new();
+    for _ in 0..20 {
+        rig.seen.packet += 1;
+        rig.lane.count_packet();
+        let mut input = Input::nothing(rig.seen);
+        while let Some(piece) = rig.lane.next(&mut input, &mut rig.budget) {
+            if let Piece::Gap(offset, len, seen) = piece {
+                holes.push((offset, len, seen.packet));
+            }
+        }
+    }
+    assert_eq!(holes, [(2, 3, shown)]);
+    assert_eq!(rig.data(7, "h").overtook, 0);
 }
 
 #[test]
@@ -264,10 +287,26 @@ fn what_the_snaplen_took_is_a_gap_in_its_place() {
     rig.cut_data(0, b"ab", 3);
     rig.data(5, "fg");
     rig.cut_data(9, b"jk", 2);
-    rig.data(8, "i");
-    rig.data(7, "hijklmn");
+    rig.data(13, "n");
+    rig.data(7, "hi");
     rig.cut_data(14, b"", 4);
     assert_eq!(rig.out(), [data(0, "ab"), gap(2, 3), data(5, "fghijk"), gap(11, 2), data(13, "n"), gap(14, 4)]);
+}
+
+/// A port that sends each packet twice, once cut: as long as the cut waits, the bytes may take its place.
+#[test]
+fn bytes_fill_a_cut_that_waits() {
+    let mut rig = rig();
+    rig.data(0, "ab");
+    rig.cut_data(4, b"e", 2);
+    rig.data(5, "fgh");
+    rig.data(2, "cd");
+    assert_eq!(rig.out(), [data(0, "abcdefgh")]);
+    rig.cut_data(9, b"j", 2);
+    // In place, and over the cut.
+    rig.data(8, "ijklmn");
+    assert_eq!(rig.out(), [data(8, "ijklmn")]);
+    assert_eq!(rig.lane.held(), rig.budget.held());
 }
 
 #[test]
@@ -365,7 +404,7 @@ fn a_lost_gibibyte_is_jumped_when_nobody_can_confirm() {
     assert!(rig.lane.strays_to(far.plus(14), 1, rig.seen, &mut rig.budget));
 }
 
-/// The dumb model: a map of bytes, where the first copy of each wins.
+/// The dumb model: a map of bytes, where the first copy of each wins that was not cut.
 #[derive(Default)]
 struct Model {
     first: std::collections::BTreeMap<u64, Option<u8>>,
@@ -385,7 +424,7 @@ impl Model {
                 Some(Some(known)) if byte.is_some_and(|byte| byte != *known) && at >= self.compared_from => {
                     conflict = conflict.or(Some(at));
                 }
-                None if at >= self.next => drop(self.first.insert(at, byte)),
+                None | Some(None) if at >= self.next => drop(self.first.insert(at, byte)),
                 _ => {}
             }
         }

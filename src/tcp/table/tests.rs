@@ -521,7 +521,7 @@ fn a_full_table_gives_up_what_is_worth_least() {
 }
 
 #[test]
-fn what_is_left_ends_in_the_order_of_numbers() {
+fn what_is_left_ends_in_the_order_of_first_packets() {
     let mut rig = plain();
     for port in [9, 3, 7, 5, 1] {
         rig.send((port, 80), "A", 1, 0, "x");

@@ -11,6 +11,10 @@ use super::{AcceptCheck, Handshake, Request, Response, accept_for, extensions, i
 use crate::ground::{Detail, Direction, FindingCode, Seen};
 use crate::http::{Fields, RequestHead, ResponseHead, is_token};
 
+mod extended;
+
+pub use extended::judge_settings;
+
 /// Faults of one head that are told in full; real ones have at most a few.
 const MAX_FAULTS: usize = 100;
 
@@ -23,12 +27,14 @@ pub struct Asked {
     pub(super) accept: Option<String>,
     /// It has an Upgrade field.
     upgrade: bool,
+    /// It is an extended CONNECT (RFC 8441), to which any 2xx is success.
+    extended: bool,
     /// Its head was captured whole.
     complete: bool,
     pub(super) wrong: Vec<(FindingCode, Detail)>,
 }
 
-/// The answer to it: what it says, and what is wrong with it if it is a 101.
+/// The answer to it: what it says, and what is wrong with it if it is a success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
     /// What it says.
@@ -73,6 +79,7 @@ impl Asked {
         Self {
             accept: head.fields.first("Sec-WebSocket-Key").map(accept_for),
             upgrade: head.fields.first("Upgrade").is_some(),
+            extended: false,
             complete: head.complete,
             wrong: wrong.list,
             request,
@@ -108,10 +115,14 @@ pub fn judge(asked: Option<Asked>, answered: Option<Answered>) -> Judged {
     }
     if let Some(answered) = &answered {
         let mut wrong = Vec::new();
+        let extended = asked.as_ref().is_some_and(|asked| asked.extended);
         match answered.response.status {
-            101 => {
+            status if if extended { (200..300).contains(&status) } else { status == 101 } => {
                 wrong.extend(answered.wrong.iter().cloned());
-                handshake.accept = check_accept(asked.as_ref(), answered, &mut wrong);
+                // Key and accept are "superseded by the :protocol pseudo-header field" (RFC 8441 §5).
+                if !extended {
+                    handshake.accept = check_accept(asked.as_ref(), answered, &mut wrong);
+                }
                 check_subprotocol(asked.as_ref(), answered, &mut wrong);
                 // Offers that the capture lacks cannot be missed.
                 let offers = asked.as_ref().filter(|asked| asked.complete).map(|asked| &*asked.request.extensions);

@@ -175,7 +175,7 @@ Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10, x-z
     let Judged { handshake, faults } = judged(request, response);
     assert_eq!(faults, []);
     let deflate = Deflate { client_max_window_bits: 10, ..Deflate::default() };
-    assert_eq!(handshake.negotiated, Negotiated { deflate: Some(deflate) });
+    assert_eq!(handshake.negotiated, Negotiated { deflate: Some(deflate), unknown: true });
     let (request, response) = (handshake.request.unwrap(), handshake.response.unwrap());
     assert_eq!(request.user_agent.as_deref(), Some("Ex\u{e9}mple/1"));
     assert_eq!(request.subprotocols, ["a", "b", "c"]);

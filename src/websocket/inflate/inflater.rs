@@ -1,23 +1,12 @@
 //! One direction of one connection: its messages one after another (machine).
 
-use flate2::{Decompress, DecompressError, FlushDecompress, Status};
-
 use super::error::{InflateError, Loss};
 use super::history::{History, WINDOW};
 use super::pool::{InflaterPool, Slot, Ticket};
+use super::stream::{BlockEnd, INVALID_CODE, Stream, TAIL, TOO_FAR, UNTOLD};
 use super::window::{Fault, LARGEST, Walker, WindowExcess};
 use crate::ground::Direction;
 use crate::websocket::Deflate;
-
-/// "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end" is what the sender did (RFC 7692 §7.2.1).
-const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
-
-/// What is appended to a message (RFC 7692 §7.2.2), and one more empty block, which does nothing at the boundary of a
-/// block and is found out anywhere else.
-const TAIL_AND_BLOCK: [u8; 9] = [0x00, 0x00, 0xff, 0xff, 0x00, 0x00, 0x00, 0xff, 0xff];
-
-/// The same, and the block is the final one: it ends the stream at the boundary of a block only.
-const TAIL_AND_END: [u8; 9] = [0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff];
 
 /// The reason for a message whose end is not where a block ends.
 const NO_EMPTY_BLOCK: &str = "the message does not end with an empty uncompressed block (RFC 7692 §7.2.1)";
@@ -62,7 +51,24 @@ pub struct Inflater {
     /// Why the history does not go back to the beginning; and whether anybody was told that a message suffers from it.
     loss: Option<Loss>,
     told: bool,
+    /// With context takeover, as long as not all of the window is known.
+    doubt: Option<Box<Doubt>>,
+    /// This message had a byte that is not known: no more of it is given out.
+    blind: bool,
 }
+
+/// What came before a loss is not known, and yet most of what refers to it is: everything is inflated twice, behind two
+/// histories that differ in every byte that is not known. What comes out the same does not depend on them.
+#[derive(Debug, Default)]
+struct Doubt {
+    /// The other history.
+    other: History,
+    /// Bytes of output since the last that is not known.
+    known: usize,
+}
+
+/// What stands for bytes that are not known, in the one history and in the other.
+static UNKNOWN: [[u8; WINDOW]; 2] = [[0x00; WINDOW], [0xff; WINDOW]];
 
 impl Inflater {
     /// For the messages that go in `direction`, as negotiated (RFC 7692 §7.1).
@@ -82,6 +88,8 @@ impl Inflater {
             phase: Phase::Between,
             loss: None,
             told: false,
+            doubt: None,
+            blind: false,
         }
     }
 
@@ -99,6 +107,7 @@ impl Inflater {
         self.walked = false;
         self.last = 0;
         self.restarted = false;
+        self.blind = false;
         self.phase = Phase::Begun;
     }
 
@@ -127,7 +136,7 @@ impl Inflater {
             self.phase = Phase::Failed;
             return Err(self.evicted());
         };
-        let before = self.taken;
+        let (before, blind) = (self.taken, self.blind);
         let done = self.inflate(slot, scratch, compressed, out);
         self.last = last_four(self.last, compressed);
         if let Some(walker) = slot.walker.as_mut().filter(|_| self.walked) {
@@ -138,12 +147,16 @@ impl Inflater {
                 self.excess = Some(excess);
             }
         }
-        let reason = match done {
-            Ok(()) => return Ok(()),
-            Err(reason) => self.refine(slot, reason),
-        };
-        self.phase = Phase::Failed;
-        Err(self.fail(pool, self.taken.saturating_sub(1), reason))
+        let failed = done.map_err(|reason| self.refine(slot, reason)).map_err(|reason| {
+            self.phase = Phase::Failed;
+            self.fail(pool, self.taken.saturating_sub(1), reason)
+        });
+        match failed {
+            // What is not known comes before what is wrong, and a message has one error.
+            _ if self.blind && !blind => Err(self.context_lost()),
+            Err(_) if blind => Ok(()),
+            done => done,
+        }
     }
 
     /// The message is complete: after its last frame. Nothing more comes out of it then.
@@ -158,9 +171,14 @@ impl Inflater {
             Phase::Lost => Err(self.context_lost()),
             Phase::Ended => {
                 self.give_back(pool);
+                self.believe();
                 Ok(())
             }
-            Phase::Open => self.finish_stream(pool),
+            Phase::Open => {
+                let done = self.finish_stream(pool);
+                self.believe();
+                if self.blind { Ok(()) } else { done }
+            }
         }
     }
 
@@ -168,7 +186,7 @@ impl Inflater {
     /// capture began. What was given out of a message under way stays right, but nothing more of it can be known.
     pub fn lose_context(&mut self, pool: &mut InflaterPool) {
         if self.is_under_way() {
-            self.phase = Phase::Lost;
+            self.phase = if self.blind { Phase::Failed } else { Phase::Lost };
         } else if self.no_context_takeover {
             return;
         }
@@ -204,10 +222,11 @@ impl Inflater {
         self.give_back(pool);
     }
 
-    /// Bytes held besides the struct itself and the pool: up to 32 KiB with context takeover, 0 without.
+    /// Bytes held besides the struct itself and the pool: up to 32 KiB with context takeover, twice as many after a loss,
+    /// 0 without.
     #[must_use]
-    pub const fn held(&self) -> usize {
-        self.history.held()
+    pub fn held(&self) -> usize {
+        self.history.held() + self.doubt.as_ref().map_or(0, |doubt| doubt.other.held() + size_of::<Doubt>())
     }
 
     const fn is_under_way(&self) -> bool {
@@ -220,12 +239,16 @@ impl Inflater {
         self.ticket = Some(ticket);
         self.phase = Phase::Open;
         let Some((slot, _)) = pool.lend(ticket) else { return };
+        if self.loss.is_some() && self.doubt.is_none() && !self.no_context_takeover {
+            let [one, other] = &UNKNOWN;
+            self.history.append(one);
+            self.doubt.get_or_insert_default().other.append(other);
+        }
         if !known {
             slot.history.clear();
-            restart(slot, &mut self.history);
+            restart(slot, &mut self.history, self.doubt.as_deref_mut());
         }
-        let partly_known = self.loss.is_some() && self.history.len() < WINDOW;
-        self.walked = self.window < LARGEST || partly_known;
+        self.walked = self.window < LARGEST;
         if self.walked {
             let walker = slot.walker.get_or_insert_with(|| Box::new(Walker::new()));
             walker.begin(self.window, self.history.len());
@@ -244,17 +267,34 @@ impl Inflater {
             if self.phase == Phase::Ended {
                 self.begin_stream(slot);
             }
-            let step = call(&mut slot.stream, input, scratch);
+            let (room, other_room) = match self.doubt {
+                None => (&mut *scratch, &mut [][..]),
+                Some(_) => scratch.split_at_mut_checked(WINDOW).unwrap_or_default(),
+            };
+            let step = slot.stream.inflate(input, room);
+            let full = step.made == room.len();
             self.taken = self.taken.saturating_add(step.taken as u64);
-            input = input.get(step.taken..).unwrap_or_default();
-            if let Some(made @ [_, ..]) = scratch.get(..step.made) {
+            let made = room.get(..step.made).unwrap_or_default();
+            if let Some(doubt) = &mut self.doubt {
+                let other = slot.twin.get_or_insert_with(Stream::new).inflate(input, other_room);
+                debug_assert_eq!((step.taken, step.made), (other.taken, other.made), "content changes no length");
+                let other = other_room.get(..other.made).unwrap_or_default();
+                let known = doubt.compare(made, other);
+                self.history.append(made);
+                doubt.other.append(other);
+                if let Some(known @ [_, ..]) = made.get(..known).filter(|_| !self.blind) {
+                    out(known);
+                }
+                self.blind |= known < made.len();
+            } else if !made.is_empty() {
                 let history = if self.no_context_takeover { &mut slot.history } else { &mut self.history };
                 history.append(made);
                 out(made);
             }
-            if step.status? == Status::StreamEnd {
+            input = input.get(step.taken..).unwrap_or_default();
+            if step.ended? {
                 self.phase = Phase::Ended;
-            } else if step.made == scratch.len() {
+            } else if full {
                 continue; // there may be more of it
             }
             if input.is_empty() {
@@ -270,10 +310,10 @@ impl Inflater {
     fn begin_stream(&mut self, slot: &mut Slot) {
         if self.no_context_takeover {
             let mut history = core::mem::take(&mut slot.history);
-            restart(slot, &mut history);
+            restart(slot, &mut history, None);
             slot.history = history;
         } else {
-            restart(slot, &mut self.history);
+            restart(slot, &mut self.history, self.doubt.as_deref_mut());
         }
         self.restarted = true;
         self.phase = Phase::Open;
@@ -286,7 +326,7 @@ impl Inflater {
             return Err(self.evicted());
         };
         let has_tail = self.taken >= 4 && self.last == u32::from_be_bytes(TAIL);
-        if has_tail && self.restarted && slot.stream.total_in() == 4 {
+        if has_tail && self.restarted && slot.stream.taken() == 4 {
             self.give_back(pool); // nothing but a tail behind the end of a stream
             return Ok(());
         }
@@ -294,46 +334,48 @@ impl Inflater {
         if !has_tail && self.last & 0xe0 != 0 {
             return Err(self.fail(pool, self.taken, NO_EMPTY_BLOCK));
         }
-        let whole = if self.no_context_takeover { &TAIL_AND_END } else { &TAIL_AND_BLOCK };
-        let tail = whole.get(if has_tail { TAIL.len() } else { 0 }..).unwrap_or_default();
-        let step = call(&mut slot.stream, tail, scratch);
-        let all = step.taken == tail.len();
-        match step.status {
-            Ok(Status::StreamEnd) if step.made == 0 && (all || (!has_tail && step.taken == TAIL.len())) => {
-                self.give_back(pool);
-                Ok(())
-            }
-            Ok(Status::Ok) if step.made == 0 && all && !self.no_context_takeover => {
-                if let Some(ticket) = self.ticket {
-                    pool.rest(ticket);
-                }
-                Ok(())
-            }
-            _ => Err(self.fail(pool, self.taken, NO_EMPTY_BLOCK)),
+        let end = slot.stream.end(has_tail, scratch);
+        if let Some(twin) = slot.twin.as_mut().filter(|_| self.doubt.is_some()) {
+            twin.end(has_tail, scratch);
         }
+        match (end, self.ticket) {
+            (BlockEnd::Boundary, Some(ticket)) if !self.no_context_takeover => pool.rest(ticket),
+            (BlockEnd::Boundary | BlockEnd::Final, _) => self.give_back(pool),
+            (BlockEnd::Elsewhere, _) => return Err(self.fail(pool, self.taken, NO_EMPTY_BLOCK)),
+        }
+        Ok(())
     }
 
     /// What the walker saw, or what is left by knowing everything that a distance can reach.
     fn refine(&self, slot: &Slot, reason: &'static str) -> &'static str {
-        if reason != EITHER {
+        if reason != UNTOLD {
             return reason;
         }
         match slot.walker.as_ref().filter(|_| self.walked).and_then(|walker| walker.fault()) {
             Some(Fault::TooFar) => TOO_FAR,
             Some(Fault::Code) => INVALID_CODE,
             _ if self.history.len() == WINDOW => INVALID_CODE,
-            _ => EITHER,
+            _ => UNTOLD,
         }
     }
 
-    /// The message cannot be decoded. With a history that does not go back far enough, a distance beyond it is our loss
-    /// and not the sender's fault.
+    /// All of the window is known again: the loss is over.
+    fn believe(&mut self) {
+        if self.doubt.as_ref().is_some_and(|doubt| doubt.known >= WINDOW) {
+            self.doubt = None;
+            self.loss = None;
+            self.told = false;
+        }
+    }
+
+    /// The message cannot be decoded.
     fn fail(&mut self, pool: &mut InflaterPool, at: u64, reason: &'static str) -> InflateError {
         self.give_back(pool);
-        if self.loss.is_some() && reason == TOO_FAR {
-            return self.context_lost();
-        }
-        if !self.no_context_takeover {
+        if self.blind {
+            // Of a message that is not shown, it is not told either: the loss before it goes on.
+            self.history.clear();
+            self.doubt = None;
+        } else if !self.no_context_takeover {
             self.lose(Loss::Corrupt);
         }
         InflateError::Corrupt { at, reason }
@@ -348,13 +390,13 @@ impl Inflater {
 
     fn lose(&mut self, loss: Loss) {
         self.history.clear();
+        self.doubt = None;
         self.loss = Some(loss);
         self.told = false;
     }
 
-    /// A message that suffers from the loss: it leaves unknown bytes behind, so history begins anew.
+    /// A message that suffers from the loss.
     fn context_lost(&mut self) -> InflateError {
-        self.history.clear();
         let first = !core::mem::replace(&mut self.told, true);
         InflateError::ContextLost { loss: self.loss.unwrap_or(Loss::Gap), first }
     }
@@ -366,55 +408,25 @@ impl Inflater {
     }
 }
 
-/// What one call of zlib did.
-struct Step {
-    taken: usize,
-    made: usize,
-    status: Result<Status, &'static str>,
-}
-
-#[inline]
-fn call(stream: &mut Decompress, input: &[u8], scratch: &mut [u8]) -> Step {
-    let (total_in, total_out) = (stream.total_in(), stream.total_out());
-    let status = stream.decompress(input, scratch, FlushDecompress::None);
-    Step {
-        taken: usize::try_from(stream.total_in().saturating_sub(total_in)).unwrap_or(usize::MAX),
-        made: usize::try_from(stream.total_out().saturating_sub(total_out)).unwrap_or(usize::MAX),
-        status: status.map_err(|error| reason(&error)),
+impl Doubt {
+    /// Counts what came out twice. Says how much of it is known, up to the first byte that is not.
+    fn compare(&mut self, one: &[u8], other: &[u8]) -> usize {
+        if one == other {
+            self.known = self.known.saturating_add(one.len());
+            return one.len();
+        }
+        let differs = |(one, other): (&u8, &u8)| one != other;
+        self.known = one.iter().zip(other).rev().position(differs).unwrap_or(0);
+        one.iter().zip(other).position(differs).unwrap_or(0)
     }
 }
 
 /// A new stream that may refer back to what was decoded before.
-fn restart(slot: &mut Slot, history: &mut History) {
-    slot.stream.reset(false);
-    let history = history.in_order();
-    if !history.is_empty() {
-        let set = slot.stream.set_dictionary(history);
-        debug_assert!(set.is_ok(), "a raw stream takes any dictionary");
+fn restart(slot: &mut Slot, history: &mut History, doubt: Option<&mut Doubt>) {
+    slot.stream.restart(history.in_order());
+    if let Some(doubt) = doubt {
+        slot.twin.get_or_insert_with(Stream::new).restart(doubt.other.in_order());
     }
-}
-
-const TOO_FAR: &str = "invalid distance too far back";
-const INVALID_CODE: &str = "invalid literal/length or distance code";
-const EITHER: &str = "invalid distance too far back, or invalid code";
-
-/// zlib's words, as words of ours.
-///
-/// Three reasons, those that zlib's fast loop can find, are one here: zlib-rs 0.6.8 overwrites what that loop says with
-/// "repeated call with bad state", and which loop is used depends on the cuts.
-fn reason(error: &DecompressError) -> &'static str {
-    const REASONS: [&str; 8] = [
-        "invalid block type",
-        "invalid stored block lengths",
-        "too many length or distance symbols",
-        "invalid code lengths set",
-        "invalid bit length repeat",
-        "invalid code -- missing end-of-block",
-        "invalid literal/lengths set",
-        "invalid distances set",
-    ];
-    let said = error.message().unwrap_or_default();
-    REASONS.into_iter().find(|reason| *reason == said).unwrap_or(EITHER)
 }
 
 /// The last four bytes of all that came, the latest least significant.

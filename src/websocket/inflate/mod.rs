@@ -14,13 +14,13 @@
 //!
 //! - A zlib state is borrowed from the pool. As long as nobody else needed the slot, the context is still in it; else
 //!   the history is set as a dictionary, which comes to the same. Nothing is allocated per message.
-//! - Whoever lost bytes (a gap, corrupt data) starts with an empty history at the next message. That can show no wrong
-//!   byte: the history is always the unbroken end of what was decoded, so a distance within it reaches the byte that
-//!   the sender meant, and a distance beyond it is an error of zlib's, and becomes [`InflateError::ContextLost`]. What
-//!   was handed out before that error is the right beginning of the message.
+//! - Whoever lost bytes (a gap, corrupt data) inflates the next messages twice, behind two histories that differ in every
+//!   byte. What comes out the same does not depend on what was lost, and is right; the first byte that differs becomes
+//!   [`InflateError::ContextLost`]. What was handed out before that error is the right beginning of the message. Lengths do
+//!   not depend on content, so both go on, and later messages are right as far as they refer to bytes that are known;
+//!   once these fill a window, the loss is over.
 //! - A distance beyond the negotiated window is no error for the decoder, whose window is always the largest. The walker
-//!   in `window` reads the same bits and finds it, where less than the largest window was negotiated. It also goes along
-//!   after a loss, to tell our ignorance from the sender's fault.
+//!   in `window` reads the same bits and finds it, where less than the largest window was negotiated.
 //! - A message must end where a block ends; one that does not is corrupt, and none of our tail's bits is shown for it.
 //! - Output is unlimited and never kept; who counts, compares with limits and keeps is the caller.
 //!
@@ -50,6 +50,8 @@ mod huffman;
 mod alphabet;
 // distances, watched
 mod window;
+// zlib
+mod stream;
 // what is kept
 mod history;
 mod pool;

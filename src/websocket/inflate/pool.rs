@@ -7,9 +7,8 @@
 
 use std::num::NonZeroU64;
 
-use flate2::Decompress;
-
 use super::history::{History, WINDOW};
+use super::stream::Stream;
 use super::window::Walker;
 use crate::ground::Limits;
 
@@ -38,7 +37,9 @@ pub(super) struct Ticket {
 #[derive(Debug)]
 pub(super) struct Slot {
     /// Raw, with the largest window whatever was negotiated.
-    pub(super) stream: Decompress,
+    pub(super) stream: Stream,
+    /// The same with other bytes in the place of those that are not known; made when the first message comes after a loss.
+    pub(super) twin: Option<Stream>,
     /// For messages under a smaller window; made when the first one comes.
     pub(super) walker: Option<Box<Walker>>,
     /// For messages without context takeover, which need a history only while they are under way.
@@ -156,8 +157,8 @@ impl InflaterPool {
     fn grow(&mut self) -> usize {
         self.scratch.resize(SCRATCH_BYTES, 0);
         let slot = self.slots.len();
-        let stream = Decompress::new(false);
-        self.slots.push(Slot { stream, walker: None, history: History::default(), stamp: None });
+        let stream = Stream::new();
+        self.slots.push(Slot { stream, twin: None, walker: None, history: History::default(), stamp: None });
         self.links.push(Link { before: slot + FIRST, after: slot + FIRST });
         slot
     }
@@ -199,7 +200,8 @@ impl InflaterPool {
 impl Slot {
     fn held(&self) -> usize {
         let walker = if self.walker.is_some() { size_of::<Walker>() } else { 0 };
-        size_of::<Self>() + STREAM_BYTES + walker + self.history.held()
+        let twin = if self.twin.is_some() { STREAM_BYTES } else { 0 };
+        size_of::<Self>() + STREAM_BYTES + twin + walker + self.history.held()
     }
 }
 

@@ -469,6 +469,39 @@ fn a_message_cut_short_is_told_at_its_end() {
     }
 }
 
+/// In the middle of a block's code tables the tail and any empty block behind it are only more of them. A receiver would
+/// read the next message as codes, too.
+#[test]
+fn a_message_that_ends_in_a_dynamic_header_is_corrupt() {
+    let found = [0x62, 0x08, 0x05, 0x90, 0x27, 0x00, 0x00, 0x00];
+    let mut payloads = vec![found.to_vec(), [&found[..], &TAIL].concat()];
+    let mut random = Random(13);
+    while payloads.len() < 3000 {
+        // HLIT, HDIST, HCLEN and code lengths at random, and then anything that ends as a message has to.
+        let mut bits = BitWriter::default();
+        let mut below = |end| u32::try_from(random.below(end)).unwrap();
+        bits.bits(0b100 | below(2), 3).bits(below(1 << 14), 14);
+        let mut payload = bits.bytes.clone();
+        let len = random.below(40);
+        let (some, others) = (random.bytes(len), random.bytes(len));
+        payload.extend(some.iter().zip(others).map(|(one, other)| one & other));
+        payload.extend(vec![0; random.below(12)]);
+        payload.push(0);
+        payloads.push(payload);
+    }
+    let mut whole = 0;
+    for (number, payload) in payloads.iter().enumerate() {
+        for no_context_takeover in [false, true] {
+            let mut receiver = Receiver::new(15, no_context_takeover);
+            let (_, error) = receiver.message(payload);
+            assert!(error.is_some() || number > 1, "{payload:02x?}");
+            whole += u32::from(error.is_none());
+            assert_eq!(receiver.message(&HELLO), right(b"Hello"), "behind {payload:02x?}");
+        }
+    }
+    assert!(whole < 60, "{whole} of {} are whole", payloads.len());
+}
+
 #[test]
 fn every_reason_of_zlib_is_one_of_ours() {
     let stored = [0x00, 0x01, 0x00, 0x01, 0x00];
@@ -533,6 +566,95 @@ fn after_a_loss_everything_that_stands_on_its_own_is_decoded() {
     receiver.inflater.lose_context(&mut receiver.pool);
     assert_eq!(receiver.message(&again).1, lost(Loss::Gap, true), "another loss");
     assert_eq!(receiver.message(&[0x07]).1, Some(InflateError::Corrupt { at: 0, reason: "invalid block type" }));
+}
+
+/// The dumb model: everything since the loss behind several windows of random bytes. What is the same in all is known.
+fn behind_any_window(payloads: &[Vec<u8>], random: &mut Random) -> Vec<Vec<Option<u8>>> {
+    let worlds: Vec<Vec<Vec<u8>>> = (0..6)
+        .map(|_| {
+            let mut stream = flate2::Decompress::new(false);
+            stream.set_dictionary(&random.bytes(32 << 10)).unwrap();
+            let inflate = |payload: &Vec<u8>| {
+                let mut out = Vec::with_capacity(1 << 16);
+                let input = [&payload[..], &TAIL].concat();
+                stream.decompress_vec(&input, &mut out, flate2::FlushDecompress::None).unwrap();
+                out
+            };
+            payloads.iter().map(inflate).collect()
+        })
+        .collect();
+    let known = |message: usize, at: usize| {
+        let byte = worlds[0][message][at];
+        worlds.iter().all(|world| world[message][at] == byte).then_some(byte)
+    };
+    (0..payloads.len()).map(|message| (0..worlds[0][message].len()).map(|at| known(message, at)).collect()).collect()
+}
+
+/// RFC 7692 §7.2.3.2: with context takeover a message may refer to any before it. One that refers to bytes which came after
+/// the loss is decoded, through however many others; and once a window is known, everything is.
+#[test]
+fn after_a_loss_what_depends_on_nothing_before_it_is_decoded() {
+    let (mut whole, mut partly, mut recovered) = (0, 0, 0);
+    for seed in 1..=120 {
+        let mut random = Random(seed * 7919);
+        let mut sender = Sender::takeover();
+        let words = random.text(300);
+        let plain = |random: &mut Random| match random.below(4) {
+            0 => random.bytes(random.0.leading_zeros() as usize * 40 + 20),
+            1 => words[random.below(250)..][..40].to_vec(),
+            2 => [&random.bytes(30)[..], &words[..random.below(100)]].concat(),
+            _ => {
+                let len = random.below(1500);
+                random.text(len)
+            }
+        };
+        for _ in 0..4 {
+            let before = plain(&mut random);
+            sender.message(&before);
+        }
+        let messages: Vec<Vec<u8>> = (0..60).map(|_| plain(&mut random)).collect();
+        let payloads: Vec<Vec<u8>> = messages.iter().map(|plain| sender.message(plain)).collect();
+        let model = behind_any_window(&payloads, &mut random);
+        let mut receiver = Receiver::takeover();
+        receiver.inflater.lose_context(&mut receiver.pool);
+        let mut first = true;
+        for ((plain, payload), known) in messages.iter().zip(&payloads).zip(&model) {
+            if random.below(5) == 0 {
+                receiver.disturb();
+            }
+            let piece = [1, 7, 1000, usize::MAX][random.below(4)];
+            let (out, error) = receiver.in_pieces(payload, piece);
+            let expected: Vec<u8> = known.iter().map_while(|byte| *byte).collect();
+            assert!(plain.starts_with(&expected), "the model never has a wrong byte");
+            assert!(out == expected, "seed {seed}: {} bytes, not {}", out.len(), expected.len());
+            if expected.len() == plain.len() {
+                assert_eq!(error, None, "seed {seed}");
+                whole += 1;
+                recovered += u32::from(!first);
+            } else {
+                assert_eq!(error, lost(Loss::Gap, first), "seed {seed}");
+                (first, partly) = (false, partly + 1);
+            }
+        }
+    }
+    assert!(whole > 500 && partly > 200 && recovered > 300, "{whole} whole, {partly} not, {recovered} behind one");
+}
+
+#[test]
+fn a_loss_is_over_when_a_window_is_known() {
+    let mut random = Random(99);
+    let mut sender = Sender::takeover();
+    sender.message(&random.text(2000));
+    let mut receiver = Receiver::takeover();
+    receiver.inflater.lose_context(&mut receiver.pool);
+    for _ in 0..8 {
+        let plain = random.bytes(5000);
+        assert_eq!(receiver.message(&sender.message(&plain)), right(&plain));
+    }
+    assert!(receiver.inflater.held() <= 32 << 10, "one history is enough");
+    receiver.inflater.lose_context(&mut receiver.pool);
+    let again = [0xf2, 0x00, 0x11, 0x00, 0x00];
+    assert_eq!(receiver.message(&again).1, lost(Loss::Gap, true));
 }
 
 #[test]

@@ -8,6 +8,8 @@ use crate::websocket::mask;
 /// Frames longer than this are not looked for: nobody sends them.
 const LONGEST: u64 = 1 << 40;
 const MAX_PERIOD: usize = 8;
+/// What it costs that reserved bits are set of which nobody knows the meaning.
+const ANY_RESERVED: Tenths = -30;
 /// What it costs that text has control characters.
 const NOT_WRITTEN: Tenths = -60;
 /// Bytes that are looked at, to see whether they repeat every one to [`MAX_PERIOD`] bytes.
@@ -47,27 +49,33 @@ pub(super) fn worth(header: &FrameHeader, bytes: &[u8], expect: &Expect) -> Opti
     Some(first + 10 + length + empty + content_worth(header, bytes)?)
 }
 
-/// What a frame's first byte is worth: real traffic is mostly whole messages; a byte has 256 values.
+/// What a frame's first byte is worth: real traffic is mostly whole messages; a byte has 256 values. Of reserved bits
+/// that may have a meaning, all eight combinations are as likely.
 pub(super) const fn first_byte(byte: u8, expect: &Expect) -> Option<Tenths> {
-    let (fin, rsv1, rest) = (byte & 0x80 != 0, byte & 0x40 != 0, byte & 0x30);
-    if rest != 0 || (rsv1 && !expect.deflate) {
-        return None;
-    }
-    match (fin, byte & 0x0f, rsv1) {
-        (true, 1 | 2, _) => Some(65),
-        (true, 0, false) => Some(25),
+    let (fin, rsv1, reserved) = (byte & 0x80 != 0, byte & 0x40 != 0, byte & 0x70);
+    let deflated = expect.deflate && rsv1 && matches!(byte & 0x0f, 1 | 2);
+    let meant = if deflated { reserved & 0x30 } else { reserved };
+    let any = match meant {
+        0 => 0,
+        _ if expect.unknown_extension => ANY_RESERVED,
+        _ => return None,
+    };
+    let worth = match (fin, byte & 0x0f) {
+        (true, 1 | 2) => 65,
+        (true, 0) => 25,
         // Small numbers are everywhere, and zeros more than anything.
-        (false, 1 | 2, _) => Some(10),
-        (false, 0, false) => Some(-20),
-        (true, 8..=10, false) => Some(30),
-        _ => None,
-    }
+        (false, 1 | 2) => 10,
+        (false, 0) => -20,
+        (true, 8..=10) => 30,
+        _ => return None,
+    };
+    Some(worth + any)
 }
 
 /// What a frame's payload is worth, as far as it was gathered; `None` where it cannot be one.
-pub(super) fn content_worth(header: &FrameHeader, bytes: &[u8]) -> Option<Tenths> {
-    let text = header.opcode == Opcode::TEXT && !header.rsv1;
-    let close = header.opcode == Opcode::CLOSE;
+fn content_worth(header: &FrameHeader, bytes: &[u8]) -> Option<Tenths> {
+    let text = header.opcode == Opcode::TEXT && !(header.rsv1 || header.rsv2 || header.rsv3);
+    let close = header.opcode == Opcode::CLOSE && !(header.rsv1 || header.rsv2 || header.rsv3);
     if !text && !close {
         return Some(0);
     }

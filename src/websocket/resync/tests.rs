@@ -1,8 +1,8 @@
 use super::*;
 use crate::websocket::mask;
 
-const SERVER: Expect = Expect { masked: false, deflate: false };
-const CLIENT: Expect = Expect { masked: true, deflate: false };
+const SERVER: Expect = Expect { masked: false, deflate: false, unknown_extension: false };
+const CLIENT: Expect = Expect { masked: true, ..SERVER };
 
 /// A small generator (xorshift) with a fixed seed: the same bytes everywhere.
 struct Random(u64);
@@ -144,6 +144,24 @@ fn losses_are_mended_and_nothing_is_invented() {
             println!("resync {mix:?} masked {masked}: {within_three} of {all} within three frames");
             assert!(within_three == all, "{mix:?} masked {masked}: {within_three} of {all}");
         }
+    }
+}
+
+/// RFC 6455 §5.2: bits that an extension defines speak against nothing.
+#[test]
+fn reserved_bits_of_an_extension_are_no_hindrance() {
+    let mut random = Random(7);
+    let frames: Vec<Vec<u8>> = (0..12).map(|_| frame(0xb2, &random.bytes(300), None)).collect();
+    for unknown_extension in [false, true] {
+        let expect = Expect { unknown_extension, ..SERVER };
+        let mut resync = Resync::new(64 << 10);
+        resync.push(&random.bytes(40), Seen::default());
+        let mut found = None;
+        for (packet, one) in (1..).zip(&frames) {
+            resync.push(one, Seen { packet, ..Seen::default() });
+            found = found.or_else(|| resync.find(&expect, true));
+        }
+        assert_eq!(found.map(|found| found.passed), unknown_extension.then_some(40));
     }
 }
 

@@ -106,6 +106,23 @@ fn the_input_is_never_overwritten() {
 }
 
 #[test]
+fn no_two_outputs_go_to_one_file() {
+    let folder = Folder::of(&small_capture());
+    folder.run(["talk.pcap", "--frames", "t.csv", "--messages", "t.csv"]).fails(&["--frames", "--messages", "t.csv"]);
+    if cfg!(unix) {
+        folder.run(["talk.pcap", "--frames", "t.csv", "--messages", "./t.csv"]).fails(&["./t.csv", "another output"]);
+        let stdout = File::create(folder.path().join("s.csv")).unwrap();
+        let mut command = command();
+        command.current_dir(folder.path()).args(["talk.pcap", "--frames", "s.csv"]).stdout(stdout);
+        let run = command.output().unwrap();
+        assert_eq!(run.status.code(), Some(2), "{}", String::from_utf8_lossy(&run.stderr));
+        // A device takes any number.
+        let null = ["--frames", "/dev/null", "--messages", "/dev/null", "--format", "csv"];
+        folder.run(["talk.pcap"].into_iter().chain(null)).ok();
+    }
+}
+
+#[test]
 fn nothing_is_created_if_the_input_is_missing() {
     let folder = Folder::new();
     folder.put("f.csv", "precious");

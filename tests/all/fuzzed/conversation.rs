@@ -16,7 +16,7 @@ use super::read::options;
 use super::script::Script;
 
 const ACK: u8 = 0x10;
-const FIN: u8 = 0x01;
+pub(super) const FIN: u8 = 0x01;
 const RST: u8 = 0x04;
 const SYN: u8 = 0x02;
 
@@ -32,22 +32,14 @@ pub(crate) fn conversation(bytes: &[u8]) {
     let choice = script.byte();
     let secrets = if choice & 0x80 == 0 { Secrets::Redact } else { Secrets::Show };
     let (target, protocol) = (text(&mut script), text(&mut script));
-    let mut wire = Wire {
-        analyzer: Analyzer::new(&options()),
-        outputs: Outputs::new(secrets),
-        next: [0xffff_ff00, 0x7fff_ff00],
-        seen: Seen { packet: 0, at: Timestamp::from_nanos(1_700_000_000_000_000_000) },
-        late: None,
-    };
+    let mut wire = Wire::new(secrets);
     if choice & 1 == 0 {
         wire.open(choice, target, protocol);
     }
     while !script.is_over() {
         wire.step(&mut script);
     }
-    let Wire { mut analyzer, mut outputs, .. } = wire;
-    analyzer.finish(&mut outputs).unwrap();
-    outputs.finish(&analyzer.totals());
+    wire.finish();
 }
 
 fn text<'a>(script: &mut Script<'a>) -> &'a [u8] {
@@ -55,7 +47,8 @@ fn text<'a>(script: &mut Script<'a>) -> &'a [u8] {
     script.take(usize::from(len % 64))
 }
 
-struct Wire {
+/// Two endpoints, and the analysis of what they send.
+pub(super) struct Wire {
     analyzer: Analyzer,
     outputs: Outputs,
     /// The next sequence number of the client and of the server.
@@ -65,9 +58,37 @@ struct Wire {
 }
 
 impl Wire {
-    fn open(&mut self, choice: u8, target: &[u8], protocol: &[u8]) {
+    /// Nothing was sent yet.
+    pub(super) fn new(secrets: Secrets) -> Self {
+        Self {
+            analyzer: Analyzer::new(&options()),
+            outputs: Outputs::new(secrets),
+            next: [0xffff_ff00, 0x7fff_ff00],
+            seen: Seen { packet: 0, at: Timestamp::from_nanos(1_700_000_000_000_000_000) },
+            late: None,
+        }
+    }
+
+    /// SYN and SYN-ACK.
+    pub(super) fn connect(&mut self) {
         self.send(0, SYN, &[]);
         self.send(1, SYN | ACK, &[]);
+    }
+
+    /// The end of the capture.
+    pub(super) fn finish(self) {
+        let Self { mut analyzer, mut outputs, .. } = self;
+        analyzer.finish(&mut outputs).unwrap();
+        outputs.finish(&analyzer.totals());
+    }
+
+    /// Bytes of one side that the capture lacks.
+    pub(super) fn skip(&mut self, from: usize, len: u32) {
+        self.next[from] = self.next[from].wrapping_add(len);
+    }
+
+    fn open(&mut self, choice: u8, target: &[u8], protocol: &[u8]) {
+        self.connect();
         let extensions = EXTENSIONS[usize::from(choice >> 1 & 3)];
         let accept = if choice & 8 == 0 { "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" } else { "AAAAAAAAAAAAAAAAAAAAAAAAAAA=" };
         let status = if choice & 0x10 == 0 { "101 Switching Protocols" } else { "403 Forbidden" };
@@ -108,7 +129,7 @@ impl Wire {
                 let bytes = script.take(len.into());
                 self.send(from, ACK, bytes);
             }
-            1 => self.next[from] = self.next[from].wrapping_add(u32::from(len) + 1),
+            1 => self.skip(from, u32::from(len) + 1),
             2 => self.pass(Duration::from_secs(u64::from(len).pow(2) * 4)),
             3 => self.send(from, ACK | FIN, &[]),
             4 => self.send(from, ACK | RST, &[]),
@@ -160,13 +181,14 @@ impl Wire {
         }
     }
 
-    fn pass(&mut self, time: Duration) {
+    /// Time goes by.
+    pub(super) fn pass(&mut self, time: Duration) {
         let nanos = i64::try_from(time.as_nanos()).unwrap();
         self.seen.at = Timestamp::from_nanos(self.seen.at.as_nanos() + nanos);
     }
 
     /// The next bytes of one side.
-    fn send(&mut self, from: usize, flags: u8, bytes: &[u8]) {
+    pub(super) fn send(&mut self, from: usize, flags: u8, bytes: &[u8]) {
         let seq = self.next[from];
         let len = u32::try_from(bytes.len()).unwrap() + u32::from(flags & (SYN | FIN) != 0);
         self.next[from] = seq.wrapping_add(len);

@@ -146,20 +146,20 @@ fn judged(bytes: &[u8], context: u8) {
     use FindingCode as Code;
     let Some(header) = FrameHeader::parse(bytes) else { return };
     let direction = if context & 1 == 0 { Direction::ToServer } else { Direction::ToClient };
-    let [deflate, message_open, close_sent] = [2, 4, 8].map(|bit| context & bit != 0);
+    let [deflate, message_open, close_sent, unknown_extension] = [2, 4, 8, 16].map(|bit| context & bit != 0);
     let mut found = BTreeSet::new();
-    judge_header(&header, &Context { direction, deflate, message_open, close_sent }, |(code, _)| {
+    judge_header(&header, &Context { direction, deflate, unknown_extension, message_open, close_sent }, |(code, _)| {
         assert!(found.insert(code.as_str()), "once");
     });
     let opcode = bytes[0] & 15;
     let masked = bytes[1] & 0x80 != 0;
     let width = if bytes[1] & 0x7f < 126 { 0 } else { bytes[1] & 0x7f };
     let len = header.payload_len;
-    let compressible = deflate && (opcode == 1 || opcode == 2);
+    let rsv1 = if deflate { opcode == 1 || opcode == 2 } else { unknown_extension };
     let forbidden = [
         (Code::UnmaskedClientFrame, direction == Direction::ToServer && !masked),
         (Code::MaskedServerFrame, direction == Direction::ToClient && masked),
-        (Code::RsvBits, bytes[0] & 0x30 != 0 || (bytes[0] & 0x40 != 0 && !compressible)),
+        (Code::RsvBits, (bytes[0] & 0x30 != 0 && !unknown_extension) || (bytes[0] & 0x40 != 0 && !rsv1)),
         (Code::ReservedOpcode, (3..8).contains(&opcode) || opcode > 10),
         (Code::LengthNotMinimal, (width == 126 && len < 126) || (width == 127 && len < 65_536)),
         (Code::LengthTooLarge, width == 127 && bytes[2] & 0x80 != 0),

@@ -79,7 +79,8 @@ fn honest(mut script: Script<'_>, options: u8, mut cuts: Cuts<'_>) {
             Err(error) => panic!("nothing is corrupt here: {error}"),
         }
         assert!(inflater.take_window_excess().is_none(), "nobody went beyond the window");
-        assert!(inflater.held() <= 32 << 10 && pool.live() <= 1);
+        // After a loss, all is inflated twice until a window of it is known.
+        assert!(inflater.held() <= 65 << 10 && pool.live() <= 1);
     }
     inflater.release(&mut pool);
     other.release(&mut pool);
@@ -114,11 +115,7 @@ fn any(bytes: &[u8], options: u8, mut cuts: Cuts<'_>) {
         assert_eq!(out, pieces);
         assert_eq!(excess, piece_excess);
     }
-    if done.is_ok() {
-        // It may end in the middle of a block and pass for one that does not: `regressions.rs` has such a message.
-        return;
-    }
-    // Behind one that was found out, an honest message that refers to nothing is right.
+    // Behind it, whatever it was, an honest message that refers to nothing is right.
     inflater.begin_message(pool);
     let mut hello = Vec::new();
     let done = pushed(inflater, pool, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00], &mut cuts, &mut hello);

@@ -17,6 +17,7 @@ mod script;
 // One floor each, in the order of the floors:
 mod capture;
 mod frames;
+mod header_block;
 mod http;
 mod inflate;
 mod packets;
@@ -24,15 +25,19 @@ mod reassembly;
 mod resync;
 // all of them together, from a file,
 mod read;
-// or from behind a handshake;
+// or from behind a handshake,
 mod conversation;
+// or inside HTTP/2;
+mod http2;
 // and what must hold for all that is written.
 mod outputs;
 
 pub(crate) use capture::capture;
 pub(crate) use conversation::conversation;
 pub(crate) use frames::frames;
+pub(crate) use header_block::header_block;
 pub(crate) use http::http;
+pub(crate) use http2::http2;
 pub(crate) use inflate::inflate;
 pub(crate) use packets::packets;
 pub(crate) use read::read;

@@ -13,7 +13,8 @@ use super::script::Script;
 pub(crate) fn resync(bytes: &[u8]) {
     let mut script = Script::new(bytes);
     let options = script.byte();
-    let expect = Expect { masked: options & 1 != 0, deflate: options & 2 != 0 };
+    let expect =
+        Expect { masked: options & 1 != 0, deflate: options & 2 != 0, unknown_extension: options & 0xc0 == 0xc0 };
     let max = 64 + usize::from(script.byte()) * 8;
     let mut cuts = script.cuts();
     let mut rest = script.rest();

@@ -1,0 +1,224 @@
+//! One worker: all packets in, what is told of its own connections out, in batches.
+
+use std::sync::mpsc::{Receiver, Sender};
+
+use super::batch::{Batch, Key, Message};
+use super::dealer::{Deal, Hand};
+use super::{Reading, Workers};
+use crate::analyzer::{Analyzer, Out};
+use crate::capture::{Input, Packet};
+use crate::event::{Event, Part, Sink, What};
+use crate::net::Segment;
+use crate::tcp::spread;
+
+/// Which connections are a worker's own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    /// The worker's number, from 0.
+    pub(super) number: usize,
+    /// How many workers there are.
+    pub(super) count: usize,
+}
+
+impl Share {
+    fn has(self, segment: &Segment<'_>) -> bool {
+        // The upper half of the hash, as a fraction of one, times the workers.
+        let of = (spread(segment.src, segment.dst) >> 32).saturating_mul(self.count as u64) >> 32;
+        of == self.number as u64
+    }
+}
+
+/// Where a worker has its packets from.
+pub(super) enum Source {
+    /// It reads them itself.
+    Own(Box<Input>),
+    /// It is dealt them.
+    Dealt(Receiver<Deal>),
+}
+
+/// The merger is there no more: somebody else tells why.
+pub(super) struct Stopped;
+
+/// A worker.
+pub(super) struct Worker<P: Part> {
+    share: Share,
+    analyzer: Analyzer,
+    teller: Teller<P>,
+}
+
+impl<P: Part> Worker<P> {
+    pub(super) const fn new(share: Share, analyzer: Analyzer, teller: Teller<P>) -> Self {
+        Self { share, analyzer, teller }
+    }
+
+    /// Works to the end of the input, or of the merger.
+    pub(super) fn run(mut self, source: Source) {
+        let alarm = Alarm { number: self.share.number, to_merger: self.teller.to_merger.clone() };
+        let worked = match source {
+            Source::Own(input) => self.read(*input),
+            Source::Dealt(hands) => self.play(&hands),
+        };
+        // A merger that went away wants to hear nothing.
+        _ = worked.and_then(|reading| self.finish(reading));
+        drop(alarm);
+    }
+
+    fn read(&mut self, mut input: Input) -> Result<Option<Reading>, Stopped> {
+        let unreadable = loop {
+            match input.next_packet() {
+                Ok(Some(packet)) => self.packet(&packet)?,
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        Ok(Some(Reading { warnings: input.take_warnings(), unreadable }))
+    }
+
+    fn play(&mut self, hands: &Receiver<Deal>) -> Result<Option<Reading>, Stopped> {
+        while let Deal::Hand(hand) = hands.recv().map_err(|_| Stopped)? {
+            let Hand { packets, .. } = &*hand;
+            packets.iter().try_for_each(|packet| self.packet(&packet))?;
+            // Who waits for packets has told all it knows: else one that is ahead might wait for this one, and the dealer,
+            // for whose packets this one waits, for that one.
+            self.teller.send(Key { packet: self.teller.packet.saturating_add(1), order: 0 })?;
+            Hand::give_back(hand);
+        }
+        Ok(None)
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Stopped> {
+        let Self { share, analyzer, teller } = self;
+        analyzer.count(packet);
+        teller.begin(packet.seen.packet);
+        analyzer.shared.memory.table = analyzer.table.footprint();
+        let segment = analyzer.net.decode(packet);
+        let mut out = Out { sink: teller, shared: &mut analyzer.shared };
+        analyzer.table.age(packet.seen, &mut out)?;
+        if let Some(segment) = segment {
+            if share.has(&segment) {
+                out.sink.arrived = true;
+                analyzer.table.arrive(&segment, &mut out)?;
+                out.sink.count_opened(analyzer.table.connections());
+            }
+        } else {
+            analyzer.shared.memory.datagrams = analyzer.net.held();
+        }
+        teller.end()
+    }
+
+    fn finish(mut self, reading: Option<Reading>) -> Result<(), Stopped> {
+        self.teller.begin(u64::MAX);
+        self.analyzer.finish(&mut self.teller)?;
+        self.teller.send(Key::END)?;
+        let done = Message::Done(self.share.number, self.analyzer.totals(), reading);
+        self.teller.to_merger.send(done).map_err(|_| Stopped)
+    }
+}
+
+/// The sink of a worker: lets its part make what it can of events, and notes when they were told, and of whom.
+pub(super) struct Teller<P: Part> {
+    number: usize,
+    workers: Workers,
+    part: P,
+    batch: Batch<P::Piece>,
+    to_merger: Sender<Message<P::Piece>>,
+    spare: Receiver<Batch<P::Piece>>,
+    /// Those that came back. The last one is filled next: it is still in the cache.
+    stack: Vec<Batch<P::Piece>>,
+    /// The packet at hand.
+    packet: u64,
+    /// The packet at hand when a batch was sent last.
+    sent_packet: u64,
+    /// Whether its segment is looked at; before, it is what its time ends.
+    arrived: bool,
+    /// Connections that were told of.
+    known: u64,
+    /// TCP connections that were opened.
+    opened: u64,
+}
+
+impl<P: Part> Teller<P> {
+    pub(super) fn new(
+        number: usize,
+        workers: Workers,
+        part: P,
+        to_merger: Sender<Message<P::Piece>>,
+        spare: Receiver<Batch<P::Piece>>,
+    ) -> Self {
+        let (batch, stack) = (Batch::default(), Vec::new());
+        let (packet, sent_packet, arrived, known, opened) = (0, 0, false, 0, 0);
+        Self { number, workers, part, batch, to_merger, spare, stack, packet, sent_packet, arrived, known, opened }
+    }
+
+    const fn begin(&mut self, packet: u64) {
+        self.packet = packet;
+        self.arrived = false;
+    }
+
+    /// There are so many connections now: where that is one more, the packet at hand opened it.
+    fn count_opened(&mut self, connections: u64) {
+        if self.opened < connections {
+            self.opened = connections;
+            self.batch.opened.push(self.packet);
+        }
+    }
+
+    /// All is told of the packet at hand.
+    fn end(&mut self) -> Result<(), Stopped> {
+        if self.packet.saturating_sub(self.sent_packet) < self.workers.batch_packets {
+            return Ok(());
+        }
+        self.send(Key { packet: self.packet.saturating_add(1), order: 0 })
+    }
+
+    /// Sends what there is, and waits for room: all before `reached` was told.
+    fn send(&mut self, reached: Key) -> Result<(), Stopped> {
+        self.stack.extend(self.spare.try_iter());
+        let spare = self.stack.pop().map_or_else(|| self.spare.recv(), Ok).map_err(|_| Stopped)?;
+        let mut batch = core::mem::replace(&mut self.batch, spare);
+        batch.reached = reached;
+        self.sent_packet = self.packet;
+        self.to_merger.send(Message::Batch(self.number, batch)).map_err(|_| Stopped)
+    }
+}
+
+impl<P: Part> Sink for Teller<P> {
+    type Error = Stopped;
+
+    fn event(&mut self, event: &Event<'_>) -> Result<(), Stopped> {
+        let (connection, batch) = (event.connection, &mut self.batch);
+        let order = if self.arrived { u64::MAX } else { connection.first.packet };
+        let key = Key { packet: self.packet, order };
+        let thing = self.part.event(event, &mut batch.piece);
+        let last = matches!(event.what, What::Closed(_));
+        let new = connection.number >= self.known;
+        if new {
+            self.known = connection.number.saturating_add(1);
+            batch.told.push(connection.tcp_stream);
+            // Told of in its first packet: the batch may leave before the end of that.
+            self.count_opened(connection.tcp_stream.saturating_add(1));
+        }
+        let batch = &mut self.batch;
+        if thing || new || last {
+            batch.note(key, connection.number, thing, last);
+            if batch.held() >= self.workers.batch_bytes {
+                return self.send(key);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tells the merger if its thread panics.
+pub(super) struct Alarm<P> {
+    pub(super) number: usize,
+    pub(super) to_merger: Sender<Message<P>>,
+}
+
+impl<P> Drop for Alarm<P> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            _ = self.to_merger.send(Message::Died(self.number));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! A request for a WebSocket that came to nothing.
+
+use super::{Common, Note, tell_handshake};
+use crate::analyzer::shared::Out;
+use crate::event::{Http2, Identity, Outcome, Sink, Summary, What};
+use crate::ground::{PerDirection, Seen, Sketch};
+use crate::tcp::Flow;
+use crate::websocket::Judged;
+
+/// Tells of a request that did not become a WebSocket; in HTTP/2, with what it shows beyond that, and what was found around
+/// it.
+pub(in crate::analyzer) fn refuse<S: Sink>(
+    identity: Identity,
+    judged: Judged,
+    http2: Option<(Http2, Vec<Note>)>,
+    flow: &Flow,
+    seen: Seen,
+    out: &mut Out<'_, S>,
+) -> Result<(), S::Error> {
+    let mut common = Common::new(identity);
+    let handshake = tell_handshake(&mut common, judged, seen, out)?;
+    let (http2, notes) = http2.unzip();
+    for (broken, direction, seen) in notes.into_iter().flatten() {
+        common.tell(broken, direction, seen, out)?;
+    }
+    out.say(&common.identity, seen, None, What::Refused(&handshake))?;
+    let summary = Summary {
+        handshake_seen: true,
+        handshake,
+        opened: None,
+        last: seen,
+        last_byte: Some(seen),
+        outcome: Outcome::Rejected,
+        closed_by: None,
+        close_code: None,
+        close_reason: Vec::new(),
+        clean: None,
+        closes: PerDirection::default(),
+        tcp_ends: PerDirection::default(),
+        tcp_handshake_us: flow.handshake_us,
+        traffic: PerDirection::default(),
+        ping_rtts_us: Sketch::default(),
+        longest_silence: None,
+        http2,
+        findings: common.ledger.into_counts(),
+    };
+    out.say(&common.identity, seen, None, What::Closed(&summary))
+}

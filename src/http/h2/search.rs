@@ -1,0 +1,333 @@
+//! A lost boundary between frames of HTTP/2, found again (machine): bytes of one direction come in, the place where frames
+//! begin goes out.
+//!
+//! From each place a chain of frame headers is followed. A header is worth the bits that it would take to guess it: a length
+//! that the receiver allows, a type, flags that the type has, a stream that there is, and for types with a fixed length
+//! nearly all of it. A header that a sender may not send ends the chain.
+//!
+//! RFC 9113 §4.1, §6. Does not look into payloads, so a payload made of frames can deceive it.
+
+use core::cmp::Ordering;
+use std::collections::VecDeque;
+
+use super::frame::{FrameHeader, FrameType};
+use crate::ground::{Direction, Role, Seen};
+
+/// Chains that are followed at once; beyond, the weakest evidence is in the oldest, which leave.
+const MAX_CHAINS: usize = 64;
+
+/// What is known of the direction in which a boundary is looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    /// The direction.
+    pub direction: Direction,
+    /// The highest stream that was seen; `None` where none was.
+    pub highest_stream: Option<u32>,
+    /// Bytes of the largest frame that the receiver allows.
+    pub max_frame: u32,
+}
+
+/// Looks for a boundary in one direction.
+#[derive(Debug)]
+pub struct Search {
+    bytes: Vec<u8>,
+    /// How many of the bytes came in which packet.
+    pieces: VecDeque<(usize, Seen)>,
+    max: usize,
+    /// Bits of evidence that are enough.
+    enough: u32,
+    /// The first place that was not looked at.
+    scanned: usize,
+    chains: Vec<Chain>,
+}
+
+/// Frame headers, one behind the other.
+#[derive(Debug, Clone, Copy)]
+struct Chain {
+    start: usize,
+    /// Where the next header stands, or will.
+    next: usize,
+    bits: u32,
+    frames: u32,
+}
+
+impl Search {
+    /// A search that keeps at most `max` bytes, and believes a chain of so many bits.
+    #[must_use]
+    pub const fn new(max: usize, enough: u32) -> Self {
+        Self { bytes: Vec::new(), pieces: VecDeque::new(), max, enough, scanned: 0, chains: Vec::new() }
+    }
+
+    /// Takes bytes; says whether a boundary was found. Then [`Self::take`] gives what stands behind it.
+    pub fn push(&mut self, mut bytes: &[u8], seen: Seen, known: &Known) -> bool {
+        while !bytes.is_empty() {
+            let room = self.max.saturating_sub(self.bytes.len()).max(1);
+            let (now, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+            bytes = rest;
+            self.bytes.extend_from_slice(now);
+            self.pieces.push_back((now.len(), seen));
+            if self.look(known) {
+                // The rest is behind the boundary too.
+                if !bytes.is_empty() {
+                    self.bytes.extend_from_slice(bytes);
+                    self.pieces.push_back((bytes.len(), seen));
+                }
+                return true;
+            }
+            if self.bytes.len() >= self.max {
+                self.make_room();
+            }
+        }
+        false
+    }
+
+    /// A hole: what came before it says nothing about what comes behind it.
+    pub fn gap(&mut self) {
+        let (max, enough) = (self.max, self.enough);
+        *self = Self::new(max, enough);
+    }
+
+    /// Nothing more will come: the best chain is as good as it gets.
+    pub fn settle(&mut self) -> bool {
+        let enough = self.enough / 2;
+        let best = self
+            .chains
+            .iter()
+            .copied()
+            .filter(|chain| chain.bits >= enough)
+            .max_by_key(|chain| (chain.bits, chain.start));
+        let Some(best) = best else { return false };
+        self.drop_front(best.start);
+        true
+    }
+
+    /// What stands behind the boundary: each piece with its packet.
+    pub fn take(&mut self) -> impl Iterator<Item = (Vec<u8>, Seen)> + use<> {
+        let mut bytes = core::mem::take(&mut self.bytes);
+        let pieces = core::mem::take(&mut self.pieces);
+        self.gap();
+        pieces.into_iter().map(move |(len, seen)| {
+            let rest = bytes.split_off(len.min(bytes.len()));
+            (core::mem::replace(&mut bytes, rest), seen)
+        })
+    }
+
+    /// Who sent what stands behind a boundary that was found, if WebSockets tell: "a client MUST mask all frames that it
+    /// sends to the server" (RFC 6455 §5.1).
+    #[must_use]
+    pub fn sender(&self) -> Option<Role> {
+        let (mut at, mut masked, mut unmasked) = (0_usize, 0_u32, 0_u32);
+        while let Some(header) = self.bytes.get(at..).and_then(<[u8]>::first_chunk).map(FrameHeader::parse) {
+            at = at.saturating_add(FrameHeader::LEN);
+            if header.kind == FrameType::DATA
+                && let Some([first, second]) = self.bytes.get(at..).and_then(<[u8]>::first_chunk)
+                && matches!(first, 0x81 | 0x82 | 0x88..=0x8a | 0xc1 | 0xc2 | 0x00..=0x02)
+            {
+                *(if second & 0x80 == 0 { &mut unmasked } else { &mut masked }) += 1;
+            }
+            at = at.saturating_add(usize::try_from(header.len).unwrap_or(usize::MAX));
+        }
+        match masked.cmp(&unmasked) {
+            Ordering::Greater => Some(Role::Client),
+            Ordering::Less => Some(Role::Server),
+            Ordering::Equal => None,
+        }
+    }
+
+    /// Bytes that are kept.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.bytes.capacity() + self.pieces.len() * size_of::<(usize, Seen)>()
+    }
+
+    /// Looks at places that are new, and goes on with chains.
+    fn look(&mut self, known: &Known) -> bool {
+        let bytes = &self.bytes;
+        let (enough, mut found) = (self.enough, None);
+        self.chains.retain_mut(|chain| found.is_some() || follow(chain, bytes, known, enough, &mut found));
+        while found.is_none() && self.scanned + FrameHeader::LEN <= bytes.len() {
+            let mut chain = Chain { start: self.scanned, next: self.scanned, bits: 0, frames: 0 };
+            self.scanned += 1;
+            if follow(&mut chain, bytes, known, enough, &mut found) {
+                if self.chains.len() >= MAX_CHAINS {
+                    self.chains.remove(0);
+                }
+                self.chains.push(chain);
+            }
+        }
+        let Some(start) = found else { return false };
+        self.drop_front(start);
+        true
+    }
+
+    /// Forgets bytes from which nothing begins, or that waited longest.
+    fn make_room(&mut self) {
+        let half = self.bytes.len() / 2;
+        self.chains.retain(|chain| chain.start > half);
+        let first = self.chains.iter().map(|chain| chain.start).min();
+        self.drop_front(first.unwrap_or(self.scanned));
+    }
+
+    fn drop_front(&mut self, len: usize) {
+        let len = len.min(self.bytes.len());
+        self.bytes.drain(..len);
+        let mut left = len;
+        while let Some((piece, _)) = self.pieces.front_mut() {
+            let now = left.min(*piece);
+            *piece -= now;
+            left -= now;
+            if *piece > 0 {
+                break;
+            }
+            self.pieces.pop_front();
+        }
+        self.scanned = self.scanned.saturating_sub(len);
+        for chain in &mut self.chains {
+            chain.start = chain.start.saturating_sub(len);
+            chain.next = chain.next.saturating_sub(len);
+        }
+    }
+}
+
+/// Follows a chain as far as the bytes go. False where it ends; `found` says where it is believed.
+fn follow(chain: &mut Chain, bytes: &[u8], known: &Known, enough: u32, found: &mut Option<usize>) -> bool {
+    while let Some(header) = bytes.get(chain.next..).and_then(<[u8]>::first_chunk) {
+        let header = FrameHeader::parse(header);
+        let Some(bits) = evidence(&header, known) else { return false };
+        chain.bits = chain.bits.saturating_add(bits);
+        chain.frames += 1;
+        if chain.bits >= enough {
+            *found = Some(chain.start);
+            return true;
+        }
+        chain.next = chain
+            .next
+            .saturating_add(FrameHeader::LEN)
+            .saturating_add(usize::try_from(header.len).unwrap_or(usize::MAX));
+    }
+    true
+}
+
+/// How many bits a header is worth; `None` where no sender may send it.
+fn evidence(header: &FrameHeader, known: &Known) -> Option<u32> {
+    let flags = match header.kind {
+        FrameType::DATA => 0x09,
+        FrameType::HEADERS => 0x2d,
+        FrameType::SETTINGS | FrameType::PING => 0x01,
+        FrameType::PUSH_PROMISE if known.direction == Direction::ToClient => 0x0c,
+        FrameType::CONTINUATION => 0x04,
+        FrameType::PRIORITY | FrameType::RST_STREAM | FrameType::GOAWAY | FrameType::WINDOW_UPDATE => 0,
+        _ => return None,
+    };
+    // Streams to come are near those that were; where nothing is known, few connections come far.
+    let highest = known.highest_stream.map_or(1 << 20, |highest| highest.saturating_add(1 << 10));
+    let legal = header.fault().is_none() && !header.reserved && header.flags & !flags == 0;
+    if !legal || header.len > known.max_frame || header.stream > highest {
+        return None;
+    }
+    let length = match header.kind {
+        FrameType::DATA
+        | FrameType::HEADERS
+        | FrameType::PUSH_PROMISE
+        | FrameType::CONTINUATION
+        | FrameType::GOAWAY => 24 - known.max_frame.checked_ilog2().unwrap_or(0).min(24),
+        // Real ones have few parameters.
+        FrameType::SETTINGS if header.len > 0 => 16,
+        _ => 24,
+    };
+    let stream = if header.stream == 0 { 32 } else { 31 - highest.checked_ilog2().unwrap_or(0) };
+    // One of ten types, of 256; flags that the type has, of 256.
+    Some(length + 4 + (8 - flags.count_ones()) + stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(highest_stream: Option<u32>) -> Known {
+        Known { direction: Direction::ToServer, highest_stream, max_frame: 1 << 14 }
+    }
+
+    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+        let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        let mut bytes = vec![len[1], len[2], len[3], kind, flags];
+        bytes.extend(stream.to_be_bytes());
+        bytes.extend(payload);
+        bytes
+    }
+
+    fn seen(packet: u64) -> Seen {
+        Seen { packet, ..Seen::default() }
+    }
+
+    /// The rest of a payload, then frames.
+    fn stream() -> (Vec<u8>, usize) {
+        let mut bytes: Vec<u8> = (0..1000_u32).flat_map(|n| n.wrapping_mul(0x9e37_79b1).to_be_bytes()).collect();
+        let at = bytes.len();
+        for _ in 0..3 {
+            bytes.extend(frame(0, 0, 5, &[0xa5; 300]));
+            bytes.extend(frame(8, 0, 0, &[0, 0, 1, 0x2c]));
+        }
+        (bytes, at)
+    }
+
+    #[test]
+    fn a_boundary_is_found_however_the_bytes_are_cut() {
+        let (bytes, at) = stream();
+        for size in [1, 7, 100, 10_000] {
+            for highest in [None, Some(5)] {
+                let mut search = Search::new(64 << 10, if highest.is_some() { 72 } else { 96 });
+                let mut fed = 0;
+                let pieces: Vec<_> = bytes.chunks(size).collect();
+                for piece in &pieces {
+                    fed += 1;
+                    if search.push(piece, seen(fed), &known(highest)) {
+                        break;
+                    }
+                }
+                let mut rest: Vec<u8> = Vec::new();
+                let mut last = 0;
+                for (piece, seen) in search.take() {
+                    assert!(seen.packet >= last && !piece.is_empty());
+                    last = seen.packet;
+                    rest.extend(piece);
+                }
+                pieces.iter().skip(usize::try_from(fed).unwrap()).for_each(|piece| rest.extend(*piece));
+                assert_eq!(rest.len(), bytes.len() - at, "pieces of {size}, highest {highest:?}");
+                assert_eq!(rest, bytes[at..]);
+            }
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_not_taken_for_frames() {
+        let mut search = Search::new(16 << 10, 72);
+        let mut state = 1_u64;
+        for packet in 0..2000 {
+            let bytes: Vec<u8> = (0..500)
+                .map(|_| {
+                    state = state * 48_271 % 0x7fff_ffff;
+                    u8::try_from(state >> 8 & 0xff).unwrap()
+                })
+                .collect();
+            assert!(!search.push(&bytes, seen(packet), &known(Some(7))));
+            assert!(search.held() <= 64 << 10, "{}", search.held());
+        }
+        for byte in 0..=255 {
+            let mut search = Search::new(16 << 10, 72);
+            assert!(!search.push(&[byte; 40_000], seen(1), &known(Some(7))), "{byte}");
+        }
+    }
+
+    #[test]
+    fn a_hole_begins_anew_and_an_end_takes_the_best() {
+        let mut search = Search::new(64 << 10, 72);
+        let bytes = frame(0, 0, 5, &[1; 20]);
+        assert!(!search.push(&bytes, seen(1), &known(Some(5))));
+        search.gap();
+        assert!(!search.settle());
+        assert!(!search.push(&bytes, seen(2), &known(Some(5))));
+        assert!(search.settle());
+        assert_eq!(search.take().map(|(piece, seen)| (piece, seen.packet)).collect::<Vec<_>>(), [(bytes, 2)]);
+    }
+}

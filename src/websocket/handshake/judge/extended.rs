@@ -1,0 +1,67 @@
+//! The opening handshake in HTTP/2: an extended CONNECT and the answer to it (RFC 8441 §4, §5).
+
+use super::{Answered, Asked, Fault, Judged, Request, Response, Wrongs, extensions, subprotocols};
+use crate::ground::{Detail, Direction, FindingCode, Seen};
+use crate::http::h2::HeaderList;
+use crate::websocket::handshake::{shorten, text};
+
+impl Asked {
+    /// Reads the header list of a request that [`HeaderList::is_websocket_attempt`], or may be one, in the packet that ended
+    /// it.
+    #[must_use]
+    pub fn from_list(list: &HeaderList, seen: Seen) -> Self {
+        let fields = list.fields();
+        let method = list.method().unwrap_or_default();
+        let mut request = Request::from_fields(method, list.path().unwrap_or_default(), &fields, seen);
+        request.host = list.authority().map(text).or(request.host);
+        let mut wrong = Wrongs::new(list.is_complete());
+        // "On requests that contain the :protocol pseudo-header field, the :scheme and :path pseudo-header fields of the
+        // target URI MUST also be included." (RFC 8441 §4)
+        for (name, value) in [(":scheme", list.scheme()), (":path", list.path()), (":authority", list.authority())] {
+            if value.is_none() && !(name == ":authority" && request.host.is_some()) {
+                wrong.absent(name);
+            }
+        }
+        if let Some(sentence) = list.malformed() {
+            wrong.malformed(sentence);
+        }
+        if let Some(version) = wrong.once(&fields, "Sec-WebSocket-Version")
+            && version != b"13"
+        {
+            wrong.say(FindingCode::VersionUnsupported, format!("version {}", shorten(&text(version))));
+        }
+        subprotocols(&request.subprotocols, &mut wrong);
+        wrong.list.extend(extensions::check_offers(&request.extensions));
+        Self { accept: None, upgrade: false, extended: true, complete: list.is_complete(), wrong: wrong.list, request }
+    }
+}
+
+impl Answered {
+    /// Reads the header list of a response, in the packet that ended it.
+    #[must_use]
+    pub fn from_list(list: &HeaderList, status: u16, seen: Seen) -> Self {
+        let fields = list.fields();
+        let mut wrong = Wrongs::new(list.is_complete());
+        if let Some(sentence) = list.malformed() {
+            wrong.malformed(sentence);
+        }
+        for name in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"] {
+            wrong.at_most_once(&fields, name);
+        }
+        Self {
+            response: Response::from_fields(status, b"", &fields, seen),
+            nameless_subprotocol: fields.first("Sec-WebSocket-Protocol").is_some_and(<[u8]>::is_empty),
+            complete: list.is_complete(),
+            wrong: wrong.list,
+        }
+    }
+}
+
+/// Adds what is wrong with an extended CONNECT to a server that did not announce that it takes one: "A client MAY use the
+/// Extended CONNECT" only "Upon receipt of SETTINGS_ENABLE_CONNECT_PROTOCOL with a value of 1" (RFC 8441 §3).
+pub fn judge_settings(judged: &mut Judged, extended_connect: Option<bool>) {
+    if extended_connect == Some(false) && judged.handshake.request.is_some() {
+        let detail = Detail::Fixed("an extended CONNECT without SETTINGS_ENABLE_CONNECT_PROTOCOL");
+        judged.faults.push(Fault { code: FindingCode::HandshakeMalformed, direction: Direction::ToServer, detail });
+    }
+}

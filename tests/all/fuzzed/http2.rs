@@ -1,0 +1,199 @@
+//! Any frames of an HTTP/2 connection, with WebSockets among them: first the machine, cut in two ways that must say the
+//! same; then the whole analysis, with every output on.
+//!
+//! The script: options; cuts; then steps: a byte of kind, a byte of stream, a byte of length, the bytes. A step is a frame,
+//! a request for a WebSocket or an answer, a WebSocket frame in DATA, bytes as they are, a hole, a silence, an end.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use wslens::ground::{Direction, Limits, Seen};
+use wslens::http::h2::{H2, Search, Step};
+use wslens::output::Secrets;
+
+use super::conversation::{FIN, Wire};
+use super::script::{Cuts, Script};
+
+const ACK: u8 = 0x10;
+
+/// An extended CONNECT (RFC 8441 §5.1) of literals, so that no table is needed.
+const CONNECT: &[u8] = b"\x00\x07:method\x07CONNECT\x00\x09:protocol\x09websocket\x87\x84\
+    \x00\x0a:authority\x01a\x00\x15sec-websocket-version\x0213";
+
+enum Act {
+    Bytes(Vec<u8>),
+    Hole(u8),
+    Silence(u8),
+    End,
+}
+
+pub(crate) fn http2(bytes: &[u8]) {
+    let mut script = Script::new(bytes);
+    let options = script.byte();
+    let cuts = script.cuts();
+    let mut acts = Vec::new();
+    if options & 1 == 0 {
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        acts.push((0, Act::Bytes(preface.to_vec())));
+        acts.push((1, Act::Bytes(frame(4, 0, 0, b"\0\x08\0\0\0\x01"))));
+    }
+    while !script.is_over() {
+        acts.push(act(&mut script));
+    }
+    let limits = Limits { max_head_bytes: 2048, max_header_table_bytes: 1024, max_h2_streams: 8, ..Limits::default() };
+    let whole = machine(&acts, &mut Cuts::none(), &limits);
+    assert_eq!(machine(&acts, &mut cuts.clone(), &limits), whole, "any cut gives the same");
+    analysis(&acts, options, &mut cuts.clone());
+}
+
+fn act(script: &mut Script<'_>) -> (usize, Act) {
+    let (kind, stream, len) = (script.byte(), script.byte(), script.byte());
+    let from = usize::from(kind & 1);
+    let stream = u32::from(stream % 16);
+    let act = match kind >> 1 & 15 {
+        0 => Act::Bytes(script.take(len.into()).to_vec()),
+        1 => Act::Hole(len),
+        2 => Act::Silence(len),
+        3 => Act::End,
+        4 | 5 if from == 0 => Act::Bytes(frame(1, 4 | len & 1, stream, CONNECT)),
+        4 => Act::Bytes(frame(1, 4 | len & 1, stream, b"\x88")),
+        5 => Act::Bytes(frame(1, 4, stream, b"\x8d")),
+        6..=8 => {
+            let mask = if from == 0 { 0x80 } else { 0 };
+            let mut payload = vec![script.byte(), mask | len.min(125)];
+            payload.extend([0; 4].iter().take(if from == 0 { 4 } else { 0 }));
+            payload.extend(script.take(usize::from(len.min(125))));
+            Act::Bytes(frame(0, len >> 7, stream, &payload))
+        }
+        _ => {
+            let (kind, flags) = (script.byte() % 12, script.byte());
+            Act::Bytes(frame(kind, flags, if matches!(kind, 4 | 6 | 7) { 0 } else { stream }, script.take(len.into())))
+        }
+    };
+    (from, act)
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&[len[1], len[2], len[3], kind, flags], &stream.to_be_bytes()[..], payload].concat()
+}
+
+/// What the machine says of both directions, up to a loss.
+fn machine(acts: &[(usize, Act)], cuts: &mut Cuts<'_>, limits: &Limits) -> String {
+    let mut h2 = H2::new(limits);
+    let mut said = String::new();
+    for (packet, (from, act)) in (1..).zip(acts) {
+        let direction = Direction::BOTH[*from];
+        let seen = Seen { packet, ..Seen::default() };
+        match act {
+            Act::Bytes(bytes) => {
+                let mut rest = bytes.as_slice();
+                while let Some(mut piece) = cuts.piece(&mut rest) {
+                    while let Some(step) = h2.next(direction, &mut piece, seen) {
+                        let (stream, over) = note(&mut said, direction, &step);
+                        if over {
+                            return said;
+                        }
+                        if let Some(stream) = stream {
+                            h2.follow(stream, seen);
+                        }
+                    }
+                    assert!(piece.is_empty(), "it takes everything");
+                }
+            }
+            Act::Hole(len) => {
+                if let Some(step) = h2.gap(direction, Some(u64::from(*len))) {
+                    note(&mut said, direction, &step);
+                }
+                if said.ends_with("Lost\n") {
+                    found_again(&mut h2, direction, limits, seen);
+                    return said;
+                }
+            }
+            Act::Silence(_) => {}
+            Act::End => {
+                if let Some(step) = h2.finish(direction) {
+                    note(&mut said, direction, &step);
+                }
+                return said;
+            }
+        }
+        while let Some(fault) = h2.fault() {
+            _ = writeln!(said, "{fault:?}");
+        }
+        assert!(h2.held() <= 1 << 20, "holds {}", h2.held());
+    }
+    said
+}
+
+/// Behind a loss: a frame header that nobody could make up ends the search.
+fn found_again(h2: &mut H2, direction: Direction, limits: &Limits, seen: Seen) {
+    let mut search = Search::new(limits.max_resync_bytes, 72);
+    let ack = frame(4, 1, 0, b"").repeat(2);
+    assert!(search.push(&ack, seen, &h2.known(direction)));
+    h2.resume(direction);
+    for (piece, seen) in search.take() {
+        let mut input = piece.as_slice();
+        assert!(h2.next(direction, &mut input, seen).is_none() && input.is_empty());
+    }
+}
+
+/// Writes a step down; pieces of the same data are one. Gives the stream of a header list, and whether nothing comes behind.
+fn note(said: &mut String, direction: Direction, step: &Step<'_, '_>) -> (Option<u32>, bool) {
+    match step {
+        Step::Data { stream, payload } => {
+            let head = format!("{direction} data {stream} ");
+            if said.rsplit('\n').next().is_none_or(|line| !line.starts_with(&head)) {
+                if !said.is_empty() && !said.ends_with('\n') {
+                    said.push('\n');
+                }
+                said.push_str(&head);
+            }
+            _ = write!(said, "{}", payload.escape_ascii());
+            return (None, false);
+        }
+        _ if !said.is_empty() && !said.ends_with('\n') => said.push('\n'),
+        _ => {}
+    }
+    match step {
+        Step::Headers { stream, list, end_stream } => {
+            _ = write!(
+                said,
+                "{direction} {stream} {end_stream} {:?} {:?} {:?}",
+                list.method(),
+                list.path(),
+                list.status()
+            );
+            _ = write!(said, " {} {:?}", list.is_complete(), list.malformed());
+            list.fields().iter().for_each(|field| _ = write!(said, " {field:?}"));
+            said.push('\n');
+            (Some(*stream), false)
+        }
+        Step::NotHttp2 => (None, true),
+        other => {
+            _ = writeln!(said, "{other:?}");
+            (None, false)
+        }
+    }
+}
+
+fn analysis(acts: &[(usize, Act)], options: u8, cuts: &mut Cuts<'_>) {
+    let mut wire = Wire::new(if options & 0x80 == 0 { Secrets::Redact } else { Secrets::Show });
+    if options & 2 == 0 {
+        wire.connect();
+    }
+    for (from, act) in acts {
+        match act {
+            Act::Bytes(bytes) => {
+                let mut rest = bytes.as_slice();
+                while let Some(piece) = cuts.piece(&mut rest) {
+                    wire.send(*from, ACK, piece);
+                }
+            }
+            Act::Hole(len) => wire.skip(*from, u32::from(*len) * 16),
+            Act::Silence(len) => wire.pass(Duration::from_secs(u64::from(*len).pow(2))),
+            Act::End => wire.send(*from, ACK | FIN, &[]),
+        }
+    }
+    wire.finish();
+}
