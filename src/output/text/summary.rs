@@ -249,8 +249,9 @@ fn other_lines(totals: &Totals) -> Vec<String> {
         ),
     ];
     if totals.shed_times > 0 || totals.shed_bytes > 0 {
-        let times = counted(totals.shed_times, "connection that kept much", "connections that kept much");
-        lines.push(format!("{} let go of {times}, the memory (--max-memory) being spent", bytes(totals.shed_bytes)));
+        let times = counted(totals.shed_times, "time", "times");
+        let let_go = bytes(totals.shed_bytes);
+        lines.push(format!("{let_go} let go of ({times}), the memory (--max-memory) being spent"));
     }
     let lost = lost.into_iter().filter(|lost| lost.0 > 0).map(|(value, one, many)| counted(value, one, many));
     lines.extend(flowed(&lost.collect::<Vec<_>>()));
