@@ -37,7 +37,7 @@ pub(super) enum Command {
     Read(Box<ReadArgs>),
     /// Sniff an interface until Ctrl-C, --duration or --packets
     #[cfg(feature = "live")]
-    Live(LiveArgs),
+    Live(Box<LiveArgs>),
     /// List the interfaces that can be sniffed
     #[cfg(feature = "live")]
     Interfaces,
