@@ -90,6 +90,7 @@ fn identity() -> Identity {
         client: Endpoint { ip: [192, 168, 17, 209].into(), port: 51_000 },
         server: Endpoint { ip: [203, 0, 113, 80].into(), port: 8_080 },
         transport: Transport::Http1,
+        tls: false,
         first: Seen::default(),
     }
 }

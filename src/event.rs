@@ -14,6 +14,7 @@ pub use crate::ground::Uid;
 use crate::ground::{Direction, Endpoint, Finding, FindingCode, FindingSet, PerDirection, Role, Seen, Sketch};
 use crate::http::h2::ErrorCode;
 use crate::tcp::EndReason;
+use crate::tls::TlsInfo;
 use crate::websocket::{FrameHeader, Handshake, Opcode};
 
 /// Something that happened on one WebSocket connection, or an attempt at one.
@@ -76,6 +77,8 @@ pub struct Identity {
     pub server: Endpoint,
     /// How the WebSocket was asked for.
     pub transport: Transport,
+    /// Whether it is within TLS: `wss`.
+    pub tls: bool,
     /// The first packet of the TCP connection.
     pub first: Seen,
 }
@@ -243,6 +246,8 @@ pub struct Summary {
     pub http2: Option<Http2>,
     /// Each code that was found: how often, and the first of them. In the order of the first.
     pub findings: Vec<FindingCount>,
+    /// What is known of the TLS around it, where there is some.
+    pub tls: Option<Box<TlsInfo>>,
 }
 
 /// What HTTP/2 shows of a WebSocket beyond what HTTP/1.1 would (RFC 8441).
@@ -328,10 +333,12 @@ pub enum Outcome {
     Aborted,
     /// It never became a WebSocket.
     Rejected,
+    /// Nobody can say: it lies within TLS that stays closed.
+    Unknown,
 }
 
 impl Outcome {
-    /// `open`, `closed`, `aborted` or `rejected`.
+    /// `open`, `closed`, `aborted`, `rejected` or `unknown`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -339,6 +346,7 @@ impl Outcome {
             Self::Closed => "closed",
             Self::Aborted => "aborted",
             Self::Rejected => "rejected",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -397,7 +405,7 @@ impl Traffic {
 }
 
 /// What was read, over the whole input: for the head of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Totals {
     /// Packets read.
     pub packets: u64,
@@ -425,11 +433,28 @@ pub struct Totals {
     pub shed_bytes: u64,
     /// IP datagrams in fragments that never became whole.
     pub lost_datagrams: u64,
+    /// Packets of QUIC with a long header (RFC 9000 §17.2) to or from UDP port 443: HTTP/3 may carry WebSocket (RFC 9220).
+    pub quic_packets: u64,
+    /// TLS connections that stay closed, by server and reason. Beyond 256 of these, a server is empty.
+    pub closed_tls: Vec<ClosedTls>,
+}
+
+/// TLS connections to one server that stay closed for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosedTls {
+    /// The name that the clients sent (SNI); without one, address and port.
+    pub server: String,
+    /// Why, in a word: `no secret`.
+    pub why: &'static str,
+    /// What would be needed to open them; empty where nothing would help.
+    pub needed: &'static str,
+    /// How many.
+    pub connections: u64,
 }
 
 impl Totals {
     /// Adds what another analysis of the same packets counted of its connections; what is about packets stays.
-    pub const fn add_connections(&mut self, other: &Self) {
+    pub fn add_connections(&mut self, other: &Self) {
         self.tcp_connections = self.tcp_connections.saturating_add(other.tcp_connections);
         self.tls_connections = self.tls_connections.saturating_add(other.tls_connections);
         self.http2_connections = self.http2_connections.saturating_add(other.http2_connections);
@@ -437,5 +462,12 @@ impl Totals {
         self.evicted_connections = self.evicted_connections.saturating_add(other.evicted_connections);
         self.shed_bytes = self.shed_bytes.saturating_add(other.shed_bytes);
         self.shed_times = self.shed_times.saturating_add(other.shed_times);
+        for closed in &other.closed_tls {
+            match self.closed_tls.iter_mut().find(|it| (&it.server, it.why) == (&closed.server, closed.why)) {
+                Some(same) => same.connections = same.connections.saturating_add(closed.connections),
+                None => self.closed_tls.push(closed.clone()),
+            }
+        }
+        self.closed_tls.sort_by(|one, other| (&one.server, one.why).cmp(&(&other.server, other.why)));
     }
 }

@@ -8,6 +8,7 @@
 //! | [`capture`] | files, an interface | packets |
 //! | [`net`] | a packet | a TCP segment |
 //! | [`tcp`] | segments | bytes in order, holes, ends |
+//! | [`tls`] | bytes, secrets | what is inside TLS, and why not |
 //! | [`http`] | bytes | heads, and where HTTP ends; streams of HTTP/2 |
 //! | [`websocket`] | heads and bytes | handshakes, frames, messages, what they break |
 //! | [`event`] | | what the library says |
@@ -23,6 +24,8 @@ pub mod capture;
 pub mod net;
 
 pub mod tcp;
+
+pub mod tls;
 
 pub mod http;
 

@@ -12,4 +12,6 @@ macro_rules! bodies {
     )+ };
 }
 
-bodies!(capture, packets, reassembly, http, frames, inflate, resync, read, conversation, header_block, http2);
+bodies!(
+    capture, packets, reassembly, http, frames, inflate, resync, keylog, tls, read, conversation, header_block, http2
+);

@@ -3,7 +3,7 @@
 use super::session::Session;
 use super::shared::Out;
 use crate::event::Sink;
-use crate::ground::{Direction, Seen};
+use crate::ground::{Detail, Direction, FindingCode, Seen};
 use crate::tcp::{Chunk, Depth, EndReason, Flow, Handler, Interest, Oddity};
 
 impl<S: Sink> Handler for Out<'_, S> {
@@ -33,7 +33,10 @@ impl<S: Sink> Handler for Out<'_, S> {
         seen: Seen,
     ) -> Result<(), S::Error> {
         match oddity {
-            Oddity::OverlapConflict { offset } => session.overlap_conflict(direction, offset, seen, self),
+            Oddity::OverlapConflict { offset } => {
+                let detail = Detail::Number("at byte # of the TCP stream", offset);
+                session.fault(direction, (FindingCode::TcpOverlapConflict, detail), seen, self)
+            }
         }
     }
 

@@ -1,16 +1,22 @@
 //! A connection while it speaks HTTP/1.1: looks for requests for a WebSocket, and for what becomes of them.
 
+mod refused;
+
 use std::collections::VecDeque;
 
 use super::identity::identify;
 use super::midstream::{Midstream, assumed, begins_frames};
 use super::shared::Out;
-use super::websocket::{self, WebSocket};
+use super::websocket::WebSocket;
 use crate::event::Sink;
-use crate::ground::{Detail, Direction, FindingCode, Limits, Seen};
+use crate::ground::{Direction, Limits, Seen};
 use crate::http::{Effect, H1, Loss, ResponseHead, Sniffed, Step, sniff};
 use crate::tcp::{Flow, Run};
-use crate::websocket::{Answered, Asked, Fault, is_websocket_attempt, judge};
+use crate::websocket::rules::Broken;
+use crate::websocket::{Answered, Asked, is_websocket_attempt, judge};
+
+pub(super) use refused::refuse;
+use refused::refuse_garbled;
 
 /// One connection.
 pub(super) struct Http {
@@ -27,8 +33,8 @@ pub(super) struct Http {
     offers: u32,
     /// What `attempts`, `early` and `unasked` say, in bytes.
     texts: usize,
-    /// Overlap conflicts so far.
-    conflicts: Vec<(Direction, u64, Seen)>,
+    /// What went wrong below, so far.
+    faults: Vec<(Direction, Broken, Seen)>,
 }
 
 /// A request that asks for a WebSocket, or may: its head was cut off.
@@ -66,8 +72,8 @@ const MOST_OFFERS: u32 = 400;
 /// Ordinary responses that are remembered until their requests come.
 const MAX_UNASKED: usize = 16;
 
-/// Overlap conflicts that are remembered until there is a connection to tell them of.
-const MAX_CONFLICTS: usize = 16;
+/// Faults below that are remembered until there is a connection to tell them of.
+const MAX_FAULTS: usize = 16;
 
 /// A response that switches to WebSocket.
 struct Early {
@@ -98,7 +104,7 @@ impl Http {
             holed: false,
             offers: 0,
             texts: 0,
-            conflicts: Vec::new(),
+            faults: Vec::new(),
         }
     }
 
@@ -115,7 +121,7 @@ impl Http {
             + self.texts
             + self.attempts.capacity() * size_of::<Attempt>()
             + self.unasked.capacity() * size_of::<(u64, Answered)>()
-            + self.conflicts.capacity() * size_of::<(Direction, u64, Seen)>()
+            + self.faults.capacity() * size_of::<(Direction, Broken, Seen)>()
     }
 
     /// Memory is spent: lets go of heads that are not whole, which puts HTTP out of step. Gives how many bytes that was.
@@ -125,10 +131,10 @@ impl Http {
         before.saturating_sub(self.h1.held()) as u64
     }
 
-    /// Two copies of the same bytes differ: told when there is a WebSocket to tell it of.
-    pub(super) fn overlap_conflict(&mut self, direction: Direction, offset: u64, seen: Seen) {
-        if self.conflicts.len() < MAX_CONFLICTS {
-            self.conflicts.push((direction, offset, seen));
+    /// Something went wrong below: told when there is a WebSocket to tell it of.
+    pub(super) fn fault(&mut self, direction: Direction, broken: Broken, seen: Seen) {
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push((direction, broken, seen));
         }
     }
 
@@ -368,8 +374,8 @@ impl Http {
                 websocket.begin_lost(direction, out.shared.limits.max_resync_bytes);
             }
         }
-        for (direction, offset, seen) in self.conflicts.drain(..) {
-            websocket.overlap_conflict(direction, offset, seen, out)?;
+        for (direction, broken, seen) in self.faults.drain(..) {
+            websocket.fault(direction, broken, seen, out)?;
         }
         Ok(Next::WebSocket(Box::new(websocket)))
     }
@@ -389,36 +395,6 @@ impl Http {
         }
         Ok(())
     }
-}
-
-/// A request for a WebSocket came to nothing.
-pub(super) fn refuse<S: Sink>(
-    asked: Asked,
-    answered: Option<Answered>,
-    flow: &Flow,
-    attempts: &mut u32,
-    seen: Seen,
-    out: &mut Out<'_, S>,
-) -> Result<(), S::Error> {
-    let identity = identify(flow, attempts, out);
-    websocket::refuse(identity, judge(Some(asked), answered), None, flow, seen, out)
-}
-
-/// A request for a WebSocket was answered with something that is no HTTP response (RFC 6455 §4.1 asks for one).
-fn refuse_garbled<S: Sink>(
-    asked: Asked,
-    instead: Option<Loss>,
-    flow: &Flow,
-    attempts: &mut u32,
-    seen: Seen,
-    out: &mut Out<'_, S>,
-) -> Result<(), S::Error> {
-    let identity = identify(flow, attempts, out);
-    let mut judged = judge(Some(asked), None);
-    judged.handshake.garbled = true;
-    let detail = Detail::text(format!("the answer is {}", instead.map_or("not HTTP", Loss::as_str)));
-    judged.faults.push(Fault { code: FindingCode::HandshakeMalformed, direction: Direction::ToClient, detail });
-    websocket::refuse(identity, judged, None, flow, seen, out)
 }
 
 /// Keeps of a step what is needed behind it.

@@ -126,16 +126,15 @@ impl Http2 {
         self.cherished
     }
 
-    /// Two copies of the same bytes differ: told of one WebSocket, since which one they belong to is not looked for.
-    pub(super) fn overlap_conflict<S: Sink>(
+    /// Something went wrong below: told of one WebSocket, since which one it belongs to is not looked for.
+    pub(super) fn fault<S: Sink>(
         &mut self,
         direction: Direction,
-        offset: u64,
+        broken: (FindingCode, Detail),
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        let detail = Detail::Number("at byte # of the TCP stream", offset);
-        self.note(((FindingCode::TcpOverlapConflict, detail), Some(direction), seen), out)
+        self.note((broken, Some(direction), seen), out)
     }
 
     /// The connection is over, and so is every stream.

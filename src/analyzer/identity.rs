@@ -37,6 +37,7 @@ fn identity<S>(flow: &Flow, stream_id: Option<u32>, attempt: u32, out: &mut Out<
         client: flow.client,
         server: flow.server,
         transport: if stream_id.is_some() { Transport::Http2 } else { Transport::Http1 },
+        tls: out.tls.is_some(),
         first: flow.first,
     }
 }

@@ -43,17 +43,21 @@ mod pings;
 mod session;
 pub mod shards;
 mod shared;
+mod tls;
 mod verdict;
 mod waiting;
 mod websocket;
 
 pub use shared::Demand;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::capture::Packet;
 use crate::event::{Sink, Totals};
 use crate::ground::{Limits, Seen};
 use crate::net::Decoder;
 use crate::tcp::Table;
+use crate::tls::{KeyLog, Scratch};
 use crate::websocket::inflate::InflaterPool;
 use memory::{Buffers, Memory};
 use session::Session;
@@ -70,11 +74,19 @@ pub struct Options {
     pub capture: String,
     /// Whether connections whose handshake was not captured are looked for (`--mid-stream`).
     pub mid_stream: bool,
+    /// Whether every TLS connection that stays closed is told of (`--tls`), not only those that may carry WebSocket.
+    pub list_tls: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { limits: Limits::default(), demand: Demand::default(), capture: String::new(), mid_stream: true }
+        Self {
+            limits: Limits::default(),
+            demand: Demand::default(),
+            capture: String::new(),
+            mid_stream: true,
+            list_tls: false,
+        }
     }
 }
 
@@ -103,6 +115,13 @@ impl Analyzer {
                 buffers: Buffers::new(shares.buffers),
                 memory: Memory::new(shares.all),
                 scratch: Vec::new(),
+                keys: KeyLog::new(),
+                expect_secrets: false,
+                list_tls: options.list_tls,
+                tls_scratch: Scratch::default(),
+                tls_waiting: 0,
+                websocket_hosts: BTreeSet::new(),
+                closed_tls: BTreeMap::new(),
                 mid_stream: options.mid_stream,
                 next_connection: 0,
                 totals: Totals::default(),
@@ -120,13 +139,23 @@ impl Analyzer {
         let shared = &mut self.shared;
         shared.memory.table = self.table.footprint();
         match self.net.decode(packet) {
-            Some(segment) => self.table.segment(&segment, &mut Out { sink, shared }),
+            Some(segment) => self.table.segment(&segment, &mut Out { sink, shared, tls: None, depth: 0 }),
             None => {
-                self.table.age(packet.seen, &mut Out { sink, shared })?;
+                self.table.age(packet.seen, &mut Out { sink, shared, tls: None, depth: 0 })?;
                 shared.memory.datagrams = self.net.held();
                 Ok(())
             }
         }
+    }
+
+    /// The TLS secrets, to add to. What they open is told with the next packet of its connection, or with its end.
+    pub const fn keys(&mut self) -> &mut KeyLog {
+        &mut self.shared.keys
+    }
+
+    /// Whether secrets may still come: then TLS without secrets waits for them, within limits. At first none are expected.
+    pub const fn expect_secrets(&mut self, yes: bool) {
+        self.shared.expect_secrets = yes;
     }
 
     /// Ends the analysis: what is still open is told as it stands.
@@ -135,7 +164,7 @@ impl Analyzer {
     /// Those of the sink.
     pub fn finish<S: Sink>(&mut self, sink: &mut S) -> Result<(), S::Error> {
         self.net.finish();
-        self.table.finish(self.last, &mut Out { sink, shared: &mut self.shared })
+        self.table.finish(self.last, &mut Out { sink, shared: &mut self.shared, tls: None, depth: 0 })
     }
 
     /// What was read so far.
@@ -148,7 +177,9 @@ impl Analyzer {
             lost_datagrams: net.lost_datagrams,
             tcp_connections: self.table.connections(),
             evicted_connections: self.table.evictions(),
-            ..self.shared.totals
+            quic_packets: net.quic,
+            closed_tls: self.shared.closed_tls.values().cloned().collect(),
+            ..self.shared.totals.clone()
         }
     }
 

@@ -10,13 +10,15 @@ use super::http2::Http2;
 use super::identity::identify;
 use super::midstream::{Midstream, Verdict};
 use super::shared::Out;
+use super::tls::{MAX_DEPTH, Tls};
 use super::waiting::Waiting;
 use super::websocket::WebSocket;
 use crate::event::Sink;
-use crate::ground::{Direction, PerDirection, Seen};
+use crate::ground::{Detail, Direction, FindingCode, PerDirection, Seen};
 use crate::http::h2::Search;
 use crate::http::{Sniffed, sniff};
 use crate::tcp::{Chunk, EndReason, Flow, Interest, Run};
+use crate::tls::record::is_midstream;
 
 /// One TCP connection.
 #[derive(Default)]
@@ -40,6 +42,7 @@ enum Protocol {
     /// Perhaps frames: its beginning was not captured.
     Midstream(Box<Midstream>),
     WebSocket(Box<WebSocket>),
+    Tls(Box<Tls>),
     /// Nothing that is looked at.
     Opaque,
 }
@@ -64,6 +67,13 @@ impl Session {
                 out.shared.memory.stay();
             }
             return Ok(Interest::Cherish);
+        }
+        if let Protocol::Tls(tls) = &mut self.protocol
+            && self.waiting.get(direction).is_none()
+        {
+            let interest = tls.chunk(flow, direction, chunk, out)?;
+            self.settle(out);
+            return Ok(interest);
         }
         match self.protocol {
             Protocol::Sniffing => direction = self.sniff(flow, direction, chunk.run, out),
@@ -126,22 +136,24 @@ impl Session {
             },
             Protocol::WebSocket(websocket) => websocket.close(flow, reason, seen, out),
             Protocol::Http2(http2) => http2.close(flow, reason, seen, out),
+            Protocol::Tls(tls) => tls.ended(flow, reason, seen, out),
             _ => Ok(()),
         }
     }
 
-    /// Two copies of the same bytes differ.
-    pub(super) fn overlap_conflict<S: Sink>(
+    /// Something went wrong below.
+    pub(super) fn fault<S: Sink>(
         &mut self,
         direction: Direction,
-        offset: u64,
+        broken: (FindingCode, Detail),
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         match &mut self.protocol {
-            Protocol::WebSocket(websocket) => websocket.overlap_conflict(direction, offset, seen, out)?,
-            Protocol::Http2(http2) => http2.overlap_conflict(direction, offset, seen, out)?,
-            Protocol::Http1(http) => http.overlap_conflict(direction, offset, seen),
+            Protocol::WebSocket(websocket) => websocket.fault(direction, broken, seen, out)?,
+            Protocol::Tls(tls) => tls.fault(direction, broken, seen, out)?,
+            Protocol::Http2(http2) => http2.fault(direction, broken, seen, out)?,
+            Protocol::Http1(http) => http.fault(direction, broken, seen),
             _ => {}
         }
         self.settle(out);
@@ -151,6 +163,7 @@ impl Session {
     /// What the table is to do with it.
     fn interest(&self) -> Interest {
         match self.protocol {
+            Protocol::Tls(ref tls) => tls.wants(),
             Protocol::Opaque => Interest::Drop,
             Protocol::WebSocket(_) => Interest::Cherish,
             Protocol::Http2(ref http2) if http2.is_cherished() => Interest::Cherish,
@@ -171,6 +184,13 @@ impl Session {
             }
             Run::Gap(_) => Sniffed::Neither,
             Run::End(_) => Sniffed::NeedMore,
+        };
+        let (sniffed, direction) = match run {
+            Run::Data(data) if matches!(sniffed, Sniffed::Tls | Sniffed::Neither) => {
+                let front = if waiting.is_empty() { data } else { first.as_slice() };
+                self.sniff_tls(flow, direction, sniffed, front)
+            }
+            _ => (sniffed, direction),
         };
         // Without its beginning, a connection may be anything.
         let joined = !flow.oriented || matches!(run, Run::Gap(_));
@@ -193,7 +213,7 @@ impl Session {
                     flow.reverse();
                     self.waiting.swap();
                 }
-                out.shared.totals.http2_connections += 1;
+                out.shared.totals.http2_connections += u64::from(out.depth == 0);
                 self.protocol = Protocol::Http2(Box::new(Http2::new(&out.shared.limits)));
                 if turned { direction.reverse() } else { direction }
             }
@@ -201,12 +221,42 @@ impl Session {
                 self.protocol = Protocol::Midstream(Box::new(Midstream::or_http2(flow.oriented)));
                 direction
             }
-            other => {
-                out.shared.totals.tls_connections += u64::from(other == Sniffed::Tls);
+            Sniffed::Tls if out.depth < MAX_DEPTH => {
+                out.shared.totals.tls_connections += u64::from(out.depth == 0);
+                self.protocol = Protocol::Tls(Box::default());
+                direction
+            }
+            _ => {
                 self.protocol = Protocol::Opaque;
                 direction
             }
         }
+    }
+
+    /// Says whether it is TLS, also where its beginning was not captured, and which way its bytes go then.
+    fn sniff_tls(
+        &mut self,
+        flow: &mut Flow,
+        direction: Direction,
+        sniffed: Sniffed,
+        front: &[u8],
+    ) -> (Sniffed, Direction) {
+        /// Ports that TLS is spoken to, rather than from.
+        const SERVERS: [u16; 2] = [443, 8443];
+        let wrong = match (sniffed, front.get(5)) {
+            _ if flow.oriented => return (sniffed, direction),
+            (Sniffed::Tls, None) => return (Sniffed::NeedMore, direction),
+            // Only a client begins with a ClientHello (1), only a server with a ServerHello (2): RFC 8446 §4.
+            (Sniffed::Tls, Some(kind)) => *kind == if direction == Direction::ToServer { 2 } else { 1 },
+            _ if is_midstream(front) => SERVERS.contains(&flow.client.port) && !SERVERS.contains(&flow.server.port),
+            _ => return (sniffed, direction),
+        };
+        if wrong {
+            flow.reverse();
+            self.waiting.swap();
+        }
+        flow.oriented = true;
+        (Sniffed::Tls, if wrong { direction.reverse() } else { direction })
     }
 
     /// Looks for frames in a connection without a beginning. Gives the direction, which they may turn round.
@@ -305,7 +355,7 @@ impl Session {
     /// Gives a piece to the protocol at hand. Says how much of it was left: bytes of data, or 1 of a hole or an end.
     fn offer<S: Sink>(
         &mut self,
-        flow: &Flow,
+        flow: &mut Flow,
         direction: Direction,
         run: Run<'_>,
         seen: Seen,
@@ -317,6 +367,7 @@ impl Session {
                 _ => 1,
             }),
             Protocol::Opaque => Ok(0),
+            Protocol::Tls(tls) => tls.chunk(flow, direction, Chunk { offset: 0, run, seen }, out).map(|_| 0),
             // What waited while nothing was known yet: roles cannot be turned round here, so where they are guessed it is
             // only gathered, and the next piece decides.
             Protocol::Midstream(midstream) if !midstream.is_oriented() => {
@@ -352,7 +403,7 @@ impl Session {
         match next {
             Next::Http => {}
             Next::Http2 => {
-                out.shared.totals.http2_connections += 1;
+                out.shared.totals.http2_connections += u64::from(out.depth == 0);
                 self.protocol = Protocol::Http2(Box::new(Http2::new(&out.shared.limits)));
             }
             Next::WebSocket(websocket) => self.protocol = Protocol::WebSocket(websocket),

@@ -14,14 +14,14 @@
 //! **Who does what.** All workers see all packets, put fragments together and let time pass; a worker takes the segments
 //! of its own connections, told by a hash of addresses and ports ([`crate::tcp::spread`]).
 //!
-//! **Order.** A thing is told at a [`Key`](batch::Key): the packet at hand; then what that packet's time ended, by the first
+//! **Order.** A thing is told at a `Key` (`shards/batch.rs`): the packet at hand; then what that packet's time ended, by the first
 //! packets of these connections, before what its segment brought. A key is one worker's alone, each tells its own in
-//! order, and with one thread all are told in this order: so that is the order in which the [`merger`] takes them.
+//! order, and with one thread all are told in this order: so that is the order in which the merger takes them.
 //!
 //! **Numbers.** A connection's number is how many were told of before. Its `tcp_stream` is how many TCP connections were
-//! opened by earlier packets, over all workers: each says which of its packets opened one ([`openings`]).
+//! opened by earlier packets, over all workers: each says which of its packets opened one (`shards/openings.rs`).
 //!
-//! **Memory.** A worker fills [`batch::BATCHES`] batches, 4 MiB, which come back when all in them was taken. So a worker that is
+//! **Memory.** A worker fills sixteen batches, 4 MiB, which come back when all in them was taken. So a worker that is
 //! ahead waits for the one that is behind, and all wait for a slow output. Nobody can wait for ever: all that the worker
 //! that is behind has told can be taken. What [`Limits`](crate::ground::Limits) allow is divided among the workers; where
 //! one is reached, what is given up depends on how many there are.
@@ -38,8 +38,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use super::{Analyzer, Options};
-use crate::capture::{CaptureError, Input, Warning};
+use crate::capture::{CaptureError, Input, Secrets, Warning};
 use crate::event::{Part, Totals, Whole};
+use crate::tls::{KeyLog, KeyLogWarning};
 use batch::{BATCHES, Batch, Message};
 use merger::Merger;
 use worker::{Alarm, Share, Source, Teller, Worker};
@@ -68,6 +69,8 @@ impl Workers {
 pub struct Reading {
     /// What a user should know.
     pub warnings: Vec<Warning>,
+    /// Lines of key logs in the input that could not be read; how many more there were.
+    pub key_warnings: (Vec<KeyLogWarning>, u64),
     /// Why it could not be read to its end. What came before is told all the same.
     pub unreadable: Option<CaptureError>,
 }
@@ -83,8 +86,11 @@ pub struct Done {
 
 type PieceOf<W> = <<W as Whole>::Part as Part>::Piece;
 
-/// Reads `input` to its end and tells `sink` all that it makes certain, with as many workers. `watch` is called often, with
+/// Reads `input` to its end, with TLS secrets from `keys` and from what it carries, and tells `sink` all that it makes certain, with as many workers. `watch` is called often, with
 /// the bytes that were read, and says whether to go on: if not, nothing more is told, and the answer is `None`.
+///
+/// What can be opened by secrets is analysed by one worker: which of the connections that stay closed are told of depends on
+/// what others turned out to be, and only one that sees all knows that.
 ///
 /// Where an output fails or nobody wants to go on, workers end on their own; they are not waited for, since one may be
 /// inside a read of a pipe that nobody writes to.
@@ -92,43 +98,71 @@ type PieceOf<W> = <<W as Whole>::Part as Part>::Piece;
 /// # Errors
 /// Those of the sink.
 pub fn read<W: Whole>(
-    input: Input,
+    mut input: Input,
     options: &Options,
+    keys: KeyLog,
     workers: &Workers,
     sink: &mut W,
     mut watch: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Option<Done>, W::Error> {
-    if workers.count.get() > 1 {
-        match Crew::hire(input, options, workers, sink) {
-            Ok(crew) => return crew.work(sink, &mut watch),
-            // The system has no more threads for us.
-            Err(input) => return alone(*input, options, sink, &mut watch),
-        }
+    let several = workers.count.get() > 1 && keys.sessions() == 0;
+    let (carries_secrets, unreadable) = match several.then(|| input.can_carry_secrets()) {
+        Some(Ok(can)) => (can, None),
+        Some(Err(error)) => (true, Some(error)),
+        None => (true, None),
+    };
+    if carries_secrets {
+        let done = alone(input, options, keys, sink, &mut watch)?;
+        return Ok(done.map(|mut done| {
+            done.reading.unreadable = unreadable.or(done.reading.unreadable);
+            done
+        }));
     }
-    alone(input, options, sink, &mut watch)
+    match Crew::hire(input, options, workers, sink) {
+        Ok(crew) => crew.work(sink, &mut watch),
+        // The system has no more threads for us.
+        Err(input) => alone(*input, options, keys, sink, &mut watch),
+    }
 }
 
 /// The same on this thread.
 fn alone<W: Whole>(
     mut input: Input,
     options: &Options,
+    keys: KeyLog,
     sink: &mut W,
     watch: &mut impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Option<Done>, W::Error> {
     let mut analyzer = Analyzer::new(options);
+    *analyzer.keys() = keys;
+    analyzer.expect_secrets(true);
     let unreadable = loop {
         match input.next_packet() {
             Ok(Some(packet)) => analyzer.packet(&packet, sink)?,
             Ok(None) => break None,
             Err(error) => break Some(error),
         }
+        if input.has_secrets() {
+            take_secrets(&mut input, &mut analyzer);
+        }
+        analyzer.expect_secrets(input.may_have_secrets());
         if watch(input.bytes_read()).is_break() {
             return Ok(None);
         }
     };
-    let warnings = input.take_warnings();
+    take_secrets(&mut input, &mut analyzer);
+    let (warnings, key_warnings) = (input.take_warnings(), analyzer.keys().take_warnings());
     analyzer.finish(sink)?;
-    Ok(Some(Done { totals: analyzer.totals(), reading: Reading { warnings, unreadable } }))
+    Ok(Some(Done { totals: analyzer.totals(), reading: Reading { warnings, key_warnings, unreadable } }))
+}
+
+/// Hands on the secrets that stood before the packet at hand, or behind the last one.
+fn take_secrets(input: &mut Input, analyzer: &mut Analyzer) {
+    for secrets in input.take_secrets() {
+        if secrets.kind == Secrets::TLS_KEY_LOG {
+            analyzer.keys().add(&secrets.bytes);
+        }
+    }
 }
 
 /// All workers, and the dealer where there is one.

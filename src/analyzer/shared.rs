@@ -1,8 +1,12 @@
 //! What all connections of one worker share: buffers, the inflaters, the limits, the counts.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::memory::{Buffers, Memory};
-use crate::event::{Event, Identity, Sink, Totals, What};
-use crate::ground::{Direction, Limits, Seen};
+use crate::event::{ClosedTls, Event, Identity, Sink, Totals, What};
+use crate::ground::{Direction, Endpoint, Limits, Seen};
+use crate::tcp::Flow;
+use crate::tls::{Closed, KeyLog, Scratch, TlsInfo};
 use crate::websocket::inflate::InflaterPool;
 
 /// How much payload the outputs want. What nobody wants is neither kept nor, where nobody checks it, unmasked.
@@ -30,6 +34,20 @@ pub(super) struct Shared {
     pub(super) memory: Memory,
     /// Unmasked payload lies here while it is looked at.
     pub(super) scratch: Vec<u8>,
+    /// TLS secrets.
+    pub(super) keys: KeyLog,
+    /// Whether more of them may come.
+    pub(super) expect_secrets: bool,
+    /// Whether every TLS connection that stays closed is told of.
+    pub(super) list_tls: bool,
+    /// Plaintext of TLS lies here while it is looked at.
+    pub(super) tls_scratch: Scratch,
+    /// Bytes of TLS that wait for secrets.
+    pub(super) tls_waiting: usize,
+    /// Servers to which a WebSocket was opened within TLS.
+    pub(super) websocket_hosts: BTreeSet<Host>,
+    /// TLS connections that stay closed.
+    pub(super) closed_tls: BTreeMap<(String, &'static str), ClosedTls>,
     /// Whether connections without a handshake are looked for.
     pub(super) mid_stream: bool,
     /// The number of the next WebSocket connection.
@@ -50,12 +68,60 @@ impl Shared {
     }
 }
 
+/// A server, and the name that it was asked by.
+pub(super) type Host = (Endpoint, Option<String>);
+
+/// Servers, and names of closed connections, that are remembered.
+const MAX_HOSTS: usize = 1024;
+const MAX_CLOSED: usize = 256;
+
+impl Shared {
+    /// A WebSocket was opened within TLS.
+    pub(super) fn note_websocket_host(&mut self, flow: &Flow, info: &TlsInfo) {
+        if self.websocket_hosts.len() < MAX_HOSTS && !self.is_websocket_host(flow, info) {
+            self.websocket_hosts.insert((flow.server, info.server_name.clone()));
+        }
+    }
+
+    /// Whether one was opened to this server before.
+    pub(super) fn is_websocket_host(&self, flow: &Flow, info: &TlsInfo) -> bool {
+        let any = self.websocket_hosts.range((flow.server, None)..);
+        any.take_while(|host| host.0 == flow.server).any(|host| host.1 == info.server_name)
+    }
+
+    /// Counts a TLS connection that stays closed.
+    pub(super) fn count_closed(&mut self, why: Closed, flow: &Flow, info: &TlsInfo) {
+        let name = info.server_name.clone().unwrap_or_else(|| flow.server.to_string());
+        let full = self.closed_tls.len() >= MAX_CLOSED;
+        let known = self.closed_tls.contains_key(&(name.clone(), why.name()));
+        let name = if full && !known { String::new() } else { name };
+        let entry = self.closed_tls.entry((name.clone(), why.name())).or_insert_with(|| ClosedTls {
+            server: name,
+            why: why.name(),
+            needed: why.needed(),
+            connections: 0,
+        });
+        entry.connections += 1;
+    }
+}
+
 /// Where events go, and what making them needs.
 pub(super) struct Out<'o, S> {
     /// Who listens.
     pub(super) sink: &'o mut S,
     /// What all connections share.
     pub(super) shared: &'o mut Shared,
+    /// The TLS within which everything is that is told.
+    pub(super) tls: Option<&'o TlsInfo>,
+    /// How many TLS connections lie around it.
+    pub(super) depth: u8,
+}
+
+impl<S> Out<'_, S> {
+    /// The same for what is inside a TLS connection.
+    pub(super) fn inside<'i>(&'i mut self, tls: &'i TlsInfo) -> Out<'i, S> {
+        Out { sink: self.sink, shared: self.shared, tls: Some(tls), depth: self.depth.saturating_add(1) }
+    }
 }
 
 impl<S: Sink> Out<'_, S> {

@@ -249,6 +249,30 @@ fn idle_connections_keep_little() {
     rig.finish();
 }
 
+/// Every protocol that is known: all samples.
+#[test]
+fn what_is_counted_is_what_is_kept_of_every_sample() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    let mut captures: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .flat_map(|entry| entry.unwrap().path().read_dir().into_iter().flatten())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().contains(".pcap"))
+        .collect();
+    captures.sort();
+    assert!(captures.len() > 30, "{}", captures.len());
+    for path in captures {
+        let mut input = crate::capture::Input::open(&[&path]).unwrap();
+        let mut rig = Rig::new(MIB);
+        while let Ok(Some(packet)) = input.next_packet() {
+            let Ok(()) = rig.analyzer.packet(&packet, &mut rig.count);
+            let held = rig.analyzer.held();
+            assert_eq!(held, rig.analyzer.recount(), "{}, packet {}", path.display(), packet.seen.packet);
+        }
+        rig.finish();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 

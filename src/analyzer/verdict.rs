@@ -3,6 +3,7 @@
 use crate::event::{CloseSent, Outcome};
 use crate::ground::{Direction, PerDirection, Role, Seen};
 use crate::tcp::EndReason;
+use crate::tls::TlsInfo;
 use crate::websocket::CloseCode;
 
 /// What became of a connection, and by whom.
@@ -19,6 +20,7 @@ pub(super) fn verdict(
     first_close: Option<Direction>,
     closes: &PerDirection<Option<CloseSent>>,
     ends: &PerDirection<Option<(EndReason, Seen)>>,
+    tls: Option<&TlsInfo>,
 ) -> Verdict {
     if let Some(first) = first_close {
         let close = closes.get(first).as_ref();
@@ -36,7 +38,13 @@ pub(super) fn verdict(
         Some((EndReason::Reused, seen)) => Some((seen.packet, None)),
         _ => None,
     };
-    let first_end = Direction::BOTH.into_iter().filter_map(ended).min_by_key(|(packet, _)| *packet);
+    // Whoever says close_notify (RFC 8446 §6.1) ends it, whoever sends the FIN.
+    let notified = |direction: Direction| {
+        let seen = (*tls?.close_notify.get(direction))?;
+        Some((seen.packet, Some(direction.sender())))
+    };
+    let all = Direction::BOTH.into_iter().flat_map(|direction| [notified(direction), ended(direction)]);
+    let first_end = all.flatten().min_by_key(|(packet, _)| *packet);
     match first_end {
         Some((_, by)) => Verdict {
             outcome: Outcome::Aborted,

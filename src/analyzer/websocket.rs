@@ -13,6 +13,7 @@ use crate::event::{CloseSent, Http2, Identity, Silence, Sink, Summary, Traffic, 
 use crate::ground::{Detail, Direction, Finding, FindingCode, PerDirection, Seen, Sketch};
 use crate::http::{SNIFF_BYTES, Sniffed, sniff};
 use crate::tcp::{EndReason, Flow, Run};
+use crate::tls::TlsInfo;
 use crate::websocket::resync::Resync;
 use crate::websocket::rules::Broken;
 use crate::websocket::{CloseBody, Fault, Handshake, Judged};
@@ -100,7 +101,7 @@ impl Quiet {
 }
 
 impl Common {
-    fn new(identity: Identity) -> Self {
+    pub(super) fn new(identity: Identity) -> Self {
         Self {
             identity,
             ledger: Ledger::default(),
@@ -162,7 +163,7 @@ impl Common {
     }
 
     /// Tells of something that belongs to no frame.
-    fn tell<S: Sink>(
+    pub(super) fn tell<S: Sink>(
         &mut self,
         (code, detail): Broken,
         direction: Option<Direction>,
@@ -305,15 +306,14 @@ impl WebSocket {
         self.lanes.get_mut(direction).gap(hole, seen, &mut self.common, out)
     }
 
-    /// Takes a conflict between two copies of the same bytes.
-    pub(super) fn overlap_conflict<S: Sink>(
+    /// Takes what went wrong below.
+    pub(super) fn fault<S: Sink>(
         &mut self,
         direction: Direction,
-        offset: u64,
+        broken: Broken,
         seen: Seen,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        let broken = (FindingCode::TcpOverlapConflict, Detail::Number("at byte # of the TCP stream", offset));
         self.common.tell(broken, Some(direction), seen, out)
     }
 
@@ -371,15 +371,14 @@ impl WebSocket {
                 }
             }
         }
-        let summary = self.summary(flow);
-        let (summary, identity) = summary;
+        let (summary, identity) = self.summary(flow, out.tls);
         out.say(&identity, seen, None, What::Closed(&summary))
     }
 
     /// What is known in the end.
-    fn summary(self, flow: &Flow) -> (Summary, Identity) {
+    fn summary(self, flow: &Flow, tls: Option<&TlsInfo>) -> (Summary, Identity) {
         let Self { lanes, common, handshake, handshake_seen, opened, ends, http2, .. } = self;
-        let verdict = verdict(common.first_close, &common.closes, &ends);
+        let verdict = verdict(common.first_close, &common.closes, &ends, tls);
         let mut traffic = PerDirection { to_server: lanes.to_server.traffic, to_client: lanes.to_client.traffic };
         for direction in Direction::BOTH {
             let one: &mut Traffic = traffic.get_mut(direction);
@@ -407,6 +406,7 @@ impl WebSocket {
             longest_silence: common.quiet.longest,
             http2,
             findings: common.ledger.into_counts(),
+            tls: tls.cloned().map(Box::new),
         };
         (summary, common.identity)
     }

@@ -61,6 +61,12 @@ impl Source {
         plain.then(|| Self { name: self.name.clone(), origin: Origin::File(path.clone()), len: self.len })
     }
 
+    /// The same once more, compressed or not, if it is a regular file.
+    pub(super) fn copy(&self) -> Option<Self> {
+        let Origin::File(path) = &self.origin else { return None };
+        self.len.map(|len| Self { name: self.name.clone(), origin: Origin::File(path.clone()), len: Some(len) })
+    }
+
     /// Opens it; reads of it are added to `count`.
     ///
     /// # Errors

@@ -34,10 +34,10 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Read capture files: pcap or pcapng, plain or compressed with gzip or zstd. `wslens FILE...` is the same
-    Read(ReadArgs),
+    Read(Box<ReadArgs>),
     /// Sniff an interface until Ctrl-C, --duration or --packets
     #[cfg(feature = "live")]
-    Live(LiveArgs),
+    Live(Box<LiveArgs>),
     /// List the interfaces that can be sniffed
     #[cfg(feature = "live")]
     Interfaces,
@@ -139,13 +139,25 @@ pub(super) struct CommonArgs {
     /// When to use colours
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub(super) color: ColorKind,
+    /// TLS secrets in NSS key log format; without FILE, those of SSLKEYLOGFILE. Secrets in a pcapng are used without asking
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", help_heading = "Input")]
+    pub(super) keylog: Option<PathBuf>,
+    /// Also list TLS connections that stay closed, though nothing hints at WebSocket in them
+    #[arg(long, help_heading = "Output")]
+    pub(super) tls: bool,
     /// Whether to look for WebSockets in connections whose handshake was not captured
     #[arg(long, value_enum, value_name = "WHETHER", default_value = "on", help_heading = "Input")]
     pub(super) mid_stream: Switch,
     /// Workers; the output is the same for every N, unless a limit is reached, of which each has its share. A live capture
-    /// has one [default: one a core, at most 4, for files of 64 MiB and more; else 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Limits")]
-    pub(super) threads: Option<u16>,
+    /// has one
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=256),
+        default_value_t = 1,
+        help_heading = "Limits"
+    )]
+    pub(super) threads: u16,
     /// Keep at most so much of one message's content, after inflation; longer ones are counted to their end
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64MiB", help_heading = "Limits")]
     pub(super) max_message: u64,

@@ -8,6 +8,7 @@ use wslens::analyzer::Analyzer;
 use wslens::capture::{CaptureError, Live, LiveOptions, LiveStats, LiveStep, interfaces as list};
 
 use super::args::LiveArgs;
+use super::keys::Keys;
 use super::outputs::Outputs;
 use super::plan::Plan;
 use super::read::UNWRITABLE;
@@ -40,9 +41,13 @@ pub(super) fn live(args: &LiveArgs) -> Result<Ending> {
     let mut outputs = Outputs::open(&plan, true)?;
     say::note(&format!("listening on {}; Ctrl-C ends it", args.interface));
     let mut analyzer = Analyzer::new(&plan.options);
+    let mut keys = FollowedKeys::new(Keys::new(args.common.keylog.as_ref())?);
+    analyzer.expect_secrets(keys.keys.has_file());
     let mut drops = Drops::default();
-    let broken = sniff(args, &mut live, &mut analyzer, &mut outputs, &mut drops).inspect_err(|_| outputs.abandon())?;
+    let broken = sniff(args, &mut live, &mut analyzer, &mut outputs, &mut drops, &mut keys)
+        .inspect_err(|_| outputs.abandon())?;
     let counts = live.stats();
+    keys.keys.follow(analyzer.keys())?;
     analyzer.finish(&mut outputs).inspect_err(|_| outputs.abandon()).context(UNWRITABLE)?;
     outputs.finish(&analyzer.totals()).context(UNWRITABLE)?;
     drops.at_the_end(live.packets(), counts?);
@@ -59,9 +64,11 @@ fn sniff(
     analyzer: &mut Analyzer,
     outputs: &mut Outputs,
     drops: &mut Drops,
+    keys: &mut FollowedKeys,
 ) -> Result<Option<CaptureError>> {
     let deadline = Deadline::new(args.duration);
     loop {
+        keys.poll(analyzer)?;
         match live.next_packet() {
             Ok(LiveStep::Packet(packet)) => analyzer.packet(&packet, outputs).context(UNWRITABLE)?,
             Ok(LiveStep::Quiet) => {
@@ -146,6 +153,30 @@ pub(super) fn interfaces(out: &mut impl Write) -> Result<()> {
         say::warning("none that this user may sniff; try as root (sudo)");
     }
     Ok(())
+}
+
+/// A key log that grows while we listen.
+struct FollowedKeys {
+    keys: Keys,
+    looked: Option<Instant>,
+}
+
+/// Packets within this time are handled with the secrets there are: those that lack some wait.
+const KEYS_EVERY: Duration = Duration::from_millis(20);
+
+impl FollowedKeys {
+    const fn new(keys: Keys) -> Self {
+        Self { keys, looked: None }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the file grows in the user's time, not the capture's")]
+    fn poll(&mut self, analyzer: &mut Analyzer) -> Result<()> {
+        if !self.keys.has_file() || self.looked.is_some_and(|looked| looked.elapsed() < KEYS_EVERY) {
+            return Ok(());
+        }
+        self.looked = Some(Instant::now());
+        self.keys.follow(analyzer.keys())
+    }
 }
 
 /// The end of `--duration`: by the wall clock, since a quiet interface has no other.

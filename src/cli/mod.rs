@@ -5,6 +5,7 @@
 
 mod args;
 mod explain;
+mod keys;
 mod limits;
 #[cfg(feature = "live")]
 mod live;

@@ -23,8 +23,8 @@ pub(super) struct Plan {
     pub(super) shares: Shares,
     /// How the analysis is done.
     pub(super) options: Options,
-    /// How many workers there are, where that was said.
-    pub(super) threads: Option<NonZeroUsize>,
+    /// How many workers there are.
+    pub(super) threads: NonZeroUsize,
     /// The severity that makes the exit status 1.
     pub(super) fail_on: Option<Severity>,
     /// Whether standard output gets colours.
@@ -95,8 +95,9 @@ impl Plan {
                 demand,
                 capture: args.capture.clone(),
                 mid_stream: args.mid_stream == Switch::On,
+                list_tls: args.tls,
             },
-            threads: args.threads.and_then(|threads| NonZeroUsize::new(threads.into())),
+            threads: NonZeroUsize::new(args.threads.into()).unwrap_or(NonZeroUsize::MIN),
             fail_on: args.fail_on.map(|severity| match severity {
                 SeverityKind::Error => Severity::Error,
                 SeverityKind::Warning => Severity::Warning,

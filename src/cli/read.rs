@@ -1,15 +1,15 @@
 //! `wslens read`: capture files from the first packet to the last.
 
-use core::num::NonZeroUsize;
 use core::ops::ControlFlow;
 use std::path::PathBuf;
-use std::thread;
 
 use anyhow::{Context as _, Result, bail};
 use wslens::analyzer::shards::{self, Done, Workers};
 use wslens::capture::Input;
+use wslens::tls::KeyLog;
 
 use super::args::ReadArgs;
+use super::keys::Keys;
 use super::outputs::Outputs;
 use super::plan::{Plan, is_dash};
 use super::progress::Progress;
@@ -34,12 +34,14 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
     let mut outputs = Outputs::open(&plan, false)?;
     let mut progress = Progress::new(&input);
     let stop = Stop::install()?;
-    let workers = Workers::new(plan.threads.unwrap_or_else(|| worth_it(&input)));
+    let mut keys = KeyLog::new();
+    Keys::new(args.common.keylog.as_ref())?.load(&mut keys)?;
+    let workers = Workers::new(plan.threads);
     let watch = |bytes| {
         progress.at(bytes);
         if stop.came().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let done = shards::read(input, &plan.options, &workers, &mut outputs, watch);
+    let done = shards::read(input, &plan.options, keys, &workers, &mut outputs, watch);
     progress.finish();
     let Some(Done { totals, reading }) = done.inspect_err(|_| outputs.abandon()).context(UNWRITABLE)? else {
         outputs.abandon();
@@ -48,24 +50,12 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
     for warning in reading.warnings {
         say::warning(&warning.to_string());
     }
+    say::key_warnings("secrets in the capture", &reading.key_warnings);
     outputs.finish(&totals).context(UNWRITABLE)?;
     match reading.unreadable {
         Some(error) => Err(error.into()),
         None => Ok(Ending::of(outputs.worst(), plan.fail_on)),
     }
-}
-
-/// Files from this size on are worth more than one worker, if nobody said how many. A worker is there in a tenth of a
-/// millisecond; this much takes one a tenth of a second.
-const WORTH_SHARING: u64 = 64 << 20;
-/// Workers, if nobody said how many: more than these wait for memory and for what puts their rows together.
-const MOST_WORKERS: usize = 4;
-
-/// How many workers an input is worth.
-fn worth_it(input: &Input) -> NonZeroUsize {
-    let large = input.total_bytes().is_some_and(|bytes| bytes >= WORTH_SHARING);
-    let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    if large { cores.min(NonZeroUsize::MIN.saturating_add(MOST_WORKERS - 1)) } else { NonZeroUsize::MIN }
 }
 
 /// Refuses to write a table over what is read, and to read standard input twice.

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use wslens::output::escape;
+use wslens::tls::KeyLogWarning;
 
 /// An error, which ends the run.
 pub(super) fn error(text: &str) {
@@ -18,6 +19,16 @@ pub(super) fn warning(text: &str) {
 #[cfg(feature = "live")]
 pub(super) fn note(text: &str) {
     line("wslens: ", text);
+}
+
+/// Lines of a key log that could not be read, and how many more there were.
+pub(super) fn key_warnings(name: &str, (warnings, more): &(Vec<KeyLogWarning>, u64)) {
+    for told in warnings {
+        warning(&format!("{name}, {told}"));
+    }
+    if *more > 0 {
+        warning(&format!("{name}: {more} more lines that are broken"));
+    }
 }
 
 fn line(prefix: &str, text: &str) {

@@ -126,6 +126,8 @@ pub enum FindingCode {
     UnsolicitedPong,
     /// The TLS connection cannot be opened.
     TlsUndecryptable,
+    /// A TLS record is not authentic.
+    TlsRecordRejected,
     /// The HTTP/2 connection around the WebSocket is against RFC 9113 or RFC 7541.
     Http2Error,
     /// Frames of HTTP/2 that cost their receiver more than their sender.
@@ -149,7 +151,7 @@ pub struct Explanation {
 
 impl FindingCode {
     /// All codes.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::AcceptMismatch,
         Self::AcceptMissing,
         Self::KeyInvalid,
@@ -193,6 +195,7 @@ impl FindingCode {
         Self::UnansweredPing,
         Self::UnsolicitedPong,
         Self::TlsUndecryptable,
+        Self::TlsRecordRejected,
         Self::Http2Error,
         Self::Http2Flood,
     ];
@@ -524,7 +527,14 @@ impl FindingCode {
                 severity: Severity::Note,
                 reference: "RFC 8446 §5.2",
                 sentence: "The TLS connection cannot be opened.",
-                advice: "The detail says why: no secret for it, its handshake is not in the capture, or an unsupported cipher.",
+                advice: "The detail says why: no secret for it, its handshake is not in the capture, or an unsupported cipher. `--tls` lists all such connections; without it, those that may carry WebSocket: the client sends records too short for HTTP and cannot speak HTTP/2, or another connection to that server is a WebSocket.",
+            },
+            Self::TlsRecordRejected => &Explanation {
+                code: "tls_record_rejected",
+                severity: Severity::Warning,
+                reference: "RFC 8446 §5.2",
+                sentence: "A TLS record is not authentic.",
+                advice: "Its tag is wrong, so nothing of it is shown. It was changed on its way, or the capture has other bytes than arrived.",
             },
             Self::Http2Error => &Explanation {
                 code: "http2_error",

@@ -181,6 +181,11 @@ limits! {
     /// with 40 bytes more each. Beyond, they are a hole. Default 1 MiB: a server answers before that. Costs up to twice as
     /// much.
     max_waiting_bytes: usize = 1 << 20, Bytes, least 64;
+    /// Bytes of one TLS connection that wait for secrets, or for what the other direction says, before it is given up.
+    /// Default 8 MiB: some seconds of traffic. Costs as much, only where secrets may still come.
+    max_tls_waiting_bytes: usize = 8 << 20, Bytes, least 0;
+    /// The same for all TLS connections together. Default 64 MiB: an eighth of the memory. Costs as much.
+    max_tls_waiting_total_bytes: usize = 64 << 20, Bytes, least 0;
     /// Bytes of one direction that are gathered to find a frame boundary that was lost. Default 64 KiB, some dozens of
     /// frames. Costs three times as much while one is looked for.
     max_resync_bytes: usize = 64 << 10, Bytes, least 1 << 10;

@@ -33,6 +33,8 @@ pub struct Counts {
     pub fragments: u64,
     /// Packets with something other than TCP over IP.
     pub not_tcp: u64,
+    /// Of these, packets of QUIC with a long header, to or from UDP port 443.
+    pub quic: u64,
     /// Packets with a header that no host would accept.
     pub malformed: u64,
     /// Packets of which the snaplen left less than their headers.
@@ -121,6 +123,10 @@ impl Counts {
     fn skip<T>(&mut self, skip: Skip, link: LinkType) -> Option<T> {
         let count = match skip {
             Skip::NotTcp => &mut self.not_tcp,
+            Skip::Quic => {
+                self.quic += 1;
+                &mut self.not_tcp
+            }
             Skip::Malformed => &mut self.malformed,
             Skip::HeaderCut => &mut self.header_cut,
             Skip::UnknownLink => {
@@ -189,12 +195,22 @@ fn plain_ip(ip: &[u8], seen: Seen) -> Option<Result<Segment<'_>, Skip>> {
             tcp_header::segment(&datagram, seen).ok().map(Ok)
         }
         protocol::UDP => {
-            let [_, _, high, low, ..] = *rest.first_chunk::<8>()?;
+            let (header, payload) = rest.split_first_chunk::<8>()?;
+            let [from_high, from_low, high, low, ..] = *header;
             let other = len >= 8 && !tunnel::has_port(u16::from_be_bytes([high, low]));
-            if other { Some(Err(Skip::NotTcp)) } else { None }
+            let quic = [[from_high, from_low], [high, low]].contains(&HTTPS) && is_quic(payload);
+            if other { Some(Err(if quic { Skip::Quic } else { Skip::NotTcp })) } else { None }
         }
         _ => None,
     }
+}
+
+/// UDP port 443.
+const HTTPS: [u8; 2] = 443_u16.to_be_bytes();
+
+/// Whether a long header of QUIC stands here: form and fixed bit, and a version (RFC 9000 §17.2).
+fn is_quic(payload: &[u8]) -> bool {
+    matches!(payload, [first, a, b, c, d, ..] if first & 0xc0 == 0xc0 && [*a, *b, *c, *d] != [0; 4])
 }
 
 /// Goes down through tunnels, from an IP packet to the segment or the first fragment.

@@ -18,6 +18,8 @@ pub enum Skip {
     UnknownLink,
     /// It carries something other than TCP over IP.
     NotTcp,
+    /// QUIC, which is not TCP either.
+    Quic,
     /// The snaplen cut one of its headers.
     HeaderCut,
     /// A header says what cannot be; a host would drop it.

@@ -34,6 +34,7 @@ pub(super) fn identity() -> Identity {
         client: Endpoint { ip: [10, 0, 0, 9].into(), port: 51_000 },
         server: Endpoint { ip: [10, 0, 0, 1].into(), port: 80 },
         transport: Transport::Http1,
+        tls: false,
         first: seen(12, 0),
     }
 }
@@ -261,6 +262,7 @@ pub(super) fn summary() -> Summary {
                 count: 1,
             },
         ],
+        tls: None,
     }
 }
 
@@ -360,6 +362,8 @@ pub(super) fn totals() -> Totals {
         shed_times: 0,
         shed_bytes: 0,
         lost_datagrams: 1,
+        quic_packets: 0,
+        closed_tls: Vec::new(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The report for programs: one JSON object (RFC 8259) a connection, a line each, as connections end.
 //!
 //! In: [`What::Closed`] of each connection. Out: all columns of the table `connections`, and behind them what does not
-//! fit a table: `handshake`, `traffic`, `closes`, `tcp_ends`, `pings`, `silences`, `findings_detail`, and for a WebSocket in
-//! HTTP/2 `http2`.
+//! fit a table: `handshake`, `traffic`, `closes`, `tcp_ends`, `pings`, `silences`, `findings_detail`, for a WebSocket in
+//! HTTP/2 `http2`, and within TLS `tls_detail`.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -16,6 +16,7 @@ use crate::event::{
 };
 use crate::ground::{Detail, PerDirection, Seen, Sketch};
 use crate::tcp::EndReason;
+use crate::tls::TlsInfo;
 use crate::websocket::{Handshake, Opcode};
 
 /// Writes reports for programs.
@@ -69,6 +70,9 @@ impl<W: Write> Sink for JsonReport<W> {
         json.array("findings_detail", &summary.findings, |json, found| finding(json, found, &self.context));
         if let Some(of_stream) = &summary.http2 {
             json.object("http2", |json| http2(json, of_stream));
+        }
+        if let Some(info) = &summary.tls {
+            json.object("tls_detail", |json| tls(json, info));
         }
         json.out.extend_from_slice(b"}\n");
         self.to.write_all(&json.out)
@@ -183,6 +187,19 @@ fn handshake(json: &mut Json, handshake: &Handshake, summary: &Summary, context:
         json.cell("server_max_window_bits", &Cell::U64(deflate.server_max_window_bits.into()));
         json.cell("client_max_window_bits", &Cell::U64(deflate.client_max_window_bits.into()));
     });
+}
+
+fn tls(json: &mut Json, info: &TlsInfo) {
+    json.text("suite", info.suite_name().map(str::as_bytes));
+    json.text("alpn", info.alpn.as_ref().map(String::as_bytes));
+    let random = info.client_random.map(|random| random.map(|byte| format!("{byte:02x}")).concat());
+    json.text("client_random", random.as_ref().map(String::as_bytes));
+    json.cell("resumed", &Cell::Bool(info.resumed));
+    json.number("hello_packet", info.hello.map(|seen| seen.packet));
+    json.number("finished_packet", info.finished.map(|seen| seen.packet));
+    json.number("handshake_us", info.handshake_us());
+    json.number("close_notify_c2s_packet", info.close_notify.to_server.map(|seen| seen.packet));
+    json.number("close_notify_s2c_packet", info.close_notify.to_client.map(|seen| seen.packet));
 }
 
 fn traffic(json: &mut Json, direction: &str, traffic: &Traffic) {

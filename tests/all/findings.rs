@@ -7,7 +7,7 @@ use wslens::ground::Direction::{ToClient, ToServer};
 use wslens::ground::{FindingCode, Limits, Role};
 
 use super::craft::{
-    ACK, CLIENT, Conversation, Deflater, FixedBlock, Frame, KEY, PSH, Reply, SERVER, Told, Upgrade, accept, run,
+    ACK, CLIENT, Conversation, Deflater, FixedBlock, Frame, KEY, PSH, Reply, SERVER, Told, Upgrade, accept, h2, run,
     run_with, stored,
 };
 
@@ -36,7 +36,7 @@ fn sends(from: Role, frames: &[Frame], expected: &[&str]) -> Told {
 }
 
 /// Codes that the traffic of these tests cannot produce yet.
-const LATER: [&str; 8] = [
+const LATER: [&str; 9] = [
     "resynchronized",
     "midstream",
     "cross_origin",
@@ -45,6 +45,7 @@ const LATER: [&str; 8] = [
     "masking_key_weak",
     "tunnel_detected",
     "tls_undecryptable",
+    "tls_record_rejected",
 ];
 
 #[test]
@@ -81,6 +82,8 @@ fn severities_are_those_of_the_contract() {
         "token_in_url",
         "masking_key_weak",
         "tunnel_detected",
+        "tls_record_rejected",
+        "http2_flood",
     ];
     for code in FindingCode::ALL {
         let name = code.as_str();
@@ -92,6 +95,25 @@ fn severities_are_those_of_the_contract() {
         assert_eq!(code.severity().as_str(), expected, "{name}");
         assert!(code.reference().starts_with("RFC ") && code.reference().contains(" §"), "{name}");
     }
+}
+
+/// A WebSocket on stream 1 of an HTTP/2 connection, and what the client sends then, in packet 8. More of both is in
+/// `http2.rs`.
+#[track_caller]
+fn in_http2(bytes: &[u8], expected: &[&str]) {
+    let mut talk = Conversation::connected();
+    talk.client(h2::preface()).server(h2::announce());
+    talk.client(h2::connect(1, &[])).server(h2::answer(1, "200", &[])).client(bytes);
+    finds(&talk, expected);
+}
+
+#[test]
+fn http2_around_the_websocket() {
+    // A PING of 7 bytes; a frame of the type that nobody knows may have any length.
+    in_http2(&h2::frame(6, 0, 0, [0; 7]), &["http2_error c2s packet 8"]);
+    in_http2(&h2::frame(200, 0, 0, [0; 7]), &[]);
+    in_http2(&h2::frame(6, 0, 0, [0; 8]).repeat(1000), &["http2_flood c2s packet 8"]);
+    in_http2(&h2::frame(6, 0, 0, [0; 8]).repeat(999), &[]);
 }
 
 #[test]

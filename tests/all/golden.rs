@@ -7,7 +7,7 @@ use std::process::Command;
 
 use wslens::ground::FindingCode;
 
-use super::support::{Sample, file_name, folder, hear, in_parallel, samples};
+use super::support::{Sample, file_name, folder, hear, in_parallel, key_log, samples};
 
 /// What is printed of each sample, and the ending of the file it is kept in.
 const ALWAYS: [(&str, &[&str]); 2] = [("txt", &[]), ("jsonl", &["--report", "json"])];
@@ -54,8 +54,12 @@ fn each_sample_prints_what_it_did() {
 }
 
 fn run(sample: &Sample, options: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_wslens")).arg("read").arg(&sample.capture).args(options).output();
-    let output = output.unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wslens"));
+    command.arg("read").arg(&sample.capture).args(options);
+    if let Some(keys) = key_log(&sample.capture) {
+        command.arg("--keylog").arg(keys);
+    }
+    let output = command.output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{} {options:?}: {stderr}", sample.name);
     // Only a file that is cut off is something to talk about.
@@ -90,7 +94,7 @@ const NOT_YET: [FindingCode; 6] = [
     FindingCode::TokenInUrl,
     FindingCode::MaskingKeyWeak,
     FindingCode::TunnelDetected,
-    FindingCode::TlsUndecryptable,
+    FindingCode::TlsRecordRejected,
 ];
 
 #[test]

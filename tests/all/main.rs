@@ -33,5 +33,7 @@ mod support;
 mod synth;
 mod third_party;
 mod threads;
+#[cfg(feature = "tls")]
+mod tls;
 mod truth;
 mod tshark;

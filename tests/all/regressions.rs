@@ -10,7 +10,9 @@ use crate::fuzzed;
 type Body = fn(&[u8]);
 
 /// The targets, by name.
-const TARGETS: [(&str, Body); 11] = [
+const TARGETS: [(&str, Body); 13] = [
+    ("keylog", fuzzed::keylog),
+    ("tls", fuzzed::tls),
     ("capture", fuzzed::capture),
     ("packets", fuzzed::packets),
     ("reassembly", fuzzed::reassembly),

@@ -282,23 +282,40 @@ pub(crate) fn options() -> Options {
     Options { demand: Demand { content_bytes: u64::MAX, frame_bytes: u64::MAX }, ..Options::default() }
 }
 
-/// What the library tells of a capture file.
+/// What the library tells of a capture file, given the key log beside it, if there is one.
 pub(crate) fn hear(path: &Path) -> Told {
     let mut told = Told::default();
-    feed(Input::open(&[path]).unwrap(), &mut told).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let keys = key_log(path).map(|path| std::fs::read(path).unwrap()).unwrap_or_default();
+    let input = Input::open(&[path]).unwrap();
+    feed(input, &keys, &mut told).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     told
 }
 
-/// Gives all packets of an input to a sink.
-pub(crate) fn feed<S: Sink<Error: core::fmt::Debug>>(mut input: Input, sink: &mut S) -> Result<(), CaptureError> {
+/// The key log beside a capture: `keys.log`, or with the capture's name and the ending `.keys`.
+pub(crate) fn key_log(capture: &Path) -> Option<PathBuf> {
+    let candidates = [capture.with_file_name("keys.log"), capture.with_extension("keys")];
+    candidates.into_iter().find(|path| path.is_file())
+}
+
+/// Gives all packets of an input to a sink, with a key log and the secrets that the capture carries.
+pub(crate) fn feed<S: Sink<Error: core::fmt::Debug>>(
+    mut input: Input,
+    keys: &[u8],
+    sink: &mut S,
+) -> Result<(), CaptureError> {
     let mut analyzer = Analyzer::new(&options());
+    analyzer.keys().add(keys);
+    analyzer.expect_secrets(true);
     let ended = loop {
         match input.next_packet() {
             Ok(Some(packet)) => analyzer.packet(&packet, sink).unwrap(),
             Ok(None) => break Ok(()),
             Err(error) => break Err(error),
         }
+        input.take_secrets().iter().for_each(|secrets| analyzer.keys().add(&secrets.bytes));
+        analyzer.expect_secrets(input.may_have_secrets());
     };
+    input.take_secrets().iter().for_each(|secrets| analyzer.keys().add(&secrets.bytes));
     analyzer.finish(sink).unwrap();
     ended
 }

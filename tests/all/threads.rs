@@ -16,6 +16,7 @@ use wslens::ground::Limits;
 use wslens::output::{
     Context, Follow, Format, JsonReport, Only, Order, Payload, Secrets, Style, TableName, Tables, TextReport,
 };
+use wslens::tls::KeyLog;
 
 use super::command::{Folder, command, small_capture};
 use super::craft::{
@@ -67,7 +68,7 @@ fn read<W: Whole<Error = io::Error>>(
         From::Stream(bytes) => Input::from_reader("stream", Box::new(Cursor::new(bytes.to_vec()))),
     };
     let workers = Workers { batch_bytes: 1, batch_packets, ..Workers::new(NonZeroUsize::new(count).unwrap()) };
-    let done = shards::read(input, options, &workers, sink, |_| ControlFlow::Continue(())).unwrap();
+    let done = shards::read(input, options, KeyLog::new(), &workers, sink, |_| ControlFlow::Continue(())).unwrap();
     let Done { totals, reading } = done.unwrap();
     assert!(reading.unreadable.is_none());
     totals

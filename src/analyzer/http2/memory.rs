@@ -39,20 +39,19 @@ impl Http2 {
         self.talks.values().map(of).sum()
     }
 
-    /// Memory is spent: lets go of what it can. What waits becomes a hole; searches end. Gives how many bytes went.
+    /// Memory is spent: lets go of what it can, and gives how many bytes that was. What waits becomes a hole; searches end.
     pub(in crate::analyzer) fn shed(&mut self, depth: Depth, seen: Seen, shared: &mut Shared) -> u64 {
-        let (mut gone, mut searched) = (0, Vec::new());
+        let mut gone = 0;
+        let mut searched = Vec::new();
         for (stream, talk) in &mut self.talks {
-            match talk {
-                Talk::Half(half) => {
-                    gone += half.waiting.to_server.forget() + half.waiting.to_client.forget();
-                }
+            gone += match talk {
+                Talk::Half(half) => half.waiting.to_server.forget() + half.waiting.to_client.forget(),
                 Talk::Search(midstream) => {
-                    gone += midstream.gathered();
                     searched.push(*stream);
+                    midstream.gathered()
                 }
-                Talk::Open(open) => gone += open.websocket.shed(depth, shared),
-            }
+                Talk::Open(open) => open.websocket.shed(depth, shared),
+            };
         }
         for stream in searched {
             self.forget(stream, seen);

@@ -14,11 +14,18 @@ const MODEST_BYTES: usize = 8 << 10;
 
 impl Session {
     /// Bytes that it keeps besides itself.
+    #[cfg(test)]
     pub(in crate::analyzer) fn held(&self) -> usize {
+        self.own() + if let Protocol::Tls(tls) = &self.protocol { tls.inner_held() } else { 0 }
+    }
+
+    /// The same without what a session inside TLS keeps, which counts that itself.
+    fn own(&self) -> usize {
         let protocol = match &self.protocol {
             Protocol::Sniffing | Protocol::Opaque => 0,
             Protocol::Http1(http) => http.held(),
             Protocol::Http2(http2) => http2.held(),
+            Protocol::Tls(tls) => tls.held(),
             Protocol::Midstream(midstream) => midstream.held(),
             Protocol::WebSocket(websocket) => websocket.held(),
         };
@@ -27,7 +34,7 @@ impl Session {
 
     /// Says what it keeps now.
     pub(super) fn settle<S>(&mut self, out: &mut Out<'_, S>) {
-        let now = self.held();
+        let now = self.own();
         out.shared.memory.settle(self.counted, now);
         self.counted = now;
     }
@@ -37,6 +44,7 @@ impl Session {
         match &self.protocol {
             Protocol::WebSocket(websocket) => websocket.burden(depth),
             Protocol::Http2(http2) => http2.burden(depth),
+            Protocol::Tls(tls) => tls.burden(depth),
             _ => self.counted,
         }
     }
@@ -54,6 +62,7 @@ impl Session {
             Protocol::WebSocket(websocket) => websocket.shed(depth, out.shared),
             Protocol::Http1(http) => http.shed(),
             Protocol::Http2(http2) => http2.shed(depth, seen, out.shared),
+            Protocol::Tls(tls) => tls.shed(flow, depth, seen, out)?,
             _ => 0,
         };
         for direction in Direction::BOTH {
@@ -78,6 +87,13 @@ impl Session {
         totals.shed_times += u64::from(gone > 0 || self.counted < before);
         totals.shed_bytes = totals.shed_bytes.saturating_add(gone);
         Ok(self.interest())
+    }
+}
+
+impl Session {
+    /// It goes without an end: what it kept is kept no more.
+    pub(in crate::analyzer) fn drop_count<S>(&mut self, out: &mut Out<'_, S>) {
+        out.shared.memory.settle(core::mem::take(&mut self.counted), 0);
     }
 }
 

@@ -68,5 +68,5 @@ pub(super) fn deal(mut input: Input, size: Workers, workers: &[Sender<Deal>]) ->
     for worker in workers {
         _ = worker.send(Deal::Over);
     }
-    Reading { warnings: input.take_warnings(), unreadable }
+    Reading { warnings: input.take_warnings(), unreadable, ..Reading::default() }
 }

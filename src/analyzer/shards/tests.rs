@@ -77,7 +77,8 @@ type Heard = (Vec<(u64, u64)>, Done);
 
 fn run(input: Input, count: usize, trouble: Trouble) -> Result<Heard, &'static str> {
     let mut ear = Ear { trouble, heard: Vec::new() };
-    let done = read(input, &Options::default(), &workers(count), &mut ear, |_| ControlFlow::Continue(()))?;
+    let done =
+        read(input, &Options::default(), KeyLog::new(), &workers(count), &mut ear, |_| ControlFlow::Continue(()))?;
     let done = done.expect("nobody said stop");
     Ok((ear.heard, done))
 }
@@ -109,7 +110,7 @@ fn all_hear_the_same() {
         let pipe = Input::from_reader("pipe", Box::new(io::Cursor::new(std::fs::read(sample()).unwrap())));
         for input in [file, pipe] {
             let together = run(input, count, Trouble::None).unwrap();
-            assert_eq!((&together.0, together.1.totals), (&alone.0, alone.1.totals), "{count}");
+            assert_eq!((&together.0, &together.1.totals), (&alone.0, &alone.1.totals), "{count}");
         }
     }
 }
@@ -143,7 +144,7 @@ fn whoever_watches_may_say_stop() {
         for input in [Input::open(&[sample()]).unwrap(), endless()] {
             let mut ear = Ear { trouble: Trouble::None, heard: Vec::new() };
             let mut calls = 0;
-            let done = read(input, &Options::default(), &workers(count), &mut ear, |_| {
+            let done = read(input, &Options::default(), KeyLog::new(), &workers(count), &mut ear, |_| {
                 calls += 1;
                 if calls < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });

@@ -71,7 +71,7 @@ impl<P: Part> Worker<P> {
                 Err(error) => break Some(error),
             }
         };
-        Ok(Some(Reading { warnings: input.take_warnings(), unreadable }))
+        Ok(Some(Reading { warnings: input.take_warnings(), unreadable, ..Reading::default() }))
     }
 
     fn play(&mut self, hands: &Receiver<Deal>) -> Result<Option<Reading>, Stopped> {
@@ -92,7 +92,7 @@ impl<P: Part> Worker<P> {
         teller.begin(packet.seen.packet);
         analyzer.shared.memory.table = analyzer.table.footprint();
         let segment = analyzer.net.decode(packet);
-        let mut out = Out { sink: teller, shared: &mut analyzer.shared };
+        let mut out = Out { sink: teller, shared: &mut analyzer.shared, tls: None, depth: 0 };
         analyzer.table.age(packet.seen, &mut out)?;
         if let Some(segment) = segment {
             if share.has(&segment) {

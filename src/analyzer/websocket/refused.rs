@@ -43,6 +43,7 @@ pub(in crate::analyzer) fn refuse<S: Sink>(
         longest_silence: None,
         http2,
         findings: common.ledger.into_counts(),
+        tls: out.tls.cloned().map(Box::new),
     };
     out.say(&common.identity, seen, None, What::Closed(&summary))
 }

@@ -7,6 +7,7 @@ use super::super::redact::Secrets;
 use super::{Cell, Column, Kind, Likeness, Row, Table};
 use crate::event::{CloseSent, Outcome, Summary, Traffic};
 use crate::ground::{FindingSet, Role};
+use crate::tls::TlsInfo;
 use crate::websocket::{AcceptCheck, Request, Response};
 
 /// One row per WebSocket connection or refused attempt at one.
@@ -31,6 +32,10 @@ impl<'a> ConnectionRow<'a> {
 
     fn answered(&self, field: impl Fn(&'a Response) -> Option<&'a String>) -> Cell<'a> {
         Cell::text(self.response().and_then(field).map(String::as_str))
+    }
+
+    fn tls(&self) -> Option<&'a TlsInfo> {
+        self.what.tls.as_deref()
     }
 
     const fn c2s(&self) -> &'a Traffic {
@@ -149,10 +154,15 @@ impl Table for Connections {
         Column::<Self>::new(
             "tls",
             Kind::Text,
-            |_| Cell::Null,
+            |row| Cell::text(row.tls().and_then(TlsInfo::version_name)),
             "The version of TLS, such as `TLSv1.3`; empty without TLS.",
         ),
-        Column::<Self>::new("server_name", Kind::Text, |_| Cell::Null, "The server name that the client sent in TLS."),
+        Column::<Self>::new(
+            "server_name",
+            Kind::Text,
+            |row| Cell::text(row.tls().and_then(|tls| tls.server_name.as_deref())),
+            "The server name that the client sent in TLS.",
+        ),
         Column::<Self>::new("host", Kind::Text, |row| row.asked(|request| request.host.as_ref()), "Host."),
         Column::<Self>::new(
             "target",
@@ -225,7 +235,10 @@ impl Table for Connections {
         Column::<Self>::new(
             "outcome",
             Kind::Word,
-            |row| Cell::Name(row.what.outcome.as_str()),
+            |row| match row.what.outcome {
+                Outcome::Unknown => Cell::Null,
+                outcome => Cell::Name(outcome.as_str()),
+            },
             "`open` (still open when the capture ends), `closed` (closing handshake), `aborted` (TCP ended without one) or `rejected` (never a WebSocket).",
         ),
         Column::<Self>::new(

@@ -27,6 +27,7 @@ pub fn render_connection(connection: &Identity, summary: &Summary, secrets: Secr
     let mut out = verdict(connection, summary, style);
     out.push('\n');
     section(&mut out, style, "", &identity_lines(connection, summary, secrets));
+    section(&mut out, style, "tls", &tls_lines(summary));
     section(&mut out, style, "handshake", &handshake_lines(summary, secrets));
     section(&mut out, style, "http/2", &http2_lines(summary));
     section(&mut out, style, "capture", &capture_lines(summary));
@@ -46,7 +47,8 @@ pub(crate) fn url(connection: &Identity, request: &Request, secrets: Secrets) ->
         return target;
     }
     let host = request.host.as_ref().map_or_else(|| connection.server.to_string(), |host| wire(host.as_bytes(), SHORT));
-    format!("ws://{host}{target}")
+    let scheme = if connection.tls { "wss" } else { "ws" };
+    format!("{scheme}://{host}{target}")
 }
 
 fn identity_lines(connection: &Identity, summary: &Summary, secrets: Secrets) -> Vec<String> {
@@ -75,6 +77,42 @@ fn identity_lines(connection: &Identity, summary: &Summary, secrets: Secrets) ->
         fields.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", wire(value?.as_bytes(), LONG)))),
     );
     lines
+}
+
+/// `TLSv1.3`, `TLS_AES_128_GCM_SHA256`, `server name ws.example`, `ALPN http/1.1`, `handshake 3.10 ms`
+fn tls_lines(summary: &Summary) -> Vec<String> {
+    let Some(tls) = &summary.tls else { return Vec::new() };
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(tls.version_name().map(str::to_owned));
+    parts.extend(tls.suite.map(|suite| tls.suite_name().map_or_else(|| format!("suite 0x{suite:04x}"), str::to_owned)));
+    parts.extend(tls.server_name.as_ref().map(|name| format!("server name {}", wire(name.as_bytes(), SHORT))));
+    match (&tls.alpn, tls.offered.as_slice()) {
+        (Some(name), _) => parts.push(format!("ALPN {}", wire(name.as_bytes(), 40))),
+        (None, []) => {}
+        (None, offered) => {
+            let names: Vec<_> = offered.iter().map(|name| wire(name.as_bytes(), 40)).collect();
+            parts.push(format!("ALPN none, offered: {}", names.join(", ")));
+        }
+    }
+    if tls.resumed {
+        parts.push("resumed".to_owned());
+    }
+    parts.extend(tls.handshake_us().map(|us| format!("handshake {}", micros(us))));
+    flowed(&parts)
+}
+
+/// `TLS: close_notify by the client, packet 40; none by the server`
+fn close_notify_line(summary: &Summary) -> Option<String> {
+    let tls = summary.tls.as_ref().filter(|_| summary.outcome != Outcome::Unknown)?;
+    tcp_end(summary)?;
+    let side = |direction: Direction| {
+        let sender = direction.sender();
+        match tls.close_notify.get(direction) {
+            Some(seen) => format!("close_notify by the {sender}, packet {}", seen.packet),
+            None => format!("no close_notify by the {sender}"),
+        }
+    };
+    Some(format!("TLS: {}; {}", side(Direction::ToServer), side(Direction::ToClient)))
 }
 
 fn handshake_lines(summary: &Summary, secrets: Secrets) -> Vec<String> {
@@ -240,6 +278,7 @@ fn close_lines(summary: &Summary) -> Vec<String> {
         let what = if summary.http2.is_some() { "stream" } else { "TCP" };
         lines.push(format!("{what}: {how}, packet {}{after}", seen.packet));
     }
+    lines.extend(close_notify_line(summary));
     lines
 }
 

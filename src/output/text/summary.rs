@@ -9,7 +9,7 @@ use super::clock_date;
 use super::style::{Grid, Style, Tone, flowed, section};
 use super::units::{bytes, count, counted, micros};
 use super::wire;
-use crate::event::{Identity, Outcome, Summary, Totals};
+use crate::event::{ClosedTls, Identity, Outcome, Summary, Totals};
 use crate::ground::FindingCode;
 
 /// Hosts that are counted by name. 4,096 of up to 255 bytes: 1 MiB. Further ones are counted together.
@@ -21,7 +21,7 @@ const SHOWN_HOSTS: usize = 5;
 /// What was seen of all connections so far.
 #[derive(Debug, Clone, Default)]
 pub struct Overview {
-    outcomes: [u64; 4],
+    outcomes: [u64; 5],
     handshakes_unseen: u64,
     /// By status; 0 where nobody answered.
     /// By status, and by what is none: `no answer`.
@@ -35,7 +35,7 @@ pub struct Overview {
     missing: u64,
 }
 
-const OUTCOMES: [Outcome; 4] = [Outcome::Closed, Outcome::Aborted, Outcome::Open, Outcome::Rejected];
+const OUTCOMES: [Outcome; 5] = [Outcome::Closed, Outcome::Aborted, Outcome::Open, Outcome::Rejected, Outcome::Unknown];
 
 impl Overview {
     /// Counts a connection that is over.
@@ -43,7 +43,7 @@ impl Overview {
         for (outcome, counted) in OUTCOMES.into_iter().zip(&mut self.outcomes) {
             *counted += u64::from(outcome == summary.outcome);
         }
-        self.handshakes_unseen += u64::from(!summary.handshake_seen);
+        self.handshakes_unseen += u64::from(!summary.handshake_seen && summary.outcome != Outcome::Unknown);
         if summary.outcome == Outcome::Rejected {
             let handshake = &summary.handshake;
             let why = handshake.response.as_ref().map_or((0, handshake.instead()), |response| (response.status, ""));
@@ -109,7 +109,11 @@ fn connection_lines(overview: &Overview) -> Vec<String> {
     for (outcome, &times) in OUTCOMES.into_iter().zip(&overview.outcomes) {
         if times > 0 {
             let why = if outcome == Outcome::Rejected { failures(overview) } else { String::new() };
-            let word = if outcome == Outcome::Rejected { "failed" } else { outcome.as_str() };
+            let word = match outcome {
+                Outcome::Rejected => "failed",
+                Outcome::Unknown => "encrypted, perhaps WebSocket",
+                other => other.as_str(),
+            };
             kinds.push(format!("{} {word}{why}", count(times)));
         }
     }
@@ -184,6 +188,35 @@ fn host_lines(overview: &Overview) -> Vec<String> {
     flowed(&shown)
 }
 
+/// `3 TLS connections stay closed, no secret: ws.example ×2, 10.0.0.1:443`, and what would open them.
+fn closed_tls_lines(closed: &[ClosedTls]) -> Vec<String> {
+    let mut reasons: Vec<(&str, &str)> = closed.iter().map(|one| (one.why, one.needed)).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    let mut lines = Vec::new();
+    for (why, needed) in reasons {
+        let mut servers: Vec<_> = closed.iter().filter(|one| (one.why, one.needed) == (why, needed)).collect();
+        servers.sort_by_key(|one| (one.server.is_empty(), core::cmp::Reverse(one.connections)));
+        let all: u64 = servers.iter().map(|one| one.connections).sum();
+        let shown = servers.iter().filter(|one| !one.server.is_empty()).take(SHOWN_HOSTS).map(|one| {
+            let name = wire(one.server.as_bytes(), 40);
+            if one.connections > 1 { format!("{name} ×{}", count(one.connections)) } else { name }
+        });
+        let mut shown: Vec<String> = shown.collect();
+        let named: u64 =
+            servers.iter().filter(|one| !one.server.is_empty()).take(SHOWN_HOSTS).map(|one| one.connections).sum();
+        if all > named {
+            shown.push(format!("others ×{}", count(all - named)));
+        }
+        let all = counted(all, "TLS connection stays closed", "TLS connections stay closed");
+        lines.push(format!("{all}, {why}: {}", shown.join(", ")));
+        if !needed.is_empty() {
+            lines.push(format!("  needed: {needed}"));
+        }
+    }
+    lines
+}
+
 fn other_lines(totals: &Totals) -> Vec<String> {
     let mut lines = Vec::new();
     let kinds: Vec<String> = [
@@ -199,10 +232,16 @@ fn other_lines(totals: &Totals) -> Vec<String> {
         let all = counted(totals.tcp_connections, "TCP connection", "TCP connections");
         lines.push(if kinds.is_empty() { all } else { format!("{all}, of these {}", kinds.join(", ")) });
     }
+    lines.extend(closed_tls_lines(&totals.closed_tls));
     let lost = [
         (totals.cut_packets, "packet cut by the snaplen", "packets cut by the snaplen"),
         (totals.other_packets, "packet without readable TCP", "packets without readable TCP"),
         (totals.lost_datagrams, "IP datagram never whole", "IP datagrams never whole"),
+        (
+            totals.quic_packets,
+            "packet that begins or resumes QUIC (HTTP/3)",
+            "packets that begin or resume QUIC (HTTP/3)",
+        ),
         (
             totals.evicted_connections,
             "connection forgotten, the table being full",
@@ -210,8 +249,9 @@ fn other_lines(totals: &Totals) -> Vec<String> {
         ),
     ];
     if totals.shed_times > 0 || totals.shed_bytes > 0 {
-        let times = counted(totals.shed_times, "connection that kept much", "connections that kept much");
-        lines.push(format!("{} let go of {times}, the memory (--max-memory) being spent", bytes(totals.shed_bytes)));
+        let times = counted(totals.shed_times, "time", "times");
+        let let_go = bytes(totals.shed_bytes);
+        lines.push(format!("{let_go} let go of ({times}), the memory (--max-memory) being spent"));
     }
     let lost = lost.into_iter().filter(|lost| lost.0 > 0).map(|(value, one, many)| counted(value, one, many));
     lines.extend(flowed(&lost.collect::<Vec<_>>()));

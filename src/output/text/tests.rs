@@ -76,6 +76,13 @@ fn colours_are_all_that_a_style_adds() {
 }
 
 #[test]
+fn what_was_let_go_is_told() {
+    let totals = Totals { shed_times: 1, shed_bytes: 3 << 20, ..Totals::default() };
+    let text = render_summary(&totals, &Overview::default(), Style::default());
+    assert!(text.contains("3.00 MiB let go of (1 time), the memory (--max-memory) being spent"), "{text}");
+}
+
+#[test]
 fn an_empty_capture_says_so() {
     let paper = Paper::default();
     let mut report = TextReport::new(paper.clone(), Order::SummaryFirst, Secrets::Redact, Style::default());

@@ -5,7 +5,7 @@ use super::style::{Style, Tone};
 use super::units::{count, exact_seconds, micros};
 use super::{close_code_text, wire};
 use crate::event::{CloseSent, Identity, Outcome, Summary};
-use crate::ground::{Direction, Seen};
+use crate::ground::{Direction, FindingCode, Seen};
 use crate::tcp::EndReason;
 
 /// Idle timeouts that proxies, load balancers and servers come with, in seconds.
@@ -23,12 +23,13 @@ pub(crate) fn outcome(connection: &Identity, summary: &Summary, style: Style) ->
         Outcome::Closed => closed(summary, connection),
         Outcome::Aborted => aborted(summary),
         Outcome::Rejected => failed(summary),
+        Outcome::Unknown => (Tone::Doubtful, "ENCRYPTED", closed_tls(summary)),
         Outcome::Open => {
             let time = micros(open_for(summary, connection, summary.last));
             (Tone::Good, "STILL OPEN", format!(" after {time}, at the end of the capture"))
         }
     };
-    let seen = if summary.handshake_seen { "" } else { " (handshake not seen)" };
+    let seen = if summary.handshake_seen || summary.outcome == Outcome::Unknown { "" } else { " (handshake not seen)" };
     format!("{}{rest}{seen}", style.paint(tone, head))
 }
 
@@ -102,6 +103,12 @@ fn failed(summary: &Summary) -> (Tone, &'static str, String) {
         }
     };
     (Tone::Bad, "FAILED", rest)
+}
+
+/// Why the TLS around it stays closed.
+fn closed_tls(summary: &Summary) -> String {
+    let why = summary.findings.iter().find(|found| found.code() == FindingCode::TlsUndecryptable);
+    why.map_or_else(String::new, |found| format!(": {}", found.first.detail))
 }
 
 /// How TCP, or in HTTP/2 the stream, ended, and when: by what came first.

@@ -20,9 +20,11 @@ mod frames;
 mod header_block;
 mod http;
 mod inflate;
+mod keylog;
 mod packets;
 mod reassembly;
 mod resync;
+mod tls;
 // all of them together, from a file,
 mod read;
 // or from behind a handshake,
@@ -39,7 +41,9 @@ pub(crate) use header_block::header_block;
 pub(crate) use http::http;
 pub(crate) use http2::http2;
 pub(crate) use inflate::inflate;
+pub(crate) use keylog::keylog;
 pub(crate) use packets::packets;
 pub(crate) use read::read;
 pub(crate) use reassembly::reassembly;
 pub(crate) use resync::resync;
+pub(crate) use tls::tls;

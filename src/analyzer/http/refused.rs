@@ -1,0 +1,40 @@
+//! A request for a WebSocket in HTTP/1.1 that came to nothing.
+
+use crate::analyzer::identity::identify;
+use crate::analyzer::shared::Out;
+use crate::analyzer::websocket;
+use crate::event::Sink;
+use crate::ground::{Detail, Direction, FindingCode, Seen};
+use crate::http::Loss;
+use crate::tcp::Flow;
+use crate::websocket::{Answered, Asked, Fault, judge};
+
+/// A request for a WebSocket came to nothing.
+pub(in crate::analyzer) fn refuse<S: Sink>(
+    asked: Asked,
+    answered: Option<Answered>,
+    flow: &Flow,
+    attempts: &mut u32,
+    seen: Seen,
+    out: &mut Out<'_, S>,
+) -> Result<(), S::Error> {
+    let identity = identify(flow, attempts, out);
+    websocket::refuse(identity, judge(Some(asked), answered), None, flow, seen, out)
+}
+
+/// A request for a WebSocket was answered with something that is no HTTP response (RFC 6455 §4.1 asks for one).
+pub(super) fn refuse_garbled<S: Sink>(
+    asked: Asked,
+    instead: Option<Loss>,
+    flow: &Flow,
+    attempts: &mut u32,
+    seen: Seen,
+    out: &mut Out<'_, S>,
+) -> Result<(), S::Error> {
+    let identity = identify(flow, attempts, out);
+    let mut judged = judge(Some(asked), None);
+    judged.handshake.garbled = true;
+    let detail = Detail::text(format!("the answer is {}", instead.map_or("not HTTP", Loss::as_str)));
+    judged.faults.push(Fault { code: FindingCode::HandshakeMalformed, direction: Direction::ToClient, detail });
+    websocket::refuse(identity, judged, None, flow, seen, out)
+}

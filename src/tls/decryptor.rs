@@ -1,0 +1,422 @@
+//! One TLS connection: records of both directions → what is inside (machine).
+//!
+//! In: bytes and holes of each direction, and key logs, which may get their secrets later. Out: plaintext, losses, the end
+//! that TLS tells. A record that is not authentic never becomes plaintext. What waits for a secret, or for the other
+//! direction, is left in the input.
+
+use super::equip::{self, Equipped};
+use super::framer::{Buffers, Front};
+use super::handshake::MessageType;
+use super::info::{Closed, TlsInfo};
+use super::keylog::KeyLog;
+use super::lane::{Lane, Stage, Waits};
+use super::negotiation::Negotiation;
+use super::opener::Opened;
+use super::record::{Alert, ContentType, HEADER_LEN, MAX_FRAGMENT, RecordHeader};
+use super::shape::Shape;
+use crate::ground::{Direction, PerDirection, Seen};
+
+/// Records that do not open before anything did, until keys are said not to fit.
+const MAX_REJECTED: u32 = 8;
+/// Records that are passed over since the log has no secrets of the handshake, or since they are early data that the
+/// server did not take.
+const MAX_PASSED_OVER: u32 = 4096;
+/// Records that may be lost together with a ChangeCipherSpec: the Finished, and some.
+const MISSED_AT_CHANGE: u64 = 8;
+
+/// Room that connections share: plaintext of the record at hand, and records that are put together.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    pub(super) plain: Vec<u8>,
+    pub(super) buffers: Buffers,
+}
+
+/// What comes out of a direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'s> {
+    /// Bytes that the sender's application wrote.
+    Data(&'s [u8]),
+    /// A record did not open: bytes of unknown number are missing here.
+    Rejected,
+    /// The sender will send nothing more (RFC 8446 §6.1).
+    CloseNotify,
+}
+
+/// One connection.
+#[derive(Default)]
+pub struct Decryptor {
+    pub(super) talk: Negotiation,
+    pub(super) lanes: PerDirection<Lane>,
+    shape: Shape,
+    pub(super) closed: Option<Closed>,
+    /// The first fatal alert in the clear.
+    pub(super) alert: Option<(Alert, Direction)>,
+    /// A record was opened.
+    pub(super) opened: bool,
+    /// Application data was opened.
+    pub(super) delivered: bool,
+    /// Records that did not open before any did.
+    pub(super) rejected: u32,
+    /// Records that are done with.
+    records: u64,
+}
+
+/// What became of a record.
+enum Outcome {
+    /// It is done with.
+    Done,
+    /// It waits.
+    Waits(Waits),
+    /// It has so much application data, which lies in the scratch.
+    Data(usize),
+    Rejected,
+    CloseNotify,
+}
+
+impl Decryptor {
+    /// A connection of which nothing came yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What was negotiated so far.
+    #[must_use]
+    pub const fn info(&self) -> &TlsInfo {
+        &self.talk.info
+    }
+
+    /// Why nothing can be opened, if that is certain.
+    #[must_use]
+    pub const fn closed(&self) -> Option<Closed> {
+        self.closed
+    }
+
+    /// Changes whenever a record is done with: then the other direction may go on.
+    #[must_use]
+    pub const fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Whether application data was opened.
+    #[must_use]
+    pub const fn has_delivered(&self) -> bool {
+        self.delivered
+    }
+
+    /// What a direction waits for: its input goes on when the key log has more, or the other direction went on.
+    #[must_use]
+    pub const fn waits(&self, direction: Direction) -> Option<Waits> {
+        self.lanes.get(direction).waits
+    }
+
+    /// Whether what can be seen from outside looks like frames of a WebSocket.
+    #[must_use]
+    pub fn looks_like_websocket(&self) -> bool {
+        self.shape.looks_like_websocket(&self.talk.info)
+    }
+
+    /// Whether enough was seen to judge that.
+    #[must_use]
+    pub const fn is_judged(&self) -> bool {
+        let over = self.lanes.to_server.dead || matches!(self.closed, Some(Closed::WaitedTooLong));
+        over || self.shape.is_judged()
+    }
+
+    /// Bytes that it keeps.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.talk.held().saturating_add(self.lanes.to_server.held()).saturating_add(self.lanes.to_client.held())
+    }
+
+    /// Takes some of the bytes and says one thing; `None` when it wants more, or [waits](Self::waits).
+    pub fn next<'s>(
+        &mut self,
+        direction: Direction,
+        input: &mut &[u8],
+        seen: Seen,
+        keys: &KeyLog,
+        scratch: &'s mut Scratch,
+    ) -> Option<Step<'s>> {
+        if scratch.plain.len() < MAX_FRAGMENT {
+            scratch.plain.resize(MAX_FRAGMENT, 0);
+        }
+        self.lanes.get_mut(direction).waits = None;
+        loop {
+            if self.closed.is_some() {
+                self.skim(direction, input);
+                return None;
+            }
+            let lane = self.lanes.get_mut(direction);
+            if lane.dead {
+                *input = &[];
+                return None;
+            }
+            if lane.hunt.is_some() && !self.hunt(direction, input, keys, scratch) {
+                return None;
+            }
+            let framer = &mut self.lanes.get_mut(direction).framer;
+            let outcome = match framer.front(input, &mut scratch.buffers) {
+                Front::More => return None,
+                Front::Bad => {
+                    self.stray(direction);
+                    continue;
+                }
+                Front::Input(header) => {
+                    let fragment = input.get(HEADER_LEN..header.total()).unwrap_or_default();
+                    let outcome = self.record(direction, header, fragment, seen, keys, &mut scratch.plain);
+                    if !matches!(outcome, Outcome::Waits(_)) {
+                        *input = input.get(header.total()..).unwrap_or_default();
+                    }
+                    outcome
+                }
+                Front::Buffered(header) => {
+                    let framer = core::mem::take(framer);
+                    let outcome =
+                        self.record(direction, header, framer.fragment(header), seen, keys, &mut scratch.plain);
+                    let lane = self.lanes.get_mut(direction);
+                    lane.framer = framer;
+                    if !matches!(outcome, Outcome::Waits(_)) {
+                        lane.framer.consume(header, &mut scratch.buffers);
+                    }
+                    outcome
+                }
+            };
+            self.records = self.records.wrapping_add(u64::from(!matches!(outcome, Outcome::Waits(_))));
+            match outcome {
+                Outcome::Done => {}
+                Outcome::Waits(waits) => {
+                    self.lanes.get_mut(direction).waits = Some(waits);
+                    return None;
+                }
+                Outcome::Data(len) => return Some(Step::Data(scratch.plain.get(..len).unwrap_or_default())),
+                Outcome::Rejected => return Some(Step::Rejected),
+                Outcome::CloseNotify => return Some(Step::CloseNotify),
+            }
+        }
+    }
+
+    /// Looks at headers alone: the connection stays closed.
+    fn skim(&mut self, direction: Direction, input: &mut &[u8]) {
+        let lane = self.lanes.get_mut(direction);
+        while !input.is_empty() && !lane.dead {
+            let Some(header) = lane.framer.skim(input) else { return };
+            lane.dead |= !header.is_plausible();
+            self.shape.record(direction, header, &self.talk.info);
+        }
+        *input = &[];
+    }
+
+    /// Deals with a whole record.
+    fn record(
+        &mut self,
+        direction: Direction,
+        header: RecordHeader,
+        fragment: &[u8],
+        seen: Seen,
+        keys: &KeyLog,
+        plain: &mut [u8],
+    ) -> Outcome {
+        let tls13 = self.talk.is_tls13();
+        let lane = self.lanes.get_mut(direction);
+        if lane.changing || lane.protected {
+            match tls13 {
+                None if !lane.protected && !self.talk.retried => return Outcome::Waits(Waits::Other),
+                // Behind a HelloRetryRequest it means nothing (RFC 8446 §D.4).
+                None if !lane.protected => lane.changing = false,
+                Some(true) if !lane.protected => lane.changing = false,
+                _ => return self.protected12(direction, header, fragment, seen, keys, plain),
+            }
+        }
+        let outcome = match (header.content, tls13) {
+            (ContentType::APPLICATION_DATA, Some(true)) => {
+                return self.protected13(direction, header, fragment, seen, keys, plain);
+            }
+            (ContentType::APPLICATION_DATA, Some(false)) => {
+                // The ChangeCipherSpec was lost, and a few records with it.
+                lane.changing = true;
+                lane.slack = MISSED_AT_CHANGE;
+                return self.protected12(direction, header, fragment, seen, keys, plain);
+            }
+            (ContentType::APPLICATION_DATA, None) => return Outcome::Waits(Waits::Other),
+            (ContentType::CHANGE_CIPHER_SPEC, Some(true)) => Outcome::Done,
+            (ContentType::CHANGE_CIPHER_SPEC, _) => {
+                lane.changing = fragment == [1];
+                lane.slack = 0;
+                Outcome::Done
+            }
+            (ContentType::HANDSHAKE, _) => self.handshake(direction, fragment, seen),
+            (ContentType::ALERT, _) => {
+                if let Some(alert) = Alert::parse(fragment).filter(|alert| alert.level == 2) {
+                    self.alert.get_or_insert((alert, direction));
+                }
+                Outcome::Done
+            }
+            _ => Outcome::Done,
+        };
+        self.shape.record(direction, header, &self.talk.info);
+        outcome
+    }
+
+    /// A record under the keys of TLS 1.3.
+    fn protected13(
+        &mut self,
+        direction: Direction,
+        header: RecordHeader,
+        fragment: &[u8],
+        seen: Seen,
+        keys: &KeyLog,
+        plain: &mut [u8],
+    ) -> Outcome {
+        let lane = self.lanes.get_mut(direction);
+        if let Some(outcome) = outcome_of(equip::tls13(lane, direction, &self.talk, keys), &mut self.closed) {
+            return outcome;
+        }
+        if direction == Direction::ToServer && lane.stage.is_none() && self.talk.early.is_none() {
+            return Outcome::Waits(Waits::Other);
+        }
+        if lane.ladder.is_empty() {
+            return Outcome::Waits(Waits::Secret);
+        }
+        let Some(opened) = lane.open(header, fragment, plain) else {
+            // Without the secrets of the handshake, its records are passed over; and so is early data without its own.
+            let offered = self.talk.client.as_ref().is_some_and(|client| client.extensions.early_data);
+            let first = if direction == Direction::ToServer && offered { Stage::Early } else { Stage::Handshake };
+            let missing = lane.ladder.first().is_some_and(|rung| lane.stage.unwrap_or(first) < rung.stage);
+            if !lane.has(Stage::Application) {
+                return Outcome::Waits(Waits::Secret);
+            }
+            if missing && lane.passed_over < MAX_PASSED_OVER {
+                lane.passed_over += 1;
+                return Outcome::Done;
+            }
+            return self.rejected(direction, header, fragment);
+        };
+        self.shape.record(direction, header, &self.talk.info);
+        self.content(direction, opened, plain, seen)
+    }
+
+    /// A record under the keys of TLS 1.2 or before.
+    fn protected12(
+        &mut self,
+        direction: Direction,
+        header: RecordHeader,
+        fragment: &[u8],
+        seen: Seen,
+        keys: &KeyLog,
+        plain: &mut [u8],
+    ) -> Outcome {
+        let lane = self.lanes.get_mut(direction);
+        if lane.changing {
+            if let Some(outcome) = outcome_of(equip::tls12(lane, direction, &self.talk, keys), &mut self.closed) {
+                return outcome;
+            }
+            lane.protected = true;
+            lane.messages.begin();
+        }
+        let Some(opened) = lane.open(header, fragment, plain) else {
+            return self.rejected(direction, header, fragment);
+        };
+        self.shape.record(direction, header, &self.talk.info);
+        self.content(direction, opened, plain, seen)
+    }
+
+    /// A record did not open.
+    fn rejected(&mut self, direction: Direction, header: RecordHeader, fragment: &[u8]) -> Outcome {
+        self.shape.record(direction, header, &self.talk.info);
+        let lane = self.lanes.get_mut(direction);
+        lane.doubt();
+        if let Some(opener) = lane.current() {
+            opener.chain(fragment);
+        }
+        if self.opened {
+            return Outcome::Rejected;
+        }
+        self.rejected += 1;
+        if self.rejected > MAX_REJECTED {
+            self.closed = Some(Closed::KeysDoNotFit);
+        }
+        Outcome::Done
+    }
+
+    /// What was in a record.
+    fn content(&mut self, direction: Direction, opened: Opened, plain: &[u8], seen: Seen) -> Outcome {
+        self.opened = true;
+        let bytes = plain.get(..opened.len).unwrap_or_default();
+        let lane = self.lanes.get_mut(direction);
+        match opened.content {
+            ContentType::APPLICATION_DATA => {
+                // Early data that the server did not take comes again (RFC 8446 §4.2.10).
+                if lane.stage == Some(Stage::Early) && self.talk.early == Some(false) {
+                    return Outcome::Done;
+                }
+                self.delivered |= opened.len > 0;
+                Outcome::Data(opened.len)
+            }
+            ContentType::HANDSHAKE => self.handshake(direction, bytes, seen),
+            ContentType::CHANGE_CIPHER_SPEC => {
+                lane.changing = bytes == [1];
+                lane.slack = 0;
+                Outcome::Done
+            }
+            ContentType::ALERT => match Alert::parse(bytes) {
+                Some(alert) if alert.is_close_notify() => {
+                    self.talk.info.close_notify.get_mut(direction).get_or_insert(seen);
+                    Outcome::CloseNotify
+                }
+                Some(alert) if alert.level == 2 => {
+                    self.alert.get_or_insert((alert, direction));
+                    Outcome::Done
+                }
+                _ => Outcome::Done,
+            },
+            _ => Outcome::Done,
+        }
+    }
+
+    /// Handshake messages, in the clear or not.
+    fn handshake(&mut self, direction: Direction, mut bytes: &[u8], seen: Seen) -> Outcome {
+        let Self { talk, lanes, closed, .. } = self;
+        let lane = lanes.get_mut(direction);
+        let mut messages = core::mem::take(&mut lane.messages);
+        while let Some(message) = messages.next(&mut bytes, talk.wants_all()) {
+            if let Err(why) = talk.message(&message, seen) {
+                *closed = Some(why);
+            }
+            match (message.kind, lane.stage) {
+                (MessageType::FINISHED, Some(Stage::Handshake)) => {
+                    talk.finished(direction, seen);
+                    lane.leave(Stage::Handshake);
+                }
+                (MessageType::FINISHED, _) if lane.protected => talk.finished(direction, seen),
+                (MessageType::END_OF_EARLY_DATA, Some(Stage::Early)) => lane.leave(Stage::Early),
+                (MessageType::KEY_UPDATE, Some(Stage::Application)) => {
+                    if let Some(opener) = lane.current()
+                        && let Some(next) = opener.updated()
+                    {
+                        *opener = next;
+                    }
+                }
+                _ => {}
+            }
+        }
+        lane.messages = messages;
+        Outcome::Done
+    }
+}
+
+/// Asking for keys may have ended it, or have to wait.
+fn outcome_of(equipped: Equipped, closed: &mut Option<Closed>) -> Option<Outcome> {
+    match equipped {
+        Ok(Ok(())) => None,
+        Ok(Err(waits)) => Some(Outcome::Waits(waits)),
+        Err(why) => {
+            *closed = Some(why);
+            Some(Outcome::Done)
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+//! Bytes of one direction → whole records.
+//!
+//! In: bytes, cut anywhere, and holes. Out: each record when it is whole. One that lies whole in the input is not copied;
+//! one that is cut is put together in a borrowed buffer. A hole within a record does not lose the border behind it.
+
+use super::record::{HEADER_LEN, RecordHeader};
+
+/// Buffers that are lent while a record is being put together.
+#[derive(Debug, Default)]
+pub(super) struct Buffers(Vec<Vec<u8>>);
+
+/// Idle buffers that are kept, and how large one may be to be kept.
+const MAX_IDLE: usize = 64;
+const MAX_IDLE_BYTES: usize = 32 << 10;
+
+/// One direction.
+#[derive(Debug, Default)]
+pub(super) struct Framer {
+    buffer: Vec<u8>,
+    /// Where in the buffer the next record begins.
+    start: usize,
+    /// Bytes of a record that has a hole, which are passed over.
+    skip: usize,
+}
+
+/// What is at the front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Front {
+    /// Not all of a record.
+    More,
+    /// No record.
+    Bad,
+    /// A record, at the front of the input.
+    Input(RecordHeader),
+    /// A record, in the buffer.
+    Buffered(RecordHeader),
+}
+
+/// What a hole did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hole {
+    /// It lies in one record, which is lost; where the next one begins is known.
+    InRecord {
+        /// The record had no hole before.
+        first: bool,
+    },
+    /// It is not known where records begin.
+    Lost,
+}
+
+impl Framer {
+    /// Looks for the next record. Bytes of one that is not whole are taken from the input.
+    pub(super) fn front(&mut self, input: &mut &[u8], buffers: &mut Buffers) -> Front {
+        if self.skip > 0 {
+            let taken = self.skip.min(input.len());
+            *input = input.get(taken..).unwrap_or_default();
+            self.skip = self.skip.saturating_sub(taken);
+            if self.skip > 0 {
+                return Front::More;
+            }
+        }
+        if self.waiting().is_empty() {
+            match RecordHeader::parse(input) {
+                Some(header) if !header.is_plausible() => return Front::Bad,
+                Some(header) if input.len() >= header.total() => return Front::Input(header),
+                _ if input.is_empty() => return Front::More,
+                _ => self.borrow(buffers),
+            }
+        }
+        self.gather(input, HEADER_LEN);
+        let Some(header) = RecordHeader::parse(self.waiting()) else { return Front::More };
+        if !header.is_plausible() {
+            return Front::Bad;
+        }
+        self.gather(input, header.total());
+        if self.waiting().len() >= header.total() { Front::Buffered(header) } else { Front::More }
+    }
+
+    /// The fragment of the record at the front of the buffer.
+    pub(super) fn fragment(&self, header: RecordHeader) -> &[u8] {
+        self.waiting().get(HEADER_LEN..header.total()).unwrap_or_default()
+    }
+
+    /// The record at the front of the buffer is done with.
+    pub(super) fn consume(&mut self, header: RecordHeader, buffers: &mut Buffers) {
+        self.start = self.start.saturating_add(header.total());
+        if self.waiting().is_empty() {
+            self.clear(buffers);
+        }
+    }
+
+    /// Passes over the body of the record that begins here, and no more than its header is ever kept: for connections that
+    /// stay closed. Gives each header.
+    pub(super) fn skim(&mut self, input: &mut &[u8]) -> Option<RecordHeader> {
+        if self.skip > 0 {
+            let taken = self.skip.min(input.len());
+            *input = input.get(taken..).unwrap_or_default();
+            self.skip = self.skip.saturating_sub(taken);
+        }
+        if self.skip > 0 {
+            return None;
+        }
+        self.gather(input, HEADER_LEN);
+        let header = RecordHeader::parse(self.waiting())?;
+        let have = self.waiting().len();
+        let passed = have.min(header.total());
+        self.skip = header.total().saturating_sub(passed);
+        self.start = self.start.saturating_add(passed);
+        if self.waiting().is_empty() {
+            self.buffer.clear();
+            self.start = 0;
+        }
+        Some(header)
+    }
+
+    /// Bytes are missing here.
+    pub(super) fn gap(&mut self, len: Option<u64>, buffers: &mut Buffers) -> Hole {
+        let len = len.and_then(|len| usize::try_from(len).ok());
+        let first = self.skip == 0;
+        let left = if first {
+            let have = self.waiting().len();
+            RecordHeader::parse(self.waiting()).map(|header| header.total().saturating_sub(have))
+        } else {
+            Some(self.skip)
+        };
+        self.clear(buffers);
+        self.skip = 0;
+        match (left, len) {
+            (Some(left), Some(len)) if len <= left => {
+                self.skip = left.saturating_sub(len);
+                Hole::InRecord { first }
+            }
+            _ => Hole::Lost,
+        }
+    }
+
+    /// Bytes that are not a record yet, or not done with.
+    pub(super) fn waiting(&self) -> &[u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
+    }
+
+    /// Takes bytes whatever they are, up to `max` altogether.
+    pub(super) fn take(&mut self, input: &mut &[u8], max: usize, buffers: &mut Buffers) {
+        if self.buffer.is_empty() {
+            self.borrow(buffers);
+        }
+        self.gather(input, max);
+    }
+
+    /// Drops the first of the waiting bytes.
+    pub(super) fn discard(&mut self, len: usize) {
+        self.start = self.start.saturating_add(len).min(self.buffer.len());
+        self.buffer.drain(..self.start);
+        self.start = 0;
+    }
+
+    /// Drops all.
+    pub(super) fn clear(&mut self, buffers: &mut Buffers) {
+        let mut buffer = core::mem::take(&mut self.buffer);
+        self.start = 0;
+        if buffer.capacity() > 0 && buffer.capacity() <= MAX_IDLE_BYTES && buffers.0.len() < MAX_IDLE {
+            buffer.clear();
+            buffers.0.push(buffer);
+        }
+    }
+
+    /// Bytes that it keeps.
+    pub(super) const fn held(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    fn borrow(&mut self, buffers: &mut Buffers) {
+        if self.buffer.capacity() == 0 {
+            self.buffer = buffers.0.pop().unwrap_or_default();
+        }
+    }
+
+    /// Takes input until so many bytes wait.
+    fn gather(&mut self, input: &mut &[u8], len: usize) {
+        let wanted = len.saturating_sub(self.waiting().len());
+        let (taken, rest) = input.split_at_checked(wanted).unwrap_or((*input, &[]));
+        self.buffer.extend_from_slice(taken);
+        *input = rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn record(content: u8, body: &[u8]) -> Vec<u8> {
+        let [high, low] = u16::try_from(body.len()).unwrap().to_be_bytes();
+        [&[content, 3, 3, high, low], body].concat()
+    }
+
+    /// Each record's type and body.
+    fn records(framer: &mut Framer, mut input: &[u8], buffers: &mut Buffers) -> Vec<(u8, Vec<u8>)> {
+        let mut told = Vec::new();
+        loop {
+            match framer.front(&mut input, buffers) {
+                Front::Input(header) => {
+                    told.push((header.content.0, input[HEADER_LEN..header.total()].to_vec()));
+                    input = &input[header.total()..];
+                }
+                Front::Buffered(header) => {
+                    told.push((header.content.0, framer.fragment(header).to_vec()));
+                    framer.consume(header, buffers);
+                }
+                Front::More => return told,
+                Front::Bad => {
+                    told.push((0, Vec::new()));
+                    return told;
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_cut_gives_the_same_records(cuts in proptest::collection::vec(0_usize..400, 0..8)) {
+            let stream = [record(22, b"hello"), record(20, &[1]), record(23, &[7; 300]), record(23, b""), record(21, &[1, 0])].concat();
+            let mut buffers = Buffers::default();
+            let whole = records(&mut Framer::default(), &stream, &mut buffers);
+            prop_assert_eq!(whole.len(), 5);
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(stream.len())).chain([0, stream.len()]).collect();
+            cuts.sort_unstable();
+            let mut framer = Framer::default();
+            let told: Vec<_> =
+                cuts.windows(2).flat_map(|pair| records(&mut framer, &stream[pair[0]..pair[1]], &mut buffers)).collect();
+            prop_assert_eq!(told, whole.clone());
+            prop_assert_eq!(framer.held(), 0);
+            let mut framer = Framer::default();
+            let mut headers = Vec::new();
+            for pair in cuts.windows(2) {
+                let mut input = &stream[pair[0]..pair[1]];
+                while let Some(header) = framer.skim(&mut input) {
+                    headers.push(header.content.0);
+                }
+                prop_assert!(framer.held() <= 64);
+            }
+            prop_assert_eq!(headers, whole.iter().map(|(content, _)| *content).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_hole_in_a_record_keeps_the_border() {
+        let mut buffers = Buffers::default();
+        for hole in 1..=95 {
+            let mut framer = Framer::default();
+            let stream = [record(23, &[7; 100]), record(23, b"next")].concat();
+            assert_eq!(records(&mut framer, &stream[..10], &mut buffers), []);
+            assert_eq!(framer.gap(Some(hole), &mut buffers), Hole::InRecord { first: true });
+            let rest = 10 + usize::try_from(hole).unwrap();
+            assert_eq!(records(&mut framer, &stream[rest..], &mut buffers), [(23, b"next".to_vec())]);
+        }
+        let mut framer = Framer::default();
+        records(&mut framer, &record(23, &[7; 100])[..10], &mut buffers);
+        assert_eq!(framer.gap(Some(20), &mut buffers), Hole::InRecord { first: true });
+        assert_eq!(framer.gap(Some(20), &mut buffers), Hole::InRecord { first: false });
+        assert_eq!(framer.gap(Some(56), &mut buffers), Hole::Lost);
+        assert_eq!(framer.gap(Some(1), &mut buffers), Hole::Lost);
+        assert_eq!(framer.gap(None, &mut buffers), Hole::Lost);
+    }
+
+    #[test]
+    fn what_is_no_record_is_said() {
+        let mut buffers = Buffers::default();
+        assert_eq!(records(&mut Framer::default(), b"GET / HTTP/1.1", &mut buffers), [(0, vec![])]);
+        let mut framer = Framer::default();
+        assert_eq!(records(&mut framer, b"GET", &mut buffers), []);
+        assert_eq!(records(&mut framer, b" / ", &mut buffers), [(0, vec![])]);
+    }
+}

@@ -1,0 +1,82 @@
+//! When nothing more will come that could help: what stays closed, and why.
+
+use super::decryptor::Decryptor;
+use super::hello::RANDOM_LEN;
+use super::info::Closed;
+use super::keylog::KeyLog;
+use super::lane::Waits;
+use crate::ground::Direction;
+
+impl Decryptor {
+    /// No more secrets will come, and nothing of the other direction: a direction that waits goes on as well as it can, or
+    /// stays closed. Says why, if something does.
+    pub fn give_up(&mut self, keys: &KeyLog) -> Option<Closed> {
+        if self.closed.is_some() {
+            return self.closed;
+        }
+        let waits = |direction| self.waits(direction).map(|waits| (direction, waits));
+        let waiting = Direction::BOTH.into_iter().filter_map(waits).collect::<Vec<_>>();
+        let Some((direction, first)) = waiting.first().copied() else {
+            // Something came, and none of it was for us to open.
+            return self.unopened();
+        };
+        if self.talk.early.is_none()
+            && self.talk.server.is_some()
+            && direction == Direction::ToServer
+            && first == Waits::Other
+        {
+            self.talk.early = Some(true);
+            return None;
+        }
+        let why = match self.alert {
+            Some((alert, direction)) => Closed::HandshakeFailed(alert, direction),
+            None if first == Waits::Other => Closed::NoHandshake,
+            None => self.lacking(direction, keys),
+        };
+        if self.delivered {
+            waiting.iter().for_each(|(direction, _)| self.lanes.get_mut(*direction).dead = true);
+        } else {
+            self.closed = Some(why);
+        }
+        Some(why)
+    }
+
+    /// Gives the connection up since too much waits.
+    pub fn overflow(&mut self) {
+        if self.delivered {
+            Direction::BOTH.into_iter().for_each(|direction| {
+                let lane = self.lanes.get_mut(direction);
+                lane.dead |= lane.waits.is_some();
+            });
+        } else {
+            self.closed = Some(Closed::WaitedTooLong);
+        }
+    }
+
+    /// Why a connection has nothing to show, of which nothing waits.
+    fn unopened(&mut self) -> Option<Closed> {
+        if self.delivered {
+            return None;
+        }
+        self.closed = match self.alert {
+            Some((alert, direction)) => Some(Closed::HandshakeFailed(alert, direction)),
+            None if self.rejected > 0 => Some(Closed::KeysDoNotFit),
+            None if self.talk.client.is_none() || self.talk.server.is_none() => Some(Closed::NoHandshake),
+            None => None,
+        };
+        self.closed
+    }
+
+    /// What the key log lacks.
+    fn lacking(&self, direction: Direction, keys: &KeyLog) -> Closed {
+        if !super::crypto::AVAILABLE {
+            return Closed::NotBuilt;
+        }
+        let random = self.talk.client.as_ref().map_or([0; RANDOM_LEN], |client| client.random);
+        if keys.has_session(&random) {
+            return Closed::PartOfSecrets { client_random: random, direction };
+        }
+        let encrypted_hello = self.talk.client.as_ref().is_some_and(|client| client.extensions.encrypted_client_hello);
+        Closed::NoSecret { client_random: random, others: keys.sessions(), encrypted_hello }
+    }
+}

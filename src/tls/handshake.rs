@@ -1,0 +1,190 @@
+//! Handshake messages of one direction, out of records (RFC 8446 §4, RFC 5246 §7.4).
+//!
+//! ```text
+//! +-----------+-----------------------+----
+//! | msg_type  |   length (24 bits)    | body
+//! +-----------+-----------------------+----
+//! ```
+//!
+//! In: fragments of handshake records, in order; messages lie across records and several in one. Out: each message when it
+//! is whole. The bodies of those that nobody reads are passed over, not kept.
+
+/// Bytes of a message's header.
+const HEADER_LEN: usize = 4;
+/// Bytes of a message that are kept: a hello with the keys of post-quantum exchanges has 2 KiB, a certificate chain 10.
+/// Longer ones are passed over.
+const MAX_MESSAGE: usize = 64 << 10;
+
+/// What a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MessageType(pub(super) u8);
+
+impl MessageType {
+    pub(super) const HELLO_REQUEST: Self = Self(0);
+    pub(super) const CLIENT_HELLO: Self = Self(1);
+    pub(super) const SERVER_HELLO: Self = Self(2);
+    pub(super) const END_OF_EARLY_DATA: Self = Self(5);
+    pub(super) const ENCRYPTED_EXTENSIONS: Self = Self(8);
+    pub(super) const CLIENT_KEY_EXCHANGE: Self = Self(16);
+    pub(super) const FINISHED: Self = Self(20);
+    pub(super) const KEY_UPDATE: Self = Self(24);
+
+    /// Whether its body is read.
+    const fn is_read(self) -> bool {
+        matches!(self, Self::CLIENT_HELLO | Self::SERVER_HELLO | Self::ENCRYPTED_EXTENSIONS | Self::CLIENT_KEY_EXCHANGE)
+    }
+}
+
+/// One message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Message<'m> {
+    pub(super) kind: MessageType,
+    /// Header and body; empty where it was passed over.
+    pub(super) whole: &'m [u8],
+}
+
+impl<'m> Message<'m> {
+    pub(super) fn body(&self) -> &'m [u8] {
+        self.whole.get(HEADER_LEN..).unwrap_or_default()
+    }
+}
+
+/// Puts messages together.
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    buffer: Vec<u8>,
+    /// The message that was lent is over.
+    lent: bool,
+    /// Bytes of a message that are passed over, and what it is.
+    skipping: Option<(usize, MessageType)>,
+    /// Bytes were lost: where messages begin is not known any more.
+    lost: bool,
+}
+
+impl Messages {
+    /// The next whole message; `keep_all` if somebody reads all of them.
+    pub(super) fn next(&mut self, input: &mut &[u8], keep_all: bool) -> Option<Message<'_>> {
+        if core::mem::take(&mut self.lent) {
+            self.buffer.clear();
+            self.buffer.shrink_to(HEADER_LEN);
+        }
+        if self.lost {
+            *input = &[];
+            return None;
+        }
+        if self.skipping.is_none() {
+            self.gather(input, HEADER_LEN);
+            let [kind, a, b, c] = *self.buffer.first_chunk::<HEADER_LEN>()?;
+            let kind = MessageType(kind);
+            let len = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX);
+            if len <= MAX_MESSAGE && (keep_all || kind.is_read()) {
+                let whole = len.saturating_add(HEADER_LEN);
+                self.gather(input, whole);
+                if self.buffer.len() < whole {
+                    return None;
+                }
+                self.lent = true;
+                return Some(Message { kind, whole: &self.buffer });
+            }
+            self.buffer.clear();
+            self.skipping = Some((len, kind));
+        }
+        let (left, kind) = self.skipping?;
+        let taken = left.min(input.len());
+        *input = input.get(taken..).unwrap_or_default();
+        let left = left.saturating_sub(taken);
+        self.skipping = (left > 0).then_some((left, kind));
+        (left == 0).then_some(Message { kind, whole: &[] })
+    }
+
+    /// Bytes are missing, here or within a message.
+    pub(super) fn lose(&mut self) {
+        let busy = self.skipping.take().is_some() || !self.buffer.is_empty() && !self.lent;
+        self.lost = self.lost || busy;
+        self.buffer.clear();
+        self.lent = false;
+    }
+
+    /// A new stretch of messages begins, at a border: the keys changed.
+    pub(super) fn begin(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Bytes that it keeps.
+    pub(super) const fn held(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    fn gather(&mut self, input: &mut &[u8], len: usize) {
+        let wanted = len.saturating_sub(self.buffer.len());
+        let (taken, rest) = input.split_at_checked(wanted).unwrap_or((*input, &[]));
+        self.buffer.extend_from_slice(taken);
+        *input = rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        let len = u32::try_from(body.len()).unwrap().to_be_bytes();
+        [&[kind, len[1], len[2], len[3]], body].concat()
+    }
+
+    fn all(messages: &mut Messages, pieces: &[&[u8]]) -> Vec<(u8, Vec<u8>)> {
+        let mut told = Vec::new();
+        for piece in pieces {
+            let mut input = *piece;
+            while let Some(message) = messages.next(&mut input, false) {
+                told.push((message.kind.0, message.body().to_vec()));
+            }
+            assert!(input.is_empty());
+        }
+        told
+    }
+
+    #[test]
+    fn messages_lie_across_records_and_several_in_one() {
+        let stream = [
+            message(1, b"client"),
+            message(11, &[9; 300]),
+            message(14, b""),
+            message(2, b"server"),
+            message(20, &[1; 12]),
+        ]
+        .concat();
+        let whole = all(&mut Messages::default(), &[&stream]);
+        let named: Vec<_> = whole.iter().map(|(kind, body)| (*kind, body.as_slice())).collect();
+        assert_eq!(named, [(1, &b"client"[..]), (11, b""), (14, b""), (2, b"server"), (20, b"")]);
+        for cut in 0..stream.len() {
+            let (a, b) = stream.split_at(cut);
+            assert_eq!(all(&mut Messages::default(), &[a, b]), whole, "cut at {cut}");
+        }
+        let single: Vec<_> = stream.chunks(1).collect();
+        assert_eq!(all(&mut Messages::default(), &single), whole);
+    }
+
+    #[test]
+    fn long_messages_are_passed_over() {
+        let mut messages = Messages::default();
+        let stream = [message(1, &vec![0; MAX_MESSAGE + 1]), message(20, b"x")].concat();
+        assert_eq!(all(&mut messages, &[&stream]), [(1, vec![]), (20, vec![])]);
+        let mut claims: &[u8] = &[1, 0xff, 0xff, 0xff, 0, 0];
+        assert!(messages.next(&mut claims, true).is_none() && claims.is_empty());
+        assert!(messages.held() <= MAX_MESSAGE);
+    }
+
+    #[test]
+    fn a_loss_within_a_message_ends_them_and_one_between_does_not() {
+        let mut messages = Messages::default();
+        all(&mut messages, &[&message(11, b"abc")]);
+        messages.lose();
+        assert_eq!(all(&mut messages, &[&message(20, b"")]).len(), 1);
+        all(&mut messages, &[&message(11, b"abc")[..5]]);
+        messages.lose();
+        assert_eq!(all(&mut messages, &[&message(20, b"")]), []);
+        messages.begin();
+        assert_eq!(all(&mut messages, &[&message(20, b"")]).len(), 1);
+    }
+}

@@ -1,0 +1,280 @@
+//! What the hellos say (RFC 8446 §4.1, RFC 5246 §7.4.1), as far as an observer needs it.
+//!
+//! In: the body of a handshake message. Out: its fields, by value, so that they outlive the record. What is not
+//! well-formed is `None`; extensions that nobody here reads are passed over.
+
+use crate::ground::bytes::Reader;
+
+/// Bytes of a random (RFC 8446 §4.1.2).
+pub const RANDOM_LEN: usize = 32;
+/// Bytes of names that are kept: more than DNS (RFC 1035 §2.3.4) or ALPN (RFC 7301 §3.1) allow.
+const MAX_NAME: usize = 256;
+/// Protocols of an ALPN list that are kept.
+const MAX_PROTOCOLS: usize = 16;
+
+/// "special value … SHA-256 of HelloRetryRequest" (RFC 8446 §4.1.3).
+const RETRY_RANDOM: [u8; RANDOM_LEN] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11,
+    0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
+/// Numbers of the extensions that are read (IANA, TLS ExtensionType Values).
+mod extension {
+    pub(super) const SERVER_NAME: u16 = 0;
+    pub(super) const MAX_FRAGMENT_LENGTH: u16 = 1;
+    pub(super) const ALPN: u16 = 16;
+    pub(super) const ENCRYPT_THEN_MAC: u16 = 22;
+    pub(super) const EXTENDED_MASTER_SECRET: u16 = 23;
+    pub(super) const RECORD_SIZE_LIMIT: u16 = 28;
+    pub(super) const PRE_SHARED_KEY: u16 = 41;
+    pub(super) const EARLY_DATA: u16 = 42;
+    pub(super) const SUPPORTED_VERSIONS: u16 = 43;
+    pub(super) const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
+}
+
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientHello {
+    /// `legacy_version`: the newest that it names here.
+    pub version: u16,
+    /// Key logs name sessions by it.
+    pub random: [u8; RANDOM_LEN],
+    /// What both sides negotiate with.
+    pub extensions: Extensions,
+}
+
+/// What a server chose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerHello {
+    /// The negotiated version: that of `supported_versions`, or `legacy_version`.
+    pub version: u16,
+    /// Part of the key derivation up to TLS 1.2.
+    pub random: [u8; RANDOM_LEN],
+    /// The cipher suite.
+    pub suite: u16,
+    /// Whether records are compressed (RFC 3749), which nobody does any more.
+    pub compressed: bool,
+    /// Whether it is a HelloRetryRequest: the client is to send another ClientHello (RFC 8446 §4.1.4).
+    pub is_retry: bool,
+    /// What both sides negotiate with.
+    pub extensions: Extensions,
+}
+
+/// What is read of the extensions of a hello, or of EncryptedExtensions.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Extensions {
+    /// The host name that the client wants (RFC 6066 §3).
+    pub server_name: Option<Vec<u8>>,
+    /// Protocols: all that a client offers, the one that a server chose (RFC 7301).
+    pub alpn: Vec<Vec<u8>>,
+    /// The newest version that the client offers, GREASE (RFC 8701) left out; what the server chose.
+    pub version: Option<u16>,
+    /// RFC 7627.
+    pub extended_master_secret: bool,
+    /// RFC 7366.
+    pub encrypt_then_mac: bool,
+    /// The code of `max_fragment_length` (RFC 6066 §4).
+    pub max_fragment_length: Option<u8>,
+    /// `record_size_limit` (RFC 8449).
+    pub record_size_limit: Option<u16>,
+    /// A session is, or may be, resumed (RFC 8446 §4.2.11).
+    pub pre_shared_key: bool,
+    /// 0-RTT data is offered, or accepted (RFC 8446 §4.2.10).
+    pub early_data: bool,
+    /// The ClientHello may be the outer one of two (RFC 9849): key logs then name the other.
+    pub encrypted_client_hello: bool,
+}
+
+impl ClientHello {
+    /// Reads the body of a `client_hello`.
+    #[must_use]
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(body);
+        let version = reader.u16_be()?;
+        let random = reader.array()?;
+        vector8(&mut reader)?; // legacy_session_id
+        vector16(&mut reader)?; // cipher_suites
+        vector8(&mut reader)?; // legacy_compression_methods
+        let extensions = extensions(&mut reader, Side::Client)?;
+        Some(Self { version, random, extensions })
+    }
+}
+
+impl ServerHello {
+    /// Reads the body of a `server_hello`.
+    #[must_use]
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(body);
+        let legacy_version = reader.u16_be()?;
+        let random = reader.array()?;
+        vector8(&mut reader)?; // legacy_session_id_echo
+        let suite = reader.u16_be()?;
+        let compressed = reader.u8()? != 0;
+        let extensions = extensions(&mut reader, Side::Server)?;
+        let version = extensions.version.unwrap_or(legacy_version);
+        Some(Self { version, random, suite, compressed, is_retry: random == RETRY_RANDOM, extensions })
+    }
+}
+
+impl Extensions {
+    /// Reads the body of `encrypted_extensions` (RFC 8446 §4.3.1).
+    #[must_use]
+    pub fn parse_encrypted(body: &[u8]) -> Option<Self> {
+        extensions(&mut Reader::new(body), Side::Server)
+    }
+
+    fn read(&mut self, kind: u16, data: &[u8], side: Side) -> Option<()> {
+        let mut reader = Reader::new(data);
+        match kind {
+            extension::SERVER_NAME if side == Side::Client => self.server_name = server_name(&mut reader),
+            extension::ALPN => self.alpn = protocols(&mut reader)?,
+            extension::SUPPORTED_VERSIONS => self.version = versions(&mut reader, side),
+            extension::EXTENDED_MASTER_SECRET => self.extended_master_secret = true,
+            extension::ENCRYPT_THEN_MAC => self.encrypt_then_mac = true,
+            extension::MAX_FRAGMENT_LENGTH => self.max_fragment_length = reader.u8(),
+            extension::RECORD_SIZE_LIMIT => self.record_size_limit = reader.u16_be(),
+            extension::PRE_SHARED_KEY => self.pre_shared_key = true,
+            extension::EARLY_DATA => self.early_data = true,
+            extension::ENCRYPTED_CLIENT_HELLO => self.encrypted_client_hello = true,
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+/// Whose extensions: some have two forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Client,
+    Server,
+}
+
+/// A vector with one byte of length.
+fn vector8<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
+    let len = reader.u8()?;
+    reader.take(usize::from(len))
+}
+
+/// A vector with two bytes of length.
+fn vector16<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
+    let len = reader.u16_be()?;
+    reader.take(usize::from(len))
+}
+
+/// The extensions, which hellos before TLS 1.3 may lack altogether (RFC 5246 §7.4.1.2).
+fn extensions(reader: &mut Reader<'_>, side: Side) -> Option<Extensions> {
+    let mut found = Extensions::default();
+    if reader.rest().is_empty() {
+        return Some(found);
+    }
+    let mut list = Reader::new(vector16(reader)?);
+    while !list.rest().is_empty() {
+        let kind = list.u16_be()?;
+        // One extension that is not well-formed does not take the others with it.
+        _ = found.read(kind, vector16(&mut list)?, side);
+    }
+    Some(found)
+}
+
+/// The first name of type host_name.
+fn server_name(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
+    let mut list = Reader::new(vector16(reader)?);
+    loop {
+        let kind = list.u8()?;
+        let name = vector16(&mut list)?;
+        if kind == 0 {
+            return name.get(..name.len().min(MAX_NAME)).map(<[u8]>::to_vec);
+        }
+    }
+}
+
+fn protocols(reader: &mut Reader<'_>) -> Option<Vec<Vec<u8>>> {
+    let mut list = Reader::new(vector16(reader)?);
+    let mut names = Vec::new();
+    while !list.rest().is_empty() && names.len() < MAX_PROTOCOLS {
+        names.push(vector8(&mut list)?.to_vec());
+    }
+    Some(names)
+}
+
+/// A list from the client, of which the newest that is no GREASE counts; one from the server.
+fn versions(reader: &mut Reader<'_>, side: Side) -> Option<u16> {
+    if side == Side::Server {
+        return reader.u16_be();
+    }
+    let list = vector8(reader)?;
+    let (pairs, _) = list.as_chunks::<2>();
+    pairs.iter().map(|pair| u16::from_be_bytes(*pair)).filter(|version| version & 0x0f0f != 0x0a0a).max()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A ClientHello's body with these extensions.
+    pub(crate) fn client_hello(random: u8, extensions: &[u8]) -> Vec<u8> {
+        let mut body = vec![3, 3];
+        body.extend([random; RANDOM_LEN]);
+        body.extend([0, 0, 2, 0x13, 1, 1, 0]);
+        body.extend(u16::try_from(extensions.len()).unwrap().to_be_bytes());
+        body.extend(extensions);
+        body
+    }
+
+    /// The body of a HelloRetryRequest.
+    pub(crate) fn retry() -> Vec<u8> {
+        [&[3, 3][..], &RETRY_RANDOM, &[0, 0x13, 1, 0, 0, 6, 0, 43, 0, 2, 3, 4]].concat()
+    }
+
+    const EXTENSIONS: &[u8] = &[
+        0, 0, 0, 14, 0, 12, 0, 0, 9, b'w', b's', b'.', b'e', b'x', b'a', b'm', b'p', b'l', // server_name
+        0, 16, 0, 11, 0, 9, 8, b'h', b't', b't', b'p', b'/', b'1', b'.', b'1', // ALPN
+        0, 43, 0, 7, 6, 0x7a, 0x7a, 3, 4, 3, 3, // supported_versions with GREASE
+        0, 22, 0, 0, 0, 23, 0, 0, 0, 28, 0, 2, 0x40, 1, 0, 1, 0, 1, 4, 0, 42, 0, 0,
+    ];
+
+    #[test]
+    fn a_client_hello_is_read() {
+        let hello = ClientHello::parse(&client_hello(7, EXTENSIONS)).unwrap();
+        assert_eq!((hello.version, hello.random), (0x0303, [7; 32]));
+        let found = hello.extensions;
+        assert_eq!(found.server_name.as_deref(), Some(&b"ws.exampl"[..]));
+        assert_eq!(found.alpn, [b"http/1.1"]);
+        assert_eq!(
+            (found.version, found.record_size_limit, found.max_fragment_length),
+            (Some(0x0304), Some(0x4001), Some(4))
+        );
+        assert!(found.encrypt_then_mac && found.extended_master_secret && found.early_data && !found.pre_shared_key);
+    }
+
+    #[test]
+    fn a_hello_cut_short_is_none_and_never_a_panic() {
+        let whole = client_hello(7, EXTENSIONS);
+        let front = 2 + 32 + 1 + 4 + 2;
+        for len in 0..whole.len() {
+            // Without any extension it is one of before TLS 1.3.
+            assert_eq!(ClientHello::parse(&whole[..len]).is_some(), len == front, "{len}");
+        }
+        for at in 0..whole.len() {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut wrong = whole.clone();
+                wrong[at] = value;
+                _ = ClientHello::parse(&wrong);
+                _ = ServerHello::parse(&wrong);
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_hello_is_read() {
+        let mut body = vec![3, 3];
+        body.extend(RETRY_RANDOM);
+        body.extend([0, 0x13, 2, 0, 0, 6, 0, 43, 0, 2, 3, 4]);
+        let hello = ServerHello::parse(&body).unwrap();
+        assert_eq!((hello.version, hello.suite, hello.is_retry, hello.compressed), (0x0304, 0x1302, true, false));
+        body.truncate(38);
+        body[10] = 0;
+        let hello = ServerHello::parse(&body).unwrap();
+        assert_eq!((hello.version, hello.is_retry), (0x0303, false));
+    }
+}

@@ -1,0 +1,157 @@
+//! Where records begin behind a hole (RFC 8446 does not say: only an observer has holes).
+//!
+//! In: what came behind the hole. Out: the first place where a record begins that opens under a key of the direction, with
+//! a number that the hole allows: that is proof. Where keys are not known yet, two headers in a row must do.
+
+use super::decryptor::{Decryptor, Scratch};
+use super::equip;
+use super::framer::{Framer, Hole};
+use super::info::Closed;
+use super::keylog::KeyLog;
+use super::lane::{Hunt, Lane};
+use super::record::{HEADER_LEN, MAX_FRAGMENT, RecordHeader};
+use crate::ground::Direction;
+
+/// Bytes that are gathered to find a border: the longest record, and some.
+const MAX_HUNT: usize = 2 * (MAX_FRAGMENT + HEADER_LEN);
+/// Records that may be missing in a hole of unknown length.
+const UNKNOWN_WINDOW: u64 = 256;
+/// The most that are tried for any hole.
+const MAX_WINDOW: u64 = 1024;
+/// Attempts to open something, for each hole, and bytes of records that are tried, some microseconds a KiB.
+const MAX_TRIES: u32 = 8192;
+
+/// What a look at the bytes came to.
+enum Scan {
+    /// A record begins at this place.
+    Found(usize),
+    /// None does before this place; more bytes may tell.
+    More(usize),
+    /// It was tried long enough.
+    Enough,
+}
+
+impl Decryptor {
+    /// Bytes are missing here; so may be bytes of what is inside. Not while the direction waits.
+    pub fn gap(&mut self, direction: Direction, len: Option<u64>, scratch: &mut Scratch) {
+        let lane = self.lanes.get_mut(direction);
+        lane.messages.lose();
+        if lane.current().is_some_and(|opener| !opener.is_random_access()) {
+            lane.dead = true;
+        }
+        if let Some(hunt) = &mut lane.hunt {
+            // Where one border was looked for, more records are missing.
+            hunt.window = MAX_WINDOW;
+            lane.framer.clear(&mut scratch.buffers);
+            return;
+        }
+        let waiting = u64::try_from(lane.framer.waiting().len()).unwrap_or(u64::MAX);
+        match lane.framer.gap(len, &mut scratch.buffers) {
+            Hole::InRecord { first } => {
+                if first {
+                    lane.doubt();
+                }
+            }
+            Hole::Lost => {
+                let overhead = lane.current().map_or(22, |opener| opener.overhead()).max(1);
+                let most = len.map_or(UNKNOWN_WINDOW, |len| len.saturating_add(waiting) / overhead + 2);
+                let window = most.saturating_add(lane.slack).min(MAX_WINDOW);
+                lane.hunt = Some(Hunt { window, tries: MAX_TRIES });
+            }
+        }
+    }
+
+    /// What is here is no record: a border was lost unnoticed, or it never was TLS.
+    pub(super) fn stray(&mut self, direction: Direction) {
+        if !self.opened {
+            self.closed = Some(Closed::NoHandshake);
+            return;
+        }
+        let lane = self.lanes.get_mut(direction);
+        lane.hunt = Some(Hunt { window: UNKNOWN_WINDOW, tries: MAX_TRIES });
+    }
+
+    /// Looks for a record in what waits and comes. Says whether it found one; it is at the front then.
+    pub(super) fn hunt(
+        &mut self,
+        direction: Direction,
+        input: &mut &[u8],
+        keys: &KeyLog,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let tls13 = self.talk.is_tls13() == Some(true);
+        let lane = self.lanes.get_mut(direction);
+        // Whatever keys there are now; those that are missing are asked for by the record that is found.
+        _ = if tls13 {
+            equip::tls13(lane, direction, &self.talk, keys)
+        } else if lane.changing {
+            equip::tls12(lane, direction, &self.talk, keys)
+        } else {
+            Ok(Ok(()))
+        };
+        lane.protected |= !tls13 && !lane.ladder.is_empty();
+        loop {
+            lane.framer.take(input, MAX_HUNT, &mut scratch.buffers);
+            let framer = core::mem::take(&mut lane.framer);
+            let scan = lane.scan(&framer, tls13, &mut scratch.plain);
+            lane.framer = framer;
+            match scan {
+                Scan::Found(at) => {
+                    lane.framer.discard(at);
+                    lane.hunt = None;
+                    return true;
+                }
+                Scan::More(at) => {
+                    lane.framer.discard(at);
+                    if input.is_empty() {
+                        return false;
+                    }
+                }
+                Scan::Enough => {
+                    lane.framer.clear(&mut scratch.buffers);
+                    lane.dead = true;
+                    *input = &[];
+                    return false;
+                }
+            }
+        }
+    }
+}
+
+impl Lane {
+    fn scan(&mut self, framer: &Framer, tls13: bool, out: &mut [u8]) -> Scan {
+        let bytes = framer.waiting();
+        let mut at = 0;
+        loop {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let Some(header) = RecordHeader::parse(rest) else { return Scan::More(at) };
+            if !self.may_be(header, tls13) {
+                at += 1;
+                continue;
+            }
+            let Some((record, behind)) = rest.split_at_checked(header.total()) else { return Scan::More(at) };
+            if self.ladder.is_empty() {
+                match RecordHeader::parse(behind) {
+                    None => return Scan::More(at),
+                    Some(next) if self.may_be(next, tls13) => return Scan::Found(at),
+                    Some(_) => {}
+                }
+            } else {
+                let Some(hunt) = &mut self.hunt else { return Scan::Found(at) };
+                let (window, fragment) = (hunt.window, record.get(HEADER_LEN..).unwrap_or_default());
+                let proof = self.prove(header, fragment, window, out);
+                if let Some(place) = proof.found {
+                    self.go_on_at(place, proof.updated);
+                    return Scan::Found(at);
+                }
+                if let Some(hunt) = &mut self.hunt {
+                    hunt.tries = hunt.tries.saturating_sub(proof.tries);
+                    if hunt.tries == 0 {
+                        return Scan::Enough;
+                    }
+                }
+            }
+            at += 1;
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! One direction of a connection: its records, and the keys that it uses one after the other.
+
+use super::framer::Framer;
+use super::handshake::Messages;
+use super::opener::{Opened, Opener};
+use super::record::{ContentType, RecordHeader};
+
+/// Records in a row that may have been lost, or not have counted, without the numbers being searched for.
+const MAX_SLACK: u64 = 16;
+
+/// What a key is for. Keys come into use in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// 0-RTT data (RFC 8446 §2.3).
+    Early,
+    /// The rest of the handshake of TLS 1.3.
+    Handshake,
+    /// What TLS is for; up to TLS 1.2, all that is protected.
+    Application,
+}
+
+/// A key that is in use, or will be.
+pub(super) struct Rung {
+    pub(super) stage: Stage,
+    pub(super) opener: Opener,
+}
+
+/// Looks for the border of a record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hunt {
+    /// Records that may have been lost, at most.
+    pub(super) window: u64,
+    /// Attempts to open something that are left.
+    pub(super) tries: u32,
+}
+
+/// What a direction waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// A secret that no key log has yet.
+    Secret,
+    /// Something that the other direction says.
+    Other,
+}
+
+/// One direction.
+#[derive(Default)]
+pub(super) struct Lane {
+    pub(super) framer: Framer,
+    pub(super) messages: Messages,
+    /// The keys, that in use first.
+    pub(super) ladder: Vec<Rung>,
+    /// The first stage that is not over.
+    pub(super) stage: Option<Stage>,
+    /// What it waits for.
+    pub(super) waits: Option<Waits>,
+    /// A ChangeCipherSpec whose keys have not been made (up to TLS 1.2).
+    pub(super) changing: bool,
+    /// Records are protected (up to TLS 1.2).
+    pub(super) protected: bool,
+    /// The key log as it was when it was last asked for secrets, and its number.
+    pub(super) asked: Option<u64>,
+    pub(super) hunt: Option<Hunt>,
+    /// Records of which it is not known whether they had a number.
+    pub(super) slack: u64,
+    /// Records that were passed over, since the log lacks the secrets of the handshake.
+    pub(super) passed_over: u32,
+    /// Nothing more can be opened.
+    pub(super) dead: bool,
+}
+
+impl Lane {
+    /// The key in use.
+    pub(super) fn current(&mut self) -> Option<&mut Opener> {
+        self.ladder.first_mut().map(|rung| &mut rung.opener)
+    }
+
+    /// Puts a key in its place on the ladder.
+    pub(super) fn equip(&mut self, stage: Stage, opener: Opener) {
+        let at = self.ladder.iter().take_while(|rung| rung.stage < stage).count();
+        self.ladder.insert(at, Rung { stage, opener });
+    }
+
+    pub(super) fn has(&self, stage: Stage) -> bool {
+        self.ladder.iter().any(|rung| rung.stage == stage)
+    }
+
+    /// A stage is over: so are its keys, and those of the stages before.
+    pub(super) fn leave(&mut self, stage: Stage) {
+        self.ladder.retain(|rung| rung.stage > stage);
+        self.stage = Some(if stage == Stage::Early { Stage::Handshake } else { Stage::Application });
+        self.slack = 0;
+    }
+
+    /// Opens a record with the key in use, or the first that fits of those to come, which is then in use.
+    pub(super) fn open(&mut self, header: RecordHeader, fragment: &[u8], out: &mut [u8]) -> Option<Opened> {
+        let slack = self.slack;
+        let found = self.ladder.iter().enumerate().find_map(|(at, rung)| {
+            let first = rung.opener.next;
+            let mut numbers = first..=first.saturating_add(slack);
+            numbers.find_map(|number| Some((at, number, rung.opener.open(number, header, fragment, out)?)))
+        });
+        let (at, number, opened) = found?;
+        self.ladder.drain(..at);
+        let rung = self.ladder.first_mut()?;
+        rung.opener.passed(number, fragment);
+        self.stage = Some(rung.stage);
+        self.slack = 0;
+        Some(opened)
+    }
+
+    /// A record did not open, or was lost: it may have had a number, or not.
+    pub(super) fn doubt(&mut self) {
+        if self.slack < MAX_SLACK {
+            self.slack += 1;
+        } else if let Some(opener) = self.current() {
+            opener.next = opener.next.saturating_add(1);
+        }
+    }
+
+    /// Whether the record with this header at the front of `bytes` is one of ours: then the key that opens it is in use.
+    pub(super) fn prove(&mut self, header: RecordHeader, fragment: &[u8], window: u64, out: &mut [u8]) -> Proof {
+        let mut tries = 0_u32;
+        let updated = self.ladder.last().and_then(|rung| rung.opener.updated());
+        let rungs = self.ladder.iter().map(|rung| &rung.opener).chain(updated.as_ref());
+        for (at, opener) in rungs.enumerate() {
+            let first = opener.next;
+            for number in first..=first.saturating_add(window) {
+                tries = tries.saturating_add(1);
+                if opener.open(number, header, fragment, out).is_some() {
+                    return Proof { found: Some((at, number)), tries, updated };
+                }
+            }
+        }
+        Proof { found: None, tries, updated: None }
+    }
+
+    /// Goes on where a proof says.
+    pub(super) fn go_on_at(&mut self, (at, number): (usize, u64), updated: Option<Opener>) {
+        if at >= self.ladder.len() {
+            self.ladder.clear();
+            self.ladder.extend(updated.map(|opener| Rung { stage: Stage::Application, opener }));
+        } else {
+            self.ladder.drain(..at);
+        }
+        if let Some(opener) = self.current() {
+            opener.next = number;
+        }
+        self.slack = 0;
+    }
+
+    /// Whether what is sent under this header may be a record of this direction.
+    pub(super) fn may_be(&self, header: RecordHeader, tls13: bool) -> bool {
+        header.is_plausible()
+            && header.version >= 0x0301
+            && header.version <= 0x0303
+            && header.len > 0
+            && (!tls13 || header.content == ContentType::APPLICATION_DATA)
+            && (header.content != ContentType(24))
+    }
+
+    /// Bytes that it keeps.
+    pub(super) fn held(&self) -> usize {
+        self.framer.held().saturating_add(self.messages.held())
+    }
+}
+
+/// What the attempts to open a record came to.
+pub(super) struct Proof {
+    /// The place on the ladder of the key that fits, and the record's number.
+    pub(super) found: Option<(usize, u64)>,
+    pub(super) tries: u32,
+    /// The key behind the last of the ladder.
+    pub(super) updated: Option<Opener>,
+}

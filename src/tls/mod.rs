@@ -1,0 +1,74 @@
+//! Records → plaintext, given the secrets (RFC 8446, RFC 5246, RFC 4346, RFC 2246).
+//!
+//! In: the bytes and holes of both directions of a TCP connection (or of a tunnel in one), and [`KeyLog`]s. Out: for each
+//! direction the bytes that an application wrote, the places where bytes are lost, `close_notify`; what was negotiated
+//! ([`TlsInfo`]); and, of a connection that stays closed, why ([`Closed`]).
+//!
+//! - TLS 1.0 to 1.3: all suites with AES-GCM, AES-CCM, ChaCha20-Poly1305 and AES-CBC, whatever the key exchange: a key log
+//!   has what comes out of it. Resumption, PSK, 0-RTT data, HelloRetryRequest, KeyUpdate, renegotiation.
+//! - Tags and codes are always checked. What is not authentic is a finding, never plaintext.
+//! - Behind a hole, the border of a record is found where one opens.
+//!
+//! Not done here: DTLS and QUIC; compression (RFC 3749); certificates; SSL 3.0; secrets by Diffie-Hellman or private keys.
+//!
+//! ```
+//! use wslens::ground::{Direction, Seen};
+//! use wslens::tls::{Decryptor, KeyLog, Scratch};
+//!
+//! let mut keys = KeyLog::new();
+//! keys.add(b"# lines of SSLKEYLOGFILE\n");
+//! let (mut connection, mut scratch) = (Decryptor::new(), Scratch::default());
+//! let mut input: &[u8] = &[22, 3, 1, 0, 5, 1, 0];
+//! while let Some(step) = connection.next(Direction::ToServer, &mut input, Seen::default(), &keys, &mut scratch) {
+//!     println!("{step:?}");
+//! }
+//! assert!(input.is_empty() && connection.closed().is_none());
+//! ```
+
+// What bytes mean.
+pub mod record;
+
+pub mod hello;
+
+mod suites;
+
+// Messages and records, put together.
+mod handshake;
+
+mod framer;
+
+// Secrets, keys, and what they open.
+pub mod keylog;
+
+#[cfg(feature = "tls")]
+mod crypto;
+#[cfg(not(feature = "tls"))]
+#[path = "no_crypto.rs"]
+mod crypto;
+
+mod schedule;
+
+mod opener;
+
+// A connection.
+mod info;
+
+mod negotiation;
+
+mod lane;
+
+mod equip;
+
+mod shape;
+
+pub mod decryptor;
+
+mod hunt;
+
+mod giving_up;
+
+pub use decryptor::{Decryptor, Scratch, Step};
+pub use info::{Closed, TlsInfo};
+pub use keylog::{KeyLog, KeyLogWarning, LogLines};
+pub use lane::Waits;
+pub use suites::Suite;

@@ -1,0 +1,161 @@
+//! What both sides said in the clear, or under handshake keys: hellos, and all that decides which keys come into use.
+//!
+//! In: handshake messages of both directions. Out: version, cipher suite, randoms; what an observer may tell of them.
+
+use super::crypto::Transcript;
+use super::handshake::{Message, MessageType};
+use super::hello::{ClientHello, Extensions, ServerHello};
+use super::info::{Closed, TlsInfo};
+use super::suites::{Hash, Suite};
+use crate::ground::{Direction, Reader, Seen};
+
+/// What is known of the handshake.
+#[derive(Default)]
+pub(super) struct Negotiation {
+    pub(super) info: TlsInfo,
+    pub(super) client: Option<ClientHello>,
+    /// Of the latest handshake; not a HelloRetryRequest.
+    pub(super) server: Option<ServerHello>,
+    pub(super) suite: Option<Suite>,
+    /// Whether 0-RTT data was accepted, once that is known.
+    pub(super) early: Option<bool>,
+    /// A HelloRetryRequest was sent: what comes is TLS 1.3.
+    pub(super) retried: bool,
+    /// The first bytes of the encrypted pre-master secret.
+    pub(super) premaster_name: Option<[u8; 8]>,
+    /// What an extended master secret is made of (RFC 7627 §3), where the pre-master secret can be known.
+    pub(super) session_hash: Option<Vec<u8>>,
+    client_raw: Vec<u8>,
+    transcript: Option<Transcript>,
+}
+
+impl Negotiation {
+    /// Whether TLS 1.3 was negotiated, once that is known.
+    pub(super) fn is_tls13(&self) -> Option<bool> {
+        self.server.as_ref().map(|server| server.version >= 0x0304)
+    }
+
+    /// Whether every message's body is wanted: a digest of the handshake is made.
+    pub(super) const fn wants_all(&self) -> bool {
+        self.transcript.is_some()
+    }
+
+    /// Takes a message. Says why nothing can be opened, if it shows that.
+    pub(super) fn message(&mut self, message: &Message<'_>, seen: Seen) -> Result<(), Closed> {
+        match message.kind {
+            MessageType::CLIENT_HELLO => self.client_hello(message, seen),
+            MessageType::SERVER_HELLO => {
+                if let Some(hello) = ServerHello::parse(message.body()) {
+                    return self.server_hello(hello, message.whole);
+                }
+            }
+            MessageType::ENCRYPTED_EXTENSIONS => {
+                if let Some(found) = Extensions::parse_encrypted(message.body()) {
+                    self.early.get_or_insert(found.early_data);
+                    self.chose(&found);
+                }
+            }
+            MessageType::CLIENT_KEY_EXCHANGE => {
+                self.digest(message.whole);
+                // EncryptedPreMasterSecret (RFC 5246 §7.4.7.1), behind its length.
+                let mut reader = Reader::new(message.body());
+                self.premaster_name = reader.u16_be().and_then(|_| reader.array());
+                self.session_hash = self.transcript.take().map(|transcript| transcript.digest());
+            }
+            MessageType::HELLO_REQUEST => {}
+            _ => self.digest(message.whole),
+        }
+        Ok(())
+    }
+
+    fn client_hello(&mut self, message: &Message<'_>, seen: Seen) {
+        let Some(hello) = ClientHello::parse(message.body()) else { return };
+        let lossy = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        if self.client.is_none() {
+            self.info.server_name = hello.extensions.server_name.as_deref().map(lossy);
+            self.info.offered = hello.extensions.alpn.iter().map(|name| lossy(name)).collect();
+            self.info.client_random = Some(hello.random);
+            self.info.hello = Some(seen);
+        }
+        if self.client.is_some() {
+            // A renegotiation, which begins from nothing (RFC 5246 §7.4.1.2); or the answer to a HelloRetryRequest.
+            self.server = None;
+            self.premaster_name = None;
+            self.session_hash = None;
+        }
+        self.client_raw.clear();
+        self.client_raw.extend_from_slice(message.whole);
+        self.client = Some(hello);
+    }
+
+    fn server_hello(&mut self, hello: ServerHello, whole: &[u8]) -> Result<(), Closed> {
+        if hello.is_retry {
+            // "A server which … sends a HelloRetryRequest" has rejected early data (RFC 8446 §4.2.10).
+            self.early = Some(false);
+            self.retried = true;
+            return Ok(());
+        }
+        let info = &mut self.info;
+        info.version = Some(hello.version);
+        info.suite = Some(hello.suite);
+        if !(0x0301..=0x0304).contains(&hello.version) {
+            return Err(Closed::Version(hello.version));
+        }
+        let tls13 = hello.version == 0x0304;
+        info.resumed = tls13 && hello.extensions.pre_shared_key;
+        let offered = self.client.as_ref().is_some_and(|client| client.extensions.early_data);
+        if !offered || !hello.extensions.pre_shared_key {
+            self.early = Some(false);
+        }
+        let suite = Suite::of(hello.suite).filter(|suite| suite.is_tls13() == tls13);
+        let suite = suite.ok_or(Closed::Suite(hello.suite))?;
+        if hello.compressed {
+            return Err(Closed::Compression);
+        }
+        let raw = core::mem::take(&mut self.client_raw);
+        if suite.is_rsa() && hello.extensions.extended_master_secret {
+            let mut transcript = Transcript::new((hello.version >= 0x0303).then(|| suite.schedule_hash()));
+            transcript.update(&raw);
+            transcript.update(whole);
+            self.transcript = Some(transcript);
+        }
+        self.chose(&hello.extensions);
+        self.suite = Some(suite);
+        self.server = Some(hello);
+        Ok(())
+    }
+
+    /// The server chose a protocol.
+    fn chose(&mut self, extensions: &Extensions) {
+        if let Some(name) = extensions.alpn.first() {
+            self.info.alpn = Some(String::from_utf8_lossy(name).into_owned());
+        }
+    }
+
+    fn digest(&mut self, whole: &[u8]) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.update(whole);
+        }
+    }
+
+    /// A Finished was seen.
+    pub(super) fn finished(&mut self, direction: Direction, seen: Seen) {
+        let ends = self.is_tls13() == Some(false) || direction == Direction::ToServer;
+        let first =
+            self.info.finished.is_none_or(|before| self.is_tls13() == Some(false) && before.packet < seen.packet);
+        // A renegotiation later is another handshake.
+        if ends && first && !self.info.close_notify.get(direction).is_some() {
+            self.info.finished = Some(seen);
+        }
+    }
+
+    /// The hash of the key schedule.
+    pub(super) fn hash(&self) -> Option<Hash> {
+        self.suite.map(Suite::schedule_hash)
+    }
+
+    /// Bytes that it keeps.
+    pub(super) fn held(&self) -> usize {
+        self.client_raw.capacity()
+    }
+}

@@ -1,0 +1,383 @@
+//! TLS against another implementation: `openssl s_client` and `s_server` talk through a forwarder that keeps what went
+//! which way; with the key log that the client wrote, wslens must read what they said. One handshake for every cipher suite
+//! that both know, and one for each turn that a handshake can take. Skipped, saying so, where there is no `openssl`.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use wslens::ground::{Direction, PerDirection, Seen};
+use wslens::tls::{Decryptor, KeyLog, Scratch, Step, Suite};
+
+use super::craft::Conversation;
+use super::support::key_log;
+
+/// What went over a connection, piece by piece.
+type Pieces = Vec<(Direction, Vec<u8>)>;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const PSK: &str = "000102030405060708090a0b0c0d0e0f";
+
+/// A server that answers each line with the line reversed.
+struct Server {
+    child: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// `None`, saying so, where there is no openssl.
+    fn start(more: &[&str]) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        if !certificate(folder.path(), "rsa:2048", "rsa") || !certificate(folder.path(), "ec", "ec") {
+            println!("skipped: there is no openssl");
+            return None;
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = Command::new("openssl")
+            .current_dir(folder.path())
+            .args(["s_server", "-accept", &format!("127.0.0.1:{port}"), "-rev", "-quiet"])
+            .args(["-cert", "rsa.crt", "-key", "rsa.key", "-dcert", "ec.crt", "-dkey", "ec.key"])
+            .args(["-psk", PSK, "-cipher", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"])
+            .args(["-ciphersuites", "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_CCM_SHA256:TLS_AES_128_CCM_8_SHA256"])
+            .args(more)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let started = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(started.elapsed() < PATIENCE, "s_server does not listen");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Some(Self { child, port, folder })
+    }
+
+    /// One connection: the client says `lines`, each after the answer to the one before. `None` where the two cannot agree.
+    fn talk(&self, options: &[&str], lines: &[&str]) -> Option<(Pieces, KeyLog)> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let log = self.folder.path().join("keys");
+        _ = std::fs::remove_file(&log);
+        let mut client = Command::new("openssl")
+            .current_dir(self.folder.path())
+            .args(["s_client", "-connect", &address, "-servername", "ws.example", "-keylogfile"])
+            .arg(&log)
+            // Behind `-quiet`, which says the opposite.
+            .args(options)
+            .arg("-no_ign_eof")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let forwarder = forward(listener, self.port);
+        let mut stdin = client.stdin.take();
+        let answers = answers(client.stdout.take().unwrap());
+        let said = lines.iter().all(|line| say(stdin.as_mut().unwrap(), &answers, line));
+        drop(stdin);
+        _ = wait(&mut client);
+        let pieces = forwarder.join().unwrap();
+        let mut keys = KeyLog::new();
+        keys.add(&std::fs::read(&log).unwrap_or_default());
+        said.then_some((pieces, keys))
+    }
+}
+
+/// Says a line and waits for it to come back reversed. Lines of one letter are commands of s_client: nothing comes back.
+fn say(stdin: &mut ChildStdin, answers: &mpsc::Receiver<u8>, line: &str) -> bool {
+    if stdin.write_all(format!("{line}\n").as_bytes()).is_err() {
+        return false;
+    }
+    let expected: Vec<u8> = line.bytes().rev().collect();
+    let (mut heard, started) = (Vec::new(), Instant::now());
+    while line.len() > 1 && !heard.ends_with(&expected) {
+        match answers.recv_timeout(PATIENCE.saturating_sub(started.elapsed())) {
+            Ok(byte) => heard.push(byte),
+            Err(_) => return false,
+        }
+    }
+    if line.len() == 1 {
+        thread::sleep(Duration::from_millis(100));
+    }
+    true
+}
+
+fn answers(mut from: impl Read + Send + 'static) -> mpsc::Receiver<u8> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(len @ 1..) = from.read(&mut buffer) {
+            if buffer[..len].iter().any(|byte| sender.send(*byte).is_err()) {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn wait(child: &mut Child) -> bool {
+    let started = Instant::now();
+    loop {
+        match child.try_wait().unwrap() {
+            Some(status) => return status.success(),
+            None if started.elapsed() > PATIENCE => _ = child.kill(),
+            None => thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+/// Makes a key and a certificate. No, if there is no openssl.
+fn certificate(folder: &Path, kind: &str, name: &str) -> bool {
+    let (key, certificate) = (format!("{name}.key"), format!("{name}.crt"));
+    let mut command = Command::new("openssl");
+    command.current_dir(folder).args(["req", "-x509", "-nodes", "-subj", "/CN=ws.example", "-newkey", kind]);
+    if kind == "ec" {
+        command.args(["-pkeyopt", "ec_paramgen_curve:prime256v1"]);
+    }
+    command.args(["-keyout", &key, "-out", &certificate]).stderr(Stdio::null()).stdout(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Forwards one connection to `port`, and keeps what went which way.
+fn forward(listener: TcpListener, port: u16) -> thread::JoinHandle<Pieces> {
+    thread::spawn(move || {
+        let pieces = Arc::new(Mutex::new(Vec::new()));
+        let (client, _) = listener.accept().unwrap();
+        let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let ways = [
+            (Direction::ToServer, client.try_clone().unwrap(), server.try_clone().unwrap()),
+            (Direction::ToClient, server, client),
+        ];
+        let threads = ways.map(|(direction, mut from, mut to)| {
+            let pieces = Arc::clone(&pieces);
+            thread::spawn(move || {
+                let mut buffer = [0; 20_000];
+                while let Ok(len @ 1..) = from.read(&mut buffer) {
+                    // Kept before it is sent, so that an answer never stands before its question.
+                    pieces.lock().unwrap().push((direction, buffer[..len].to_vec()));
+                    if to.write_all(&buffer[..len]).is_err() {
+                        break;
+                    }
+                }
+                _ = to.shutdown(Shutdown::Write);
+            })
+        });
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        Arc::into_inner(pieces).unwrap().into_inner().unwrap()
+    })
+}
+
+/// What wslens reads of it.
+fn open(what: &str, pieces: &Pieces, keys: &KeyLog, cut: usize) -> (PerDirection<Vec<u8>>, Decryptor) {
+    let (mut decryptor, mut scratch) = (Decryptor::new(), Scratch::default());
+    let mut left: PerDirection<Vec<u8>> = PerDirection::default();
+    let mut text: PerDirection<Vec<u8>> = PerDirection::default();
+    for (direction, bytes) in pieces.iter().flat_map(|(way, bytes)| bytes.chunks(cut).map(move |piece| (*way, piece))) {
+        left.get_mut(direction).extend_from_slice(bytes);
+        for way in [direction, direction.reverse(), direction] {
+            let mut input = left.get(way).as_slice();
+            while let Some(step) = decryptor.next(way, &mut input, Seen::default(), keys, &mut scratch) {
+                match step {
+                    Step::Data(data) => text.get_mut(way).extend_from_slice(data),
+                    Step::Rejected => panic!("{what}: a record is rejected, after {text:?}"),
+                    Step::CloseNotify => {}
+                }
+            }
+            let rest = input.to_vec();
+            *left.get_mut(way) = rest;
+        }
+    }
+    (text, decryptor)
+}
+
+/// Holds what wslens reads of a connection against what was said on it.
+fn compare(what: &str, (pieces, keys): &(Pieces, KeyLog), lines: &[&str]) -> Decryptor {
+    let said: Vec<&str> = lines.iter().copied().filter(|line| line.len() > 1).collect();
+    let asked: String = said.iter().map(|line| format!("{line}\n")).collect();
+    let answered: String = said.iter().map(|line| line.chars().rev().chain(['\n']).collect::<String>()).collect();
+    let mut last = None;
+    for cut in [usize::MAX, 7] {
+        let (text, decryptor) = open(what, pieces, keys, cut);
+        assert_eq!(decryptor.closed(), None, "{what}");
+        assert_eq!(String::from_utf8_lossy(&text.to_server), asked, "{what}, to the server, pieces of {cut}");
+        assert_eq!(String::from_utf8_lossy(&text.to_client), answered, "{what}, to the client, pieces of {cut}");
+        last = Some(decryptor);
+    }
+    last.unwrap()
+}
+
+/// The names of openssl for all suites of a protocol, with their numbers.
+fn suites(protocol: &str) -> Vec<(u16, String)> {
+    let command = ["ciphers", "-V", "-s", "-psk", protocol, "ALL:COMPLEMENTOFALL:@SECLEVEL=0"];
+    let output = Command::new("openssl").args(command).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let row = |line: &str| {
+        let (number, rest) = line.trim().split_once(" - ")?;
+        let (high, low) = number.split_once(',')?;
+        let byte = |text: &str| u16::from_str_radix(text.trim_start_matches("0x"), 16).ok();
+        Some((byte(high)? << 8 | byte(low)?, rest.split_whitespace().next()?.to_owned()))
+    };
+    text.lines().filter_map(row).collect()
+}
+
+const LINES: [&str; 2] = ["what the client says", "and once more, a little longer than before"];
+
+#[test]
+fn every_suite_that_both_know_is_opened() {
+    let Some(server) = Server::start(&[]) else { return };
+    let mut opened = Vec::new();
+    for (version, protocol) in
+        [("-tls1_3", "-tls1_3"), ("-tls1_2", "-tls1_2"), ("-tls1_1", "-tls1_1"), ("-tls1", "-tls1")]
+    {
+        for (number, name) in suites(protocol) {
+            let tls13 = number >> 8 == 0x13;
+            let Some(suite) = Suite::of(number).filter(|_| tls13 == (version == "-tls1_3")) else { continue };
+            // What the server has no certificate or password for, and before TLS 1.2 all but those that differ in the records.
+            let other = ["DSS", "SRP", "ECDH_"].iter().any(|part| suite.name.contains(part));
+            let old = ["-tls1", "-tls1_1"].contains(&version) && !name.starts_with("AES");
+            if other || old {
+                continue;
+            }
+            // The code of CBC inside and outside.
+            let both = suite.name.contains("CBC") && name.starts_with("AES");
+            let forms: &[&[&str]] = if both { &[&["-no_etm"], &[]] } else { &[&[]] };
+            for form in forms {
+                let level = format!("{name}:@SECLEVEL=0");
+                let cipher = if tls13 { ["-ciphersuites", &name] } else { ["-cipher", &level] };
+                let options = [&[version, "-quiet", "-psk", PSK][..], &cipher, form].concat();
+                // Some openssl lacks what it lists.
+                let Some(talk) = server.talk(&options, &LINES) else { continue };
+                let decryptor = compare(&format!("{} {version} {form:?}", suite.name), &talk, &LINES);
+                let info = decryptor.info();
+                assert_eq!((info.suite_name(), info.server_name.as_deref()), (Some(suite.name), Some("ws.example")));
+                assert!(info.finished.is_some(), "{}", suite.name);
+                opened.push((version, suite.name));
+            }
+        }
+    }
+    for part in [
+        "AES_128_GCM",
+        "AES_256_GCM",
+        "CHACHA20",
+        "CCM_8",
+        "AES_256_CCM",
+        "CBC_SHA",
+        "CBC_SHA256",
+        "CBC_SHA384",
+        "_PSK_",
+        "DHE_RSA",
+        "ECDHE_ECDSA",
+        "TLS_RSA",
+    ] {
+        assert!(opened.iter().any(|(_, name)| name.contains(part)), "{part} was not tried: {opened:?}");
+    }
+    for version in ["-tls1", "-tls1_1", "-tls1_2", "-tls1_3"] {
+        assert!(opened.iter().any(|(other, _)| *other == version), "{version} was not tried");
+    }
+    println!("{} handshakes", opened.len());
+}
+
+#[test]
+fn every_turn_that_a_handshake_can_take_is_followed() {
+    let Some(server) = Server::start(&["-client_renegotiation", "-groups", "P-256:X25519"]) else { return };
+    let long = "x".repeat(9000);
+    let cases: [(&str, &[&str], &[&str]); 7] = [
+        ("short records", &["-tls1_2", "-quiet", "-maxfraglen", "512"], &[&long, "end"]),
+        ("short records, TLS 1.3", &["-tls1_3", "-quiet", "-maxfraglen", "512"], &[&long, "end"]),
+        ("a retry", &["-tls1_3", "-quiet", "-groups", "P-384:P-256"], &LINES),
+        ("keys updated by the client", &["-tls1_3"], &["first", "k", "second", "k", "third"]),
+        ("keys updated by both", &["-tls1_3"], &["first", "K", "second", "K", "third"]),
+        ("another handshake", &["-tls1_2"], &["first", "R", "second", "R", "third"]),
+        ("another handshake, CBC", &["-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"], &["first", "R", "second"]),
+    ];
+    for (what, options, lines) in cases {
+        let talk = server.talk(options, lines).unwrap_or_else(|| panic!("{what}: they do not talk"));
+        compare(what, &talk, lines);
+    }
+    for version in ["-tls1_2", "-tls1_3"] {
+        let first = server.talk(&[version, "-sess_out", "session"], &LINES).unwrap();
+        compare(version, &first, &LINES);
+        let again = server.talk(&[version, "-quiet", "-sess_in", "session"], &LINES).unwrap();
+        let decryptor = compare(&format!("{version}, resumed"), &again, &LINES);
+        assert_eq!(decryptor.info().resumed, version == "-tls1_3");
+    }
+}
+
+// --- wrong keys, corrupted records, captures that lack something: from a sample
+
+const SAMPLE: &str = "samples/wss-tls13/capture.pcap";
+
+/// The codes and details of all findings, of the sample with another key log.
+fn found(keys: &[u8], options: &[&str]) -> (String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("keys");
+    std::fs::write(&log, keys).unwrap();
+    let mut command = super::command::command();
+    command.args(["read", SAMPLE, "--keylog"]).arg(&log).args(options);
+    let output = command.output().unwrap();
+    assert!(output.status.success());
+    (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn keys_that_are_missing_wrong_or_broken_are_told() {
+    let keys = std::fs::read(key_log(Path::new(SAMPLE)).unwrap()).unwrap();
+    let (report, _) = found(&keys, &[]);
+    assert!(report.contains("wss://") && report.contains("TLSv1.3, TLS_AES_128_GCM_SHA256"), "{report}");
+    let (report, _) = found(b"", &[]);
+    assert!(
+        report.contains("TLS connections stay closed, no secret")
+            || report.contains("TLS connection stays closed, no secret"),
+        "{report}"
+    );
+    assert!(report.contains("needed: the client's key log"), "{report}");
+    let (report, _) = found(b"", &["--tls"]);
+    assert!(
+        report.contains("ENCRYPTED: no secret for client random") && report.contains("tls_undecryptable"),
+        "{report}"
+    );
+    // Other secrets for the same sessions: each digit but those of the random turned round.
+    let text = String::from_utf8(keys.clone()).unwrap();
+    let wrong: String = text
+        .lines()
+        .map(|line| {
+            let mut parts: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            if let Some(secret) = parts.get_mut(2) {
+                *secret = secret.chars().rev().collect();
+            }
+            parts.join(" ") + "\n"
+        })
+        .collect();
+    let (report, _) = found(wrong.as_bytes(), &["--tls"]);
+    assert!(report.contains("do not fit"), "{report}");
+    // Cut off anywhere: no panic, and a warning where a line is broken.
+    for len in (0..keys.len()).step_by(61) {
+        let (_, warnings) = found(&keys[..len], &["--report", "none"]);
+        let whole = keys[..len].is_empty() || keys[..len].ends_with(b"\n") || len == keys.len();
+        assert!(!warnings.contains("panicked") && (warnings.contains("line ") || whole || !warnings.contains("error")));
+    }
+}
+
+#[test]
+fn a_connection_without_its_beginning_says_so() {
+    let mut talk = Conversation::connected();
+    talk.client([&[23, 3, 3, 0, 40][..], &[7; 40]].concat());
+    talk.server([&[23, 3, 3, 0, 40][..], &[7; 40]].concat());
+    talk.fin(wslens::ground::Role::Client);
+    let told = talk.run();
+    // With a SYN and no hello it is not TLS, or not from its beginning: nothing is made up.
+    assert_eq!(told.totals.tls_connections, 0);
+}
