@@ -15,7 +15,7 @@ use crate::ground::Limits;
 /// What zlib-rs allocates for one raw stream, its window included, rounded up.
 const STREAM_BYTES: usize = 48 << 10;
 
-/// What a slot takes at most: with a walker, and a history of its own.
+/// What a slot takes at most: with a twin, a walker, and a history of its own.
 const SLOT_BYTES: usize = 2 * size_of::<Slot>() + 2 * STREAM_BYTES + size_of::<Walker>() + WINDOW;
 
 /// Output of one call of zlib: twice its window, and within a second-level cache.
