@@ -6,7 +6,7 @@
 use core::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
-use zlib_rs::{Inflate, InflateFlush, Status};
+use flate2::{Decompress, FlushDecompress, Status};
 
 /// How an input is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +68,8 @@ pub(super) struct TrailingBytes;
 struct Gunzip<R> {
     reader: R,
     /// `None` once it is over.
-    member: Option<Inflate>,
-    failed: Option<&'static str>,
+    member: Option<Decompress>,
+    failed: Option<String>,
 }
 
 impl<R: BufRead> Gunzip<R> {
@@ -92,17 +92,17 @@ impl<R: BufRead> Gunzip<R> {
 impl<R: BufRead> Read for Gunzip<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while let Some(member) = self.member.as_mut().filter(|_| !out.is_empty()) {
-            if let Some(reason) = self.failed {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+            if let Some(reason) = &self.failed {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, reason.as_str()));
             }
             let input = self.reader.fill_buf()?;
             let over = input.is_empty();
             let (taken, made) = (member.total_in(), member.total_out());
-            let status = member.decompress(input, out, InflateFlush::NoFlush);
+            let status = member.decompress(input, out, FlushDecompress::None);
             let taken = member.total_in().saturating_sub(taken);
             let made = usize::try_from(member.total_out().saturating_sub(made)).unwrap_or(0);
-            if status.is_err() {
-                self.failed = Some(member.error_message().unwrap_or("corrupt"));
+            if let Err(error) = &status {
+                self.failed = Some(error.to_string());
             }
             self.reader.consume(usize::try_from(taken).unwrap_or(usize::MAX));
             match status {
@@ -116,9 +116,9 @@ impl<R: BufRead> Read for Gunzip<R> {
     }
 }
 
-/// A decoder of one gzip member: 15 for the window, 16 for gzip around it.
-fn member() -> Inflate {
-    Inflate::new(true, 16 + 15)
+/// A decoder of one gzip member, with the largest window.
+fn member() -> Decompress {
+    Decompress::new_gzip(15)
 }
 
 #[cfg(test)]

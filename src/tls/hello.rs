@@ -222,6 +222,7 @@ pub(crate) mod tests {
     }
 
     /// The body of a HelloRetryRequest.
+    #[cfg(feature = "tls")]
     pub(crate) fn retry() -> Vec<u8> {
         [&[3, 3][..], &RETRY_RANDOM, &[0, 0x13, 1, 0, 0, 6, 0, 43, 0, 2, 3, 4]].concat()
     }

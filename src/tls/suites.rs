@@ -39,7 +39,7 @@ pub struct Suite {
 }
 
 impl Bulk {
-    #[cfg(test)]
+    #[cfg(all(test, feature = "tls"))]
     pub(super) const ALL: [Self; 9] = [
         Self::Aes128Gcm,
         Self::Aes256Gcm,

@@ -13,7 +13,7 @@ use wslens::capture::Input;
 use wslens::ground::{Endpoint, FindingCode, Limits, Timestamp};
 use wslens::net::{Decoder, Segment, TcpFlags};
 
-use super::support::{Random, Row, Sample, hear, hear_packets, in_parallel, samples, tcp_packet};
+use super::support::{Random, Row, Sample, hear, hear_packets, in_parallel, samples, secrets, tcp_packet};
 
 /// Streams longer than this are not cut into single bytes.
 const MAX_SINGLE_BYTES: usize = 40_000;
@@ -270,14 +270,20 @@ fn any_cut_gives_the_same_events() {
             assert!(sample.lacks_bytes(), "{name}: nothing is left to cut");
             return;
         }
-        let as_it_came = without_particulars(hear_packets(&script.packets(&script.turns, |range| vec![range])).rows);
+        let keys = secrets(&sample.capture);
+        let as_it_came =
+            without_particulars(hear_packets(&script.packets(&script.turns, |range| vec![range]), &keys).rows);
         assert!(!as_it_came.is_empty(), "{name}");
         if !script.lossy {
             assert_same(&format!("{name}, anew"), &as_it_came, &without_particulars(hear(&sample.capture).rows));
         }
         let joined = script.joined();
         let check = |kind: &str, packets: Vec<_>| {
-            assert_same(&format!("{name}, {kind}"), &without_particulars(hear_packets(&packets).rows), &as_it_came);
+            assert_same(
+                &format!("{name}, {kind}"),
+                &without_particulars(hear_packets(&packets, &keys).rows),
+                &as_it_came,
+            );
         };
         check("joined", script.packets(&joined, |range| vec![range]));
         if script.bytes() <= MAX_SINGLE_BYTES {

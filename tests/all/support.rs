@@ -320,10 +320,20 @@ pub(crate) fn feed<S: Sink<Error: core::fmt::Debug>>(
     ended
 }
 
-/// What the library tells of packets made by [`tcp_packet`].
-pub(crate) fn hear_packets(packets: &[(Timestamp, Vec<u8>)]) -> Told {
+/// All secrets that belong to a capture: from the key log beside it, and those that it carries.
+pub(crate) fn secrets(path: &Path) -> Vec<u8> {
+    let mut keys = key_log(path).map(|path| std::fs::read(path).unwrap()).unwrap_or_default();
+    let mut input = Input::open(&[path]).unwrap();
+    while let Ok(Some(_)) = input.next_packet() {}
+    input.take_secrets().iter().for_each(|secrets| keys.extend_from_slice(&secrets.bytes));
+    keys
+}
+
+/// What the library tells of packets made by [`tcp_packet`], given these secrets of TLS.
+pub(crate) fn hear_packets(packets: &[(Timestamp, Vec<u8>)], keys: &[u8]) -> Told {
     let mut told = Told::default();
     let mut analyzer = Analyzer::new(&options());
+    analyzer.keys().add(keys);
     for (number, (at, bytes)) in (1..).zip(packets) {
         let original_len = u32::try_from(bytes.len()).unwrap();
         let packet = Packet { seen: Seen { packet: number, at: *at }, link: LinkType::RAW, bytes, original_len };

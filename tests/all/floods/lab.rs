@@ -371,12 +371,18 @@ impl Kind {
 
 pub(crate) const KINDS: &[Kind] = &[
     Kind { name: "half open: a SYN", most: 200, make: |rig, client| rig.send(client, From::Client, SYN, 0, b"") },
-    Kind { name: "no WebSocket: TLS", most: 120, make: tls },
+    Kind { name: "no WebSocket: SSH", most: 120, make: ssh },
+    Kind { name: "TLS, not known yet for what", most: 3_000, make: tls },
     Kind { name: "no WebSocket: HTTP/1.1, kept alive", most: 2_500, make: keep_alive },
     Kind { name: "WebSocket, idle", most: 6_000, make: |rig, client| rig.open(client) },
     Kind { name: "WebSocket, one message each way", most: 7_500, make: talk },
     Kind { name: "WebSocket, both contexts of compression", most: 90_000, make: contexts },
 ];
+
+fn ssh(rig: &mut Rig, client: u32) {
+    rig.connect(client);
+    rig.data(client, From::Client, b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n");
+}
 
 fn tls(rig: &mut Rig, client: u32) {
     rig.connect(client);
