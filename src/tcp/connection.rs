@@ -4,11 +4,13 @@
 //! In: its segments. Out, to the [`Handler`]: chunks of each direction in order, oddities, and, for the table, whether
 //! it goes on. It does not look anything up, age, or tell that it is over: the table does.
 
+mod shedding;
+
 use super::assembler::Assembler;
 use super::budget::{Budget, low_32};
 use super::chunk::{Chunk, EndReason, Run};
 use super::flow::{PerSide, Side};
-use super::handler::{Counters, Depth, Flow, Handler, Interest, Oddity};
+use super::handler::{Counters, Flow, Handler, Interest, Oddity};
 use super::opening::{Beginning, Opening, Start, first_byte};
 use super::piece::Input;
 use crate::ground::{Endpoint, PerDirection, Seen};
@@ -178,44 +180,6 @@ impl<S> Connection<S> {
     #[cfg(test)]
     pub(super) const fn state(&self) -> &S {
         &self.state
-    }
-
-    /// Bytes that [`Self::shed`] would let go.
-    pub(super) fn burden<H: Handler<State = S>>(&self, depth: Depth, handler: &H) -> usize {
-        self.held().saturating_add(handler.burden(&self.state, depth))
-    }
-
-    /// Memory is short: holes are given up, what was gathered is let go.
-    pub(super) fn shed<H: Handler<State = S>>(
-        &mut self,
-        depth: Depth,
-        turn: &mut Turn<'_, H>,
-    ) -> Result<Fate, H::Error> {
-        for side in [Side::Low, Side::High] {
-            let fate = settle(self.shed_lane(side, turn))?;
-            if fate != Fate::Lives {
-                return Ok(fate);
-            }
-        }
-        match turn.handler.shed(&self.flow, &mut self.state, depth, turn.seen)? {
-            Interest::Drop => Ok(Fate::Dropped),
-            Interest::Keep | Interest::Cherish => Ok(Fate::Lives),
-        }
-    }
-
-    fn shed_lane<H>(&mut self, side: Side, turn: &mut Turn<'_, H>) -> Result<Fate, Stop<H::Error>>
-    where
-        H: Handler<State = S>,
-    {
-        if self.lanes.get(side).has_ended() {
-            return Ok(Fate::Lives);
-        }
-        if self.lanes.get(side).holds_segments() {
-            self.flush(side, turn)?;
-        }
-        let lane = self.lanes.get_mut(side);
-        lane.forget_history(turn.budget);
-        if lane.is_at_fin() { self.end(side, EndReason::Fin, turn) } else { Ok(Fate::Lives) }
     }
 
     /// Tells the listener that it is over.

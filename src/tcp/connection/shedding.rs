@@ -1,0 +1,46 @@
+//! What a connection lets go when memory is short.
+
+use super::{Connection, Fate, Stop, Turn, settle};
+use crate::tcp::chunk::EndReason;
+use crate::tcp::flow::Side;
+use crate::tcp::handler::{Depth, Handler, Interest};
+
+impl<S> Connection<S> {
+    /// Bytes that [`Self::shed`] would let go.
+    pub(in crate::tcp) fn burden<H: Handler<State = S>>(&self, depth: Depth, handler: &H) -> usize {
+        self.held().saturating_add(handler.burden(&self.state, depth))
+    }
+
+    /// Memory is short: holes are given up, what was gathered is let go.
+    pub(in crate::tcp) fn shed<H: Handler<State = S>>(
+        &mut self,
+        depth: Depth,
+        turn: &mut Turn<'_, H>,
+    ) -> Result<Fate, H::Error> {
+        for side in [Side::Low, Side::High] {
+            let fate = settle(self.shed_lane(side, turn))?;
+            if fate != Fate::Lives {
+                return Ok(fate);
+            }
+        }
+        match turn.handler.shed(&self.flow, &mut self.state, depth, turn.seen)? {
+            Interest::Drop => Ok(Fate::Dropped),
+            Interest::Keep | Interest::Cherish => Ok(Fate::Lives),
+        }
+    }
+
+    fn shed_lane<H>(&mut self, side: Side, turn: &mut Turn<'_, H>) -> Result<Fate, Stop<H::Error>>
+    where
+        H: Handler<State = S>,
+    {
+        if self.lanes.get(side).has_ended() {
+            return Ok(Fate::Lives);
+        }
+        if self.lanes.get(side).holds_segments() {
+            self.flush(side, turn)?;
+        }
+        let lane = self.lanes.get_mut(side);
+        lane.forget_history(turn.budget);
+        if lane.is_at_fin() { self.end(side, EndReason::Fin, turn) } else { Ok(Fate::Lives) }
+    }
+}
