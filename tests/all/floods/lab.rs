@@ -111,6 +111,12 @@ impl Rig {
     }
 
     fn segment(&mut self, client: u32, from: From, numbers: [u32; 2], flags: u8, payload: &[u8]) {
+        self.write(client, from, numbers, flags, payload);
+        self.read();
+    }
+
+    /// Makes a segment that is not read yet.
+    fn write(&mut self, client: u32, from: From, numbers: [u32; 2], flags: u8, payload: &[u8]) {
         let port = u16::try_from(1_024 + client % 60_000).unwrap();
         let [src, dst] = if from == From::Client { [port, 80] } else { [80, port] };
         self.ip(client, from, 20 + payload.len(), (0, 0));
@@ -120,7 +126,6 @@ impl Rig {
         self.buffer.extend(numbers[1].to_be_bytes());
         self.buffer.extend([0x50, flags, 4, 0, 0, 0, 0, 0]);
         self.buffer.extend_from_slice(payload);
-        self.read();
     }
 
     fn data(&mut self, client: u32, from: From, bytes: &[u8]) {
@@ -234,10 +239,15 @@ fn syns(rig: &mut Rig, flows: u32) {
     }
 }
 
-/// Flows whose addresses and ports have one sum and one exclusive or, which is what simple hashes look at.
+/// Flows that a simple hash puts into 17 buckets: the lower half of the client's address is its port, turned over in some
+/// bits, so that the exclusive or of the two is the same for 60,000 of them, and so is that of all else.
 fn collisions(rig: &mut Rig, flows: u32) {
     for flow in 0..flows {
-        rig.segment(flow % 60_000 + flow / 60_000 * 60_000 * 256, From::Client, [1000, 0], SYN, b"");
+        rig.write(flow % 60_000, From::Client, [1000, 0], SYN, b"");
+        let port = [rig.buffer[20], rig.buffer[21]];
+        let address = [10, flow.div_euclid(60_000).to_le_bytes()[0], port[0] ^ 0x55, port[1] ^ 0x55];
+        rig.buffer[12..16].copy_from_slice(&address);
+        rig.read();
     }
 }
 
