@@ -57,8 +57,8 @@ pub struct Decryptor {
     pub(super) delivered: bool,
     /// Records that did not open before any did.
     pub(super) rejected: u32,
-    /// Records that are done with.
-    records: u64,
+    /// Records that are done with, and attempts to go on behind them.
+    turns: u64,
 }
 
 /// What became of a record.
@@ -92,10 +92,10 @@ impl Decryptor {
         self.closed
     }
 
-    /// Changes whenever a record is done with: then the other direction may go on.
+    /// Changes whenever either direction may go on that [waited](Self::waits) for the other: offer what waits until it does not.
     #[must_use]
-    pub const fn records(&self) -> u64 {
-        self.records
+    pub const fn turns(&self) -> u64 {
+        self.turns
     }
 
     /// Whether application data was opened.
@@ -141,17 +141,23 @@ impl Decryptor {
         if scratch.plain.len() < MAX_FRAGMENT {
             scratch.plain.resize(MAX_FRAGMENT, 0);
         }
+        let blocked = self.lanes.get_mut(direction).blocked.take();
         self.lanes.get_mut(direction).waits = None;
         loop {
             if self.closed.is_some() {
                 self.skim(direction, input);
                 return None;
             }
-            let lane = self.lanes.get_mut(direction);
-            if lane.dead {
+            if self.lanes.get(direction).dead {
                 *input = &[];
                 return None;
             }
+            // The other direction may go on behind the last record of this one, and does so first, however that was cut.
+            if self.lanes.get(direction.reverse()).blocked.is_some_and(|turn| turn != self.turns) {
+                self.lanes.get_mut(direction).waits = Some(Waits::Other);
+                return None;
+            }
+            let lane = self.lanes.get_mut(direction);
             if lane.hunt.is_some() && !self.hunt(direction, input, keys, scratch) {
                 return None;
             }
@@ -182,17 +188,32 @@ impl Decryptor {
                     outcome
                 }
             };
-            self.records = self.records.wrapping_add(u64::from(!matches!(outcome, Outcome::Waits(_))));
+            if !matches!(outcome, Outcome::Waits(_)) {
+                self.turns = self.turns.wrapping_add(1);
+            }
             match outcome {
                 Outcome::Done => {}
                 Outcome::Waits(waits) => {
-                    self.lanes.get_mut(direction).waits = Some(waits);
+                    self.wait(direction, waits, blocked);
                     return None;
                 }
                 Outcome::Data(len) => return Some(Step::Data(scratch.plain.get(..len).unwrap_or_default())),
                 Outcome::Rejected => return Some(Step::Rejected),
                 Outcome::CloseNotify => return Some(Step::CloseNotify),
             }
+        }
+    }
+
+    /// The record at the front of a direction waits; `blocked` is the turn at which it did before, if it did.
+    fn wait(&mut self, direction: Direction, waits: Waits, blocked: Option<u64>) {
+        let lane = self.lanes.get_mut(direction);
+        lane.waits = Some(waits);
+        if waits == Waits::Other {
+            // That it tried again in vain is a turn of its own: the other direction goes on, if it stepped back.
+            if blocked.is_some_and(|turn| turn != self.turns) {
+                self.turns = self.turns.wrapping_add(1);
+            }
+            lane.blocked = Some(self.turns);
         }
     }
 

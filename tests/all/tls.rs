@@ -187,17 +187,21 @@ fn open(what: &str, pieces: &Pieces, keys: &KeyLog, cut: usize) -> (PerDirection
     let mut text: PerDirection<Vec<u8>> = PerDirection::default();
     for (direction, bytes) in pieces.iter().flat_map(|(way, bytes)| bytes.chunks(cut).map(move |piece| (*way, piece))) {
         left.get_mut(direction).extend_from_slice(bytes);
-        for way in [direction, direction.reverse(), direction] {
-            let mut input = left.get(way).as_slice();
-            while let Some(step) = decryptor.next(way, &mut input, Seen::default(), keys, &mut scratch) {
-                match step {
-                    Step::Data(data) => text.get_mut(way).extend_from_slice(data),
-                    Step::Rejected => panic!("{what}: a record is rejected, after {text:?}"),
-                    Step::CloseNotify => {}
+        let mut before = None;
+        while before != Some(decryptor.turns()) {
+            before = Some(decryptor.turns());
+            for way in Direction::BOTH {
+                let mut input = left.get(way).as_slice();
+                while let Some(step) = decryptor.next(way, &mut input, Seen::default(), keys, &mut scratch) {
+                    match step {
+                        Step::Data(data) => text.get_mut(way).extend_from_slice(data),
+                        Step::Rejected => panic!("{what}: a record is rejected, after {text:?}"),
+                        Step::CloseNotify => {}
+                    }
                 }
+                let rest = input.to_vec();
+                *left.get_mut(way) = rest;
             }
-            let rest = input.to_vec();
-            *left.get_mut(way) = rest;
         }
     }
     (text, decryptor)
