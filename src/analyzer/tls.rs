@@ -184,6 +184,9 @@ impl Tls {
                     }
                 }
                 out.shared.tls_scratch = scratch;
+                if let Some(session) = self.decryptor.take_session() {
+                    out.shared.keys.remember(&session);
+                }
                 result.map(|()| input.len())
             }
             _ if self.decryptor.waits(direction).is_some() => Ok(1),

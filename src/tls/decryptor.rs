@@ -8,7 +8,7 @@ use super::equip::{self, Equipped};
 use super::framer::{Buffers, Front};
 use super::handshake::MessageType;
 use super::info::{Closed, TlsInfo};
-use super::keylog::KeyLog;
+use super::keylog::{KeyLog, Resumable};
 use super::lane::{Lane, Stage, Waits};
 use super::negotiation::Negotiation;
 use super::opener::Opened;
@@ -49,6 +49,8 @@ pub struct Decryptor {
     pub(super) lanes: PerDirection<Lane>,
     shape: Shape,
     pub(super) closed: Option<Closed>,
+    /// A session that can be resumed, until it is asked for.
+    session: Option<Resumable>,
     /// The first fatal alert in the clear.
     pub(super) alert: Option<(Alert, Direction)>,
     /// A record was opened.
@@ -127,6 +129,11 @@ impl Decryptor {
     #[must_use]
     pub fn held(&self) -> usize {
         self.talk.held().saturating_add(self.lanes.to_server.held()).saturating_add(self.lanes.to_client.held())
+    }
+
+    /// A session that was opened and can be resumed, for [`KeyLog::remember`]; each once.
+    pub const fn take_session(&mut self) -> Option<Resumable> {
+        self.session.take()
     }
 
     /// Takes some of the bytes and says one thing; `None` when it wants more, or [waits](Self::waits).
@@ -338,6 +345,11 @@ impl Decryptor {
         let Some(opened) = lane.open(header, fragment, plain) else {
             return self.rejected(direction, header, fragment);
         };
+        // The server's Finished: all names of the session are known, and its secret is right.
+        if direction == Direction::ToClient && lane.current().is_some_and(|opener| opener.next == 1) {
+            let master = equip::master(&self.talk, keys);
+            self.session = master.map(|master| Resumable { names: self.talk.names(), master });
+        }
         self.shape.record(direction, header, &self.talk.info);
         self.content(direction, opened, plain, seen)
     }

@@ -4,10 +4,14 @@
 //! CLIENT_RANDOM <64 hex digits: random> <96: master secret>               TLS 1.2 and before
 //! CLIENT_HANDSHAKE_TRAFFIC_SECRET <64> <64 or 96: secret>                 TLS 1.3, and its sisters
 //! RSA <16: first 8 bytes of the encrypted pre-master secret> <96: pre-master secret>
+//! RSA Session-ID:<up to 64: that of the ServerHello> Master-Key:<96: master secret>
 //! ```
 //!
 //! In: bytes of one or more logs, cut anywhere, so that a log can be followed while it grows. Out: secrets when asked for,
 //! and warnings about lines that are broken. Comments, empty lines and labels that nobody here needs are passed over.
+//!
+//! Up to TLS 1.2 a session may be resumed, and its log may have the secret only where it began. So sessions that were opened
+//! are [remembered](KeyLog::remember) by the names under which they are resumed.
 //!
 //! A line of 176 bytes is kept in 86, and 5 to 10 more in the index; secrets are wiped when the log is let go.
 
@@ -15,6 +19,7 @@ use core::fmt;
 use core::hash::BuildHasher as _;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use sha1::{Digest as _, Sha1};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::hello::RANDOM_LEN;
@@ -30,6 +35,8 @@ const CHUNK_BITS: u32 = 20;
 const CHUNK: usize = 1 << CHUNK_BITS;
 /// Bytes of secrets that are kept, at most: 12 million sessions.
 const MAX_CHUNKS: usize = 1024;
+/// Sessions that are remembered, at most: 6 MiB. Only those whose secrets are there are.
+const MAX_REMEMBERED: usize = 1 << 16;
 /// No entry is there.
 const NONE: u32 = u32::MAX;
 /// Before each secret: where the next one of the session stands, its label, its length.
@@ -56,6 +63,34 @@ pub(crate) enum Label {
     ServerTraffic,
     /// The pre-master secret of an RSA key exchange.
     Rsa,
+    /// The master secret, up to TLS 1.2, of a session that can be resumed by its name.
+    Resumable,
+}
+
+/// What sessions up to TLS 1.2 are resumed by, so long that a key log can keep it.
+pub(super) type Name = [u8; RANDOM_LEN];
+
+/// The name of a session id; nothing if it is empty, which names none (RFC 5246 §7.4.1.3).
+pub(super) fn id_name(id: &[u8]) -> Option<Name> {
+    (!id.is_empty()).then(|| digest(b"id", id))
+}
+
+/// The name of a ticket (RFC 5077); an empty one is none.
+pub(super) fn ticket_name(ticket: &[u8]) -> Option<Name> {
+    (!ticket.is_empty()).then(|| digest(b"ticket", ticket))
+}
+
+fn digest(kind: &[u8], name: &[u8]) -> Name {
+    let mut out = [0; RANDOM_LEN];
+    let hash = Sha1::new().chain_update(kind).chain_update(name).finalize();
+    out.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+    out
+}
+
+/// A session that was opened and can be resumed (up to TLS 1.2).
+pub struct Resumable {
+    pub(super) names: [Option<Name>; 2],
+    pub(super) master: Zeroizing<[u8; MAX_SECRET]>,
 }
 
 impl Label {
@@ -127,6 +162,8 @@ pub struct KeyLog {
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
     generation: u64,
+    /// Names of sessions that no log has.
+    remembered: usize,
     warnings: Vec<KeyLogWarning>,
     more_warnings: u64,
 }
@@ -152,6 +189,7 @@ impl KeyLog {
             index: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             generation: 0,
+            remembered: 0,
             warnings: Vec::new(),
             more_warnings: 0,
         }
@@ -202,7 +240,19 @@ impl KeyLog {
     /// How many sessions it has secrets of.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        self.index.len()
+        self.index.len().saturating_sub(self.remembered)
+    }
+
+    /// Keeps the secret of a session under the names by which it may be resumed.
+    pub fn remember(&mut self, session: &Resumable) {
+        for name in session.names.iter().flatten() {
+            if self.remembered < MAX_REMEMBERED
+                && self.session(name).is_none()
+                && self.insert(name, Label::Resumable, &session.master[..])
+            {
+                self.remembered = self.remembered.saturating_add(1);
+            }
+        }
     }
 
     /// Bytes that it keeps.
@@ -240,6 +290,11 @@ impl KeyLog {
         self.secret(&rsa_name(encrypted.first_chunk::<8>()?), Label::Rsa)
     }
 
+    /// The master secret of a session that may be resumed.
+    pub(super) fn resumable(&self, name: &Name) -> Option<&[u8]> {
+        self.secret(name, Label::Resumable)
+    }
+
     /// Reads one line, without its end.
     fn line(&mut self, line: &[u8], number: u64) {
         let line = line.trim_ascii();
@@ -250,10 +305,17 @@ impl KeyLog {
             return;
         };
         let (name, rest) = line.split_at(space);
-        let Some(label) = Label::of(name) else { return };
+        let Some(mut label) = Label::of(name) else { return };
         let mut random = [0; RANDOM_LEN];
         let mut secret = Zeroizing::new([0; MAX_SECRET]);
-        match read_fields(label, rest.trim_ascii_start(), &mut random, &mut secret) {
+        let rest = rest.trim_ascii_start();
+        let read = if label == Label::Rsa && rest.starts_with(SESSION_ID) {
+            label = Label::Resumable;
+            read_session(rest, &mut random, &mut secret)
+        } else {
+            read_fields(label, rest, &mut random, &mut secret)
+        };
+        match read {
             Ok(len) => {
                 let secret = secret.get(..len).unwrap_or_default();
                 if !self.insert(&random, label, secret) {
@@ -374,6 +436,20 @@ fn rsa_name(encrypted: &[u8; 8]) -> [u8; RANDOM_LEN] {
     let mut name = [0; RANDOM_LEN];
     name.iter_mut().zip(encrypted).for_each(|(to, from)| *to = *from);
     name
+}
+
+const SESSION_ID: &[u8] = b"Session-ID:";
+
+/// Reads a session id and a master secret, as `openssl sess_id -text` shows them. Gives the length of the secret.
+fn read_session(rest: &[u8], random: &mut [u8; RANDOM_LEN], secret: &mut [u8; MAX_SECRET]) -> Result<usize, LineFault> {
+    let space = memchr::memchr(b' ', rest).ok_or(LineFault::Fields)?;
+    let (id, key) = rest.split_at(space);
+    let key = key.trim_ascii_start().strip_prefix(b"Master-Key:").ok_or(LineFault::Fields)?;
+    let mut bytes = [0; RANDOM_LEN];
+    let id_len = unhex(id.strip_prefix(SESSION_ID).unwrap_or_default(), &mut bytes)?;
+    let len = unhex(key, secret)?;
+    *random = bytes.get(..id_len).and_then(id_name).ok_or(LineFault::Length)?;
+    if len == MAX_SECRET { Ok(len) } else { Err(LineFault::Length) }
 }
 
 /// Reads the two fields behind a label. Gives the length of the secret.

@@ -69,6 +69,6 @@ mod giving_up;
 
 pub use decryptor::{Decryptor, Scratch, Step};
 pub use info::{Closed, TlsInfo};
-pub use keylog::{KeyLog, KeyLogWarning, LogLines};
+pub use keylog::{KeyLog, KeyLogWarning, LogLines, Resumable};
 pub use lane::Waits;
 pub use suites::Suite;
