@@ -32,6 +32,8 @@ pub(super) struct Hunt {
     pub(super) window: u64,
     /// Attempts to open something that are left.
     pub(super) tries: u32,
+    /// Where to look, in what is gathered.
+    pub(super) from: usize,
 }
 
 /// What a direction waits for.
