@@ -15,14 +15,19 @@
 //!
 //! A line of 176 bytes is kept in 86, and 5 to 10 more in the index; secrets are wiped when the log is let go.
 
+mod line;
+mod resumable;
+
 use core::fmt;
 use core::hash::BuildHasher as _;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use sha1::{Digest as _, Sha1};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::hello::RANDOM_LEN;
+use line::read_secret;
+pub use resumable::Resumable;
+pub(in crate::tls) use resumable::{Name, id_name, ticket_name};
 
 /// The longest secret: an output of SHA-384, and a master secret (RFC 5246 §8.1).
 pub const MAX_SECRET: usize = 48;
@@ -65,32 +70,6 @@ pub(crate) enum Label {
     Rsa,
     /// The master secret, up to TLS 1.2, of a session that can be resumed by its name.
     Resumable,
-}
-
-/// What sessions up to TLS 1.2 are resumed by, so long that a key log can keep it.
-pub(super) type Name = [u8; RANDOM_LEN];
-
-/// The name of a session id; nothing if it is empty, which names none (RFC 5246 §7.4.1.3).
-pub(super) fn id_name(id: &[u8]) -> Option<Name> {
-    (!id.is_empty()).then(|| digest(b"id", id))
-}
-
-/// The name of a ticket (RFC 5077); an empty one is none.
-pub(super) fn ticket_name(ticket: &[u8]) -> Option<Name> {
-    (!ticket.is_empty()).then(|| digest(b"ticket", ticket))
-}
-
-fn digest(kind: &[u8], name: &[u8]) -> Name {
-    let mut out = [0; RANDOM_LEN];
-    let hash = Sha1::new().chain_update(kind).chain_update(name).finalize();
-    out.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-    out
-}
-
-/// A session that was opened and can be resumed (up to TLS 1.2).
-pub struct Resumable {
-    pub(super) names: [Option<Name>; 2],
-    pub(super) master: Zeroizing<[u8; MAX_SECRET]>,
 }
 
 impl Label {
@@ -305,18 +284,11 @@ impl KeyLog {
             return;
         };
         let (name, rest) = line.split_at(space);
-        let Some(mut label) = Label::of(name) else { return };
+        let Some(label) = Label::of(name) else { return };
         let mut random = [0; RANDOM_LEN];
         let mut secret = Zeroizing::new([0; MAX_SECRET]);
-        let rest = rest.trim_ascii_start();
-        let read = if label == Label::Rsa && rest.starts_with(SESSION_ID) {
-            label = Label::Resumable;
-            read_session(rest, &mut random, &mut secret)
-        } else {
-            read_fields(label, rest, &mut random, &mut secret)
-        };
-        match read {
-            Ok(len) => {
+        match read_secret(label, rest.trim_ascii_start(), &mut random, &mut secret) {
+            Ok((label, len)) => {
                 let secret = secret.get(..len).unwrap_or_default();
                 if !self.insert(&random, label, secret) {
                     self.warn(number, LineFault::Full);
@@ -436,86 +408,6 @@ fn rsa_name(encrypted: &[u8; 8]) -> [u8; RANDOM_LEN] {
     let mut name = [0; RANDOM_LEN];
     name.iter_mut().zip(encrypted).for_each(|(to, from)| *to = *from);
     name
-}
-
-const SESSION_ID: &[u8] = b"Session-ID:";
-
-/// Reads a session id and a master secret, as `openssl sess_id -text` shows them. Gives the length of the secret.
-fn read_session(rest: &[u8], random: &mut [u8; RANDOM_LEN], secret: &mut [u8; MAX_SECRET]) -> Result<usize, LineFault> {
-    let space = memchr::memchr(b' ', rest).ok_or(LineFault::Fields)?;
-    let (id, key) = rest.split_at(space);
-    let key = key.trim_ascii_start().strip_prefix(b"Master-Key:").ok_or(LineFault::Fields)?;
-    let mut bytes = [0; RANDOM_LEN];
-    let id_len = unhex(id.strip_prefix(SESSION_ID).unwrap_or_default(), &mut bytes)?;
-    let len = unhex(key, secret)?;
-    *random = bytes.get(..id_len).and_then(id_name).ok_or(LineFault::Length)?;
-    if len == MAX_SECRET { Ok(len) } else { Err(LineFault::Length) }
-}
-
-/// Reads the two fields behind a label. Gives the length of the secret.
-fn read_fields(
-    label: Label,
-    rest: &[u8],
-    random: &mut [u8; RANDOM_LEN],
-    secret: &mut [u8; MAX_SECRET],
-) -> Result<usize, LineFault> {
-    let space = memchr::memchr(b' ', rest).ok_or(LineFault::Fields)?;
-    let (name, value) = rest.split_at(space);
-    let value = value.trim_ascii_start();
-    if memchr::memchr(b' ', value).is_some() {
-        return Err(LineFault::Fields);
-    }
-    let (name_len, value_lens): (usize, [usize; 2]) = match label {
-        Label::Rsa => (8, [48, 48]),
-        Label::Master => (RANDOM_LEN, [48, 48]),
-        // "secret … its length depends on the hash function" (RFC 9850 §2): SHA-256 or SHA-384.
-        _ => (RANDOM_LEN, [32, 48]),
-    };
-    let read = unhex(name, random)?;
-    let len = unhex(value, secret)?;
-    if read != name_len || !value_lens.contains(&len) { Err(LineFault::Length) } else { Ok(len) }
-}
-
-/// Reads hexadecimal digits into the front of `out`; says how many bytes they were.
-fn unhex(digits: &[u8], out: &mut [u8]) -> Result<usize, LineFault> {
-    let (pairs, odd) = digits.as_chunks::<2>();
-    let mut wrong = 0;
-    for (byte, [high, low]) in out.iter_mut().zip(pairs) {
-        let (high, low) = (digit(*high), digit(*low));
-        wrong |= high | low;
-        *byte = high << 4 | low & 0x0f;
-    }
-    let rest = pairs.get(out.len()..).unwrap_or_default().as_flattened();
-    if wrong > 0x0f || !rest.iter().chain(odd).all(u8::is_ascii_hexdigit) {
-        return Err(LineFault::NotHex);
-    }
-    if rest.is_empty() && odd.is_empty() { Ok(pairs.len()) } else { Err(LineFault::Length) }
-}
-
-/// The value of a hexadecimal digit, or 0xff.
-fn digit(c: u8) -> u8 {
-    const VALUES: [u8; 256] = {
-        let mut values = [0xff; 256];
-        let mut c = 0_u8;
-        loop {
-            let value = match c {
-                b'0'..=b'9' => c - b'0',
-                b'a'..=b'f' => c - b'a' + 10,
-                b'A'..=b'F' => c - b'A' + 10,
-                _ => 0xff,
-            };
-            #[expect(clippy::indexing_slicing, reason = "every byte is below 256")]
-            {
-                values[c as usize] = value;
-            }
-            if c == u8::MAX {
-                break;
-            }
-            c += 1;
-        }
-        values
-    };
-    VALUES.get(usize::from(c)).copied().unwrap_or(0xff)
 }
 
 #[cfg(test)]
