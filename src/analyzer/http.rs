@@ -10,6 +10,7 @@ use super::shared::Out;
 use super::websocket::WebSocket;
 use crate::event::Sink;
 use crate::ground::{Direction, Limits, Seen};
+use crate::http::h2::Setting;
 use crate::http::{Effect, H1, Loss, ResponseHead, Sniffed, Step, sniff};
 use crate::tcp::{Flow, Run};
 use crate::websocket::rules::Broken;
@@ -33,6 +34,8 @@ pub(super) struct Http {
     offers: u32,
     /// What `attempts`, `early` and `unasked` say, in bytes.
     texts: usize,
+    /// The last request for HTTP/2, and what its HTTP2-Settings field says.
+    upgrade: Option<(u64, Vec<Setting>)>,
     /// What went wrong below, so far.
     faults: Vec<(Direction, Broken, Seen)>,
 }
@@ -52,8 +55,8 @@ pub(super) enum Next {
     Http,
     /// Frames.
     WebSocket(Box<WebSocket>),
-    /// HTTP/2, from its preface on: the answer was `Upgrade: h2c` (RFC 7540 §3.2).
-    Http2,
+    /// HTTP/2, from its preface on, with these settings of the client: the answer was `Upgrade: h2c` (RFC 7540 §3.2).
+    Http2(Vec<Setting>),
     /// Anything.
     Tunnel,
     /// Perhaps frames: what would say so was not captured.
@@ -86,6 +89,8 @@ struct Early {
 enum Found {
     Nothing,
     Request(Box<Attempt>),
+    /// A request for HTTP/2.
+    Upgrade(u64, Vec<Setting>),
     Response(Option<u64>, Effect, Option<Box<Early>>),
     /// A 101 to HTTP/2, and the request that it answers.
     Http2(Option<u64>, Box<Early>),
@@ -104,6 +109,7 @@ impl Http {
             holed: false,
             offers: 0,
             texts: 0,
+            upgrade: None,
             faults: Vec::new(),
         }
     }
@@ -119,6 +125,7 @@ impl Http {
         size_of::<Self>()
             + self.h1.allocated()
             + self.texts
+            + self.upgrade.as_ref().map_or(0, |(_, settings)| settings.capacity() * size_of::<Setting>())
             + self.attempts.capacity() * size_of::<Attempt>()
             + self.unasked.capacity() * size_of::<(u64, Answered)>()
             + self.faults.capacity() * size_of::<(Direction, Broken, Seen)>()
@@ -255,6 +262,10 @@ impl Http {
                     Ok(Next::Http)
                 }
             },
+            Found::Upgrade(number, settings) => {
+                self.upgrade = Some((number, settings));
+                Ok(Next::Http)
+            }
             Found::Response(_, Effect::Interim, _) => Ok(Next::Http),
             Found::Response(_, Effect::Tunnel, _) => Ok(Next::Tunnel),
             Found::Response(answers, Effect::Final, response) => {
@@ -277,7 +288,8 @@ impl Http {
                 {
                     refuse(attempt.asked, Some(response.answered), flow, attempts, seen, out)?;
                 }
-                Ok(Next::Http2)
+                let upgrade = self.upgrade.take().filter(|(number, _)| answers == Some(*number));
+                Ok(Next::Http2(upgrade.map_or_else(Vec::new, |(_, settings)| settings)))
             }
             Found::Response(answers, Effect::Switched, response) => {
                 let Some(response) = response else { return Ok(Next::Opaque) };
@@ -402,6 +414,12 @@ fn found(step: &Step<'_>, direction: Direction, seen: Seen) -> Found {
     match step {
         Step::Request { number, head } => {
             let (certain, complete) = (is_websocket_attempt(head), head.complete);
+            if !certain && head.fields.has_token("Upgrade", "h2c") {
+                return Found::Upgrade(
+                    *number,
+                    head.fields.first("HTTP2-Settings").map_or_else(Vec::new, Setting::of_field),
+                );
+            }
             if !certain && complete {
                 return Found::Nothing;
             }

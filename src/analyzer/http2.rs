@@ -18,7 +18,7 @@ use super::waiting::Waiting;
 use super::websocket::Note;
 use crate::event::Sink;
 use crate::ground::{Detail, Direction, FindingCode, Limits, PerDirection, Seen};
-use crate::http::h2::{ErrorCode, H2, HeaderList, Search, Step};
+use crate::http::h2::{ErrorCode, H2, HeaderList, Search, Setting, Step};
 use crate::tcp::{EndReason, Flow, Run};
 use crate::websocket::{Answered, Asked};
 use stream::{Half, Talk};
@@ -83,6 +83,11 @@ impl Http2 {
             holed: false,
             done: BTreeSet::new(),
         }
+    }
+
+    /// A connection that was HTTP/1.1 before (RFC 7540 §3.2): stream 1 is the request that asked for it, and no WebSocket.
+    pub(super) fn upgraded(limits: &Limits, settings: &[Setting]) -> Self {
+        Self { h2: H2::upgraded(limits, settings), asked: 1, ..Self::new(limits) }
     }
 
     /// A connection that is joined half-way; `searches` have gathered what came so far.

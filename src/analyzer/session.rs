@@ -314,9 +314,9 @@ impl Session {
     fn go_on<S>(&mut self, next: Next, out: &mut Out<'_, S>) {
         match next {
             Next::Http => {}
-            Next::Http2 => {
+            Next::Http2(settings) => {
                 out.shared.totals.http2_connections += u64::from(out.depth == 0);
-                self.protocol = Protocol::Http2(Box::new(Http2::new(&out.shared.limits)));
+                self.protocol = Protocol::Http2(Box::new(Http2::upgraded(&out.shared.limits, &settings)));
             }
             Next::WebSocket(websocket) => self.protocol = Protocol::WebSocket(websocket),
             Next::Tunnel => self.protocol = Protocol::Sniffing,

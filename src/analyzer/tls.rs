@@ -55,9 +55,21 @@ impl Tls {
             self.ends.get_mut(direction).get_or_insert((reason, seen));
         }
         let busy = self.decryptor.waits(direction).is_some() || !self.waiting.get(direction).is_empty();
-        let left = if busy { left_of(run) } else { self.take(flow, direction, run, seen, out)? };
+        let (mut run, mut left) = (run, left_of(run));
+        while !busy && left > 0 {
+            left = self.take(flow, direction, run, seen, out)?;
+            run = rest_of(run, left);
+            // It may only have stepped back for the other direction.
+            let turn = self.decryptor.turns();
+            if left > 0 {
+                self.drain(flow, out)?;
+            }
+            if turn == self.decryptor.turns() {
+                break;
+            }
+        }
         if left > 0 {
-            self.wait(direction, rest_of(run, left), seen, out);
+            self.wait(direction, run, seen, out);
         }
         let other = direction.reverse();
         let stuck = |direction| self.decryptor.waits(direction);
@@ -172,6 +184,9 @@ impl Tls {
                     }
                 }
                 out.shared.tls_scratch = scratch;
+                if let Some(session) = self.decryptor.take_session() {
+                    out.shared.keys.remember(&session);
+                }
                 result.map(|()| input.len())
             }
             _ if self.decryptor.waits(direction).is_some() => Ok(1),
@@ -257,7 +272,7 @@ impl Tls {
         self.generation = out.shared.keys.generation();
         let mut any = true;
         while any {
-            let before = self.decryptor.records();
+            let before = self.decryptor.turns();
             any = false;
             for direction in Direction::BOTH {
                 if self.decryptor.waits(direction).is_none() && self.waiting.get(direction).is_empty() {
@@ -270,7 +285,7 @@ impl Tls {
                 any |= waiting.offer(|run, seen| self.take(flow, direction, run, seen, out))?;
                 *self.waiting.get_mut(direction) = waiting;
             }
-            any |= self.decryptor.records() != before;
+            any |= self.decryptor.turns() != before;
         }
         if self.waiting.to_server.is_empty() && self.waiting.to_client.is_empty() {
             self.release(out);

@@ -10,6 +10,8 @@ use crate::tcp::{EndReason, Run};
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     bytes: Vec<u8>,
+    /// Of the bytes, so many were taken.
+    taken: usize,
     pieces: VecDeque<(Piece, Seen)>,
 }
 
@@ -41,7 +43,8 @@ impl Waiting {
 
     /// Lets go of all bytes, which leaves a hole. Gives how many these were.
     pub(super) fn forget(&mut self) -> u64 {
-        let len = core::mem::take(&mut self.bytes).len() as u64;
+        let len = self.left().len() as u64;
+        (self.bytes, self.taken) = (Vec::new(), 0);
         let mut left = VecDeque::new();
         for (piece, seen) in core::mem::take(&mut self.pieces) {
             let piece = match piece {
@@ -71,25 +74,24 @@ impl Waiting {
 
     /// What counts against the limit of what may wait.
     pub(super) fn cost(&self) -> usize {
-        self.bytes.len().saturating_add(self.pieces.len().saturating_sub(FREE_PIECES) * PIECE_BYTES)
+        self.left().len().saturating_add(self.pieces.len().saturating_sub(FREE_PIECES) * PIECE_BYTES)
     }
 
     /// The bytes at the front, up to a hole or the end.
     pub(super) fn front_bytes(&self) -> &[u8] {
         let len =
             self.pieces.iter().map_while(|(piece, _)| if let Piece::Data(len) = piece { Some(len) } else { None });
-        self.bytes.get(..len.sum()).unwrap_or_default()
+        self.left().get(..len.sum()).unwrap_or_default()
     }
 
     /// Gives each piece to `offer`, which says how many bytes of it it left. Stops at the first that it left whole or in
     /// part; that and what follows wait on. Says whether anything was taken.
     pub(super) fn offer<E>(&mut self, mut offer: impl FnMut(Run<'_>, Seen) -> Result<usize, E>) -> Result<bool, E> {
-        let mut taken_bytes = 0_usize;
         let mut any = false;
         while let Some((piece, seen)) = self.pieces.front_mut() {
             let run = match piece {
                 Piece::Data(len) => {
-                    Run::Data(self.bytes.get(taken_bytes..taken_bytes.saturating_add(*len)).unwrap_or_default())
+                    Run::Data(self.bytes.get(self.taken..self.taken.saturating_add(*len)).unwrap_or_default())
                 }
                 Piece::Gap(len) => Run::Gap(*len),
                 Piece::End(reason) => Run::End(*reason),
@@ -97,7 +99,7 @@ impl Waiting {
             let left = offer(run, *seen)?;
             if let Piece::Data(len) = piece {
                 let took = len.saturating_sub(left);
-                taken_bytes += took;
+                self.taken += took;
                 any |= took > 0;
                 *len = left;
             } else {
@@ -108,8 +110,17 @@ impl Waiting {
             }
             self.pieces.pop_front();
         }
-        self.bytes.drain(..taken_bytes.min(self.bytes.len()));
+        // Not each time: a record may be taken at a time.
+        if self.taken > self.bytes.len() / 2 {
+            self.bytes.drain(..self.taken.min(self.bytes.len()));
+            self.taken = 0;
+        }
         Ok(any)
+    }
+
+    /// The bytes that were not taken.
+    fn left(&self) -> &[u8] {
+        self.bytes.get(self.taken..).unwrap_or_default()
     }
 }
 

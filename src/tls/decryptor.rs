@@ -4,11 +4,10 @@
 //! that TLS tells. A record that is not authentic never becomes plaintext. What waits for a secret, or for the other
 //! direction, is left in the input.
 
-use super::equip::{self, Equipped};
 use super::framer::{Buffers, Front};
 use super::handshake::MessageType;
 use super::info::{Closed, TlsInfo};
-use super::keylog::KeyLog;
+use super::keylog::{KeyLog, Resumable};
 use super::lane::{Lane, Stage, Waits};
 use super::negotiation::Negotiation;
 use super::opener::Opened;
@@ -16,11 +15,8 @@ use super::record::{Alert, ContentType, HEADER_LEN, MAX_FRAGMENT, RecordHeader};
 use super::shape::Shape;
 use crate::ground::{Direction, PerDirection, Seen};
 
-/// Records that do not open before anything did, until keys are said not to fit.
-const MAX_REJECTED: u32 = 8;
-/// Records that are passed over since the log has no secrets of the handshake, or since they are early data that the
-/// server did not take.
-const MAX_PASSED_OVER: u32 = 4096;
+mod protected;
+
 /// Records that may be lost together with a ChangeCipherSpec: the Finished, and some.
 const MISSED_AT_CHANGE: u64 = 8;
 
@@ -49,6 +45,8 @@ pub struct Decryptor {
     pub(super) lanes: PerDirection<Lane>,
     shape: Shape,
     pub(super) closed: Option<Closed>,
+    /// A session that can be resumed, until it is asked for.
+    session: Option<Resumable>,
     /// The first fatal alert in the clear.
     pub(super) alert: Option<(Alert, Direction)>,
     /// A record was opened.
@@ -57,8 +55,8 @@ pub struct Decryptor {
     pub(super) delivered: bool,
     /// Records that did not open before any did.
     pub(super) rejected: u32,
-    /// Records that are done with.
-    records: u64,
+    /// Records that are done with, and attempts to go on behind them.
+    turns: u64,
 }
 
 /// What became of a record.
@@ -92,10 +90,10 @@ impl Decryptor {
         self.closed
     }
 
-    /// Changes whenever a record is done with: then the other direction may go on.
+    /// Changes whenever either direction may go on that [waited](Self::waits) for the other: offer what waits until it does not.
     #[must_use]
-    pub const fn records(&self) -> u64 {
-        self.records
+    pub const fn turns(&self) -> u64 {
+        self.turns
     }
 
     /// Whether application data was opened.
@@ -129,6 +127,11 @@ impl Decryptor {
         self.talk.held().saturating_add(self.lanes.to_server.held()).saturating_add(self.lanes.to_client.held())
     }
 
+    /// A session that was opened and can be resumed, for [`KeyLog::remember`]; each once.
+    pub const fn take_session(&mut self) -> Option<Resumable> {
+        self.session.take()
+    }
+
     /// Takes some of the bytes and says one thing; `None` when it wants more, or [waits](Self::waits).
     pub fn next<'s>(
         &mut self,
@@ -141,17 +144,23 @@ impl Decryptor {
         if scratch.plain.len() < MAX_FRAGMENT {
             scratch.plain.resize(MAX_FRAGMENT, 0);
         }
+        let blocked = self.lanes.get_mut(direction).blocked.take();
         self.lanes.get_mut(direction).waits = None;
         loop {
             if self.closed.is_some() {
                 self.skim(direction, input);
                 return None;
             }
-            let lane = self.lanes.get_mut(direction);
-            if lane.dead {
+            if self.lanes.get(direction).dead {
                 *input = &[];
                 return None;
             }
+            // The other direction may go on behind the last record of this one, and does so first, however that was cut.
+            if self.lanes.get(direction.reverse()).blocked.is_some_and(|turn| turn != self.turns) {
+                self.lanes.get_mut(direction).waits = Some(Waits::Other);
+                return None;
+            }
+            let lane = self.lanes.get_mut(direction);
             if lane.hunt.is_some() && !self.hunt(direction, input, keys, scratch) {
                 return None;
             }
@@ -182,17 +191,32 @@ impl Decryptor {
                     outcome
                 }
             };
-            self.records = self.records.wrapping_add(u64::from(!matches!(outcome, Outcome::Waits(_))));
+            if !matches!(outcome, Outcome::Waits(_)) {
+                self.turns = self.turns.wrapping_add(1);
+            }
             match outcome {
                 Outcome::Done => {}
                 Outcome::Waits(waits) => {
-                    self.lanes.get_mut(direction).waits = Some(waits);
+                    self.wait(direction, waits, blocked);
                     return None;
                 }
                 Outcome::Data(len) => return Some(Step::Data(scratch.plain.get(..len).unwrap_or_default())),
                 Outcome::Rejected => return Some(Step::Rejected),
                 Outcome::CloseNotify => return Some(Step::CloseNotify),
             }
+        }
+    }
+
+    /// The record at the front of a direction waits; `blocked` is the turn at which it did before, if it did.
+    fn wait(&mut self, direction: Direction, waits: Waits, blocked: Option<u64>) {
+        let lane = self.lanes.get_mut(direction);
+        lane.waits = Some(waits);
+        if waits == Waits::Other {
+            // That it tried again in vain is a turn of its own: the other direction goes on, if it stepped back.
+            if blocked.is_some_and(|turn| turn != self.turns) {
+                self.turns = self.turns.wrapping_add(1);
+            }
+            lane.blocked = Some(self.turns);
         }
     }
 
@@ -258,87 +282,6 @@ impl Decryptor {
         outcome
     }
 
-    /// A record under the keys of TLS 1.3.
-    fn protected13(
-        &mut self,
-        direction: Direction,
-        header: RecordHeader,
-        fragment: &[u8],
-        seen: Seen,
-        keys: &KeyLog,
-        plain: &mut [u8],
-    ) -> Outcome {
-        let lane = self.lanes.get_mut(direction);
-        if let Some(outcome) = outcome_of(equip::tls13(lane, direction, &self.talk, keys), &mut self.closed) {
-            return outcome;
-        }
-        if direction == Direction::ToServer && lane.stage.is_none() && self.talk.early.is_none() {
-            return Outcome::Waits(Waits::Other);
-        }
-        if lane.ladder.is_empty() {
-            return Outcome::Waits(Waits::Secret);
-        }
-        let Some(opened) = lane.open(header, fragment, plain) else {
-            // Without the secrets of the handshake, its records are passed over; and so is early data without its own.
-            let offered = self.talk.client.as_ref().is_some_and(|client| client.extensions.early_data);
-            let first = if direction == Direction::ToServer && offered { Stage::Early } else { Stage::Handshake };
-            let missing = lane.ladder.first().is_some_and(|rung| lane.stage.unwrap_or(first) < rung.stage);
-            if !lane.has(Stage::Application) {
-                return Outcome::Waits(Waits::Secret);
-            }
-            if missing && lane.passed_over < MAX_PASSED_OVER {
-                lane.passed_over += 1;
-                return Outcome::Done;
-            }
-            return self.rejected(direction, header, fragment);
-        };
-        self.shape.record(direction, header, &self.talk.info);
-        self.content(direction, opened, plain, seen)
-    }
-
-    /// A record under the keys of TLS 1.2 or before.
-    fn protected12(
-        &mut self,
-        direction: Direction,
-        header: RecordHeader,
-        fragment: &[u8],
-        seen: Seen,
-        keys: &KeyLog,
-        plain: &mut [u8],
-    ) -> Outcome {
-        let lane = self.lanes.get_mut(direction);
-        if lane.changing {
-            if let Some(outcome) = outcome_of(equip::tls12(lane, direction, &self.talk, keys), &mut self.closed) {
-                return outcome;
-            }
-            lane.protected = true;
-            lane.messages.begin();
-        }
-        let Some(opened) = lane.open(header, fragment, plain) else {
-            return self.rejected(direction, header, fragment);
-        };
-        self.shape.record(direction, header, &self.talk.info);
-        self.content(direction, opened, plain, seen)
-    }
-
-    /// A record did not open.
-    fn rejected(&mut self, direction: Direction, header: RecordHeader, fragment: &[u8]) -> Outcome {
-        self.shape.record(direction, header, &self.talk.info);
-        let lane = self.lanes.get_mut(direction);
-        lane.doubt();
-        if let Some(opener) = lane.current() {
-            opener.chain(fragment);
-        }
-        if self.opened {
-            return Outcome::Rejected;
-        }
-        self.rejected += 1;
-        if self.rejected > MAX_REJECTED {
-            self.closed = Some(Closed::KeysDoNotFit);
-        }
-        Outcome::Done
-    }
-
     /// What was in a record.
     fn content(&mut self, direction: Direction, opened: Opened, plain: &[u8], seen: Seen) -> Outcome {
         self.opened = true;
@@ -402,18 +345,6 @@ impl Decryptor {
         }
         lane.messages = messages;
         Outcome::Done
-    }
-}
-
-/// Asking for keys may have ended it, or have to wait.
-fn outcome_of(equipped: Equipped, closed: &mut Option<Closed>) -> Option<Outcome> {
-    match equipped {
-        Ok(Ok(())) => None,
-        Ok(Err(waits)) => Some(Outcome::Waits(waits)),
-        Err(why) => {
-            *closed = Some(why);
-            Some(Outcome::Done)
-        }
     }
 }
 

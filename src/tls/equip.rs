@@ -61,10 +61,13 @@ pub(super) fn tls12(lane: &mut Lane, direction: Direction, talk: &Negotiation, k
     Ok(Ok(()))
 }
 
-/// The master secret: from the log, or from a pre-master secret that the log has.
-fn master(talk: &Negotiation, keys: &KeyLog) -> Option<Zeroizing<[u8; MASTER_LEN]>> {
+/// The master secret: from the log, of the session that is resumed, or from a pre-master secret that the log has.
+pub(super) fn master(talk: &Negotiation, keys: &KeyLog) -> Option<Zeroizing<[u8; MASTER_LEN]>> {
     let (client, server) = (talk.client.as_ref()?, talk.server.as_ref()?);
     if let Some(secret) = keys.secret(&client.random, Label::Master) {
+        return secret.first_chunk().map(|secret| Zeroizing::new(*secret));
+    }
+    if let Some(secret) = talk.resumes().find_map(|name| keys.resumable(&name)) {
         return secret.first_chunk().map(|secret| Zeroizing::new(*secret));
     }
     let premaster = keys.rsa(talk.premaster_name.as_ref()?)?;

@@ -34,7 +34,7 @@ impl Decryptor {
             None => self.lacking(direction, keys),
         };
         if self.delivered {
-            waiting.iter().for_each(|(direction, _)| self.lanes.get_mut(*direction).dead = true);
+            waiting.iter().for_each(|(direction, _)| self.lanes.get_mut(*direction).die());
         } else {
             self.closed = Some(why);
         }
@@ -46,7 +46,9 @@ impl Decryptor {
         if self.delivered {
             Direction::BOTH.into_iter().for_each(|direction| {
                 let lane = self.lanes.get_mut(direction);
-                lane.dead |= lane.waits.is_some();
+                if lane.waits.is_some() {
+                    lane.die();
+                }
             });
         } else {
             self.closed = Some(Closed::WaitedTooLong);

@@ -23,15 +23,26 @@ impl MessageType {
     pub(super) const HELLO_REQUEST: Self = Self(0);
     pub(super) const CLIENT_HELLO: Self = Self(1);
     pub(super) const SERVER_HELLO: Self = Self(2);
+    pub(super) const NEW_SESSION_TICKET: Self = Self(4);
     pub(super) const END_OF_EARLY_DATA: Self = Self(5);
     pub(super) const ENCRYPTED_EXTENSIONS: Self = Self(8);
+    pub(super) const CERTIFICATE: Self = Self(11);
+    pub(super) const SERVER_KEY_EXCHANGE: Self = Self(12);
+    pub(super) const SERVER_HELLO_DONE: Self = Self(14);
     pub(super) const CLIENT_KEY_EXCHANGE: Self = Self(16);
     pub(super) const FINISHED: Self = Self(20);
     pub(super) const KEY_UPDATE: Self = Self(24);
 
     /// Whether its body is read.
     const fn is_read(self) -> bool {
-        matches!(self, Self::CLIENT_HELLO | Self::SERVER_HELLO | Self::ENCRYPTED_EXTENSIONS | Self::CLIENT_KEY_EXCHANGE)
+        matches!(
+            self,
+            Self::CLIENT_HELLO
+                | Self::SERVER_HELLO
+                | Self::NEW_SESSION_TICKET
+                | Self::ENCRYPTED_EXTENSIONS
+                | Self::CLIENT_KEY_EXCHANGE
+        )
     }
 }
 

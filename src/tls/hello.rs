@@ -26,6 +26,7 @@ mod extension {
     pub(super) const ENCRYPT_THEN_MAC: u16 = 22;
     pub(super) const EXTENDED_MASTER_SECRET: u16 = 23;
     pub(super) const RECORD_SIZE_LIMIT: u16 = 28;
+    pub(super) const SESSION_TICKET: u16 = 35;
     pub(super) const PRE_SHARED_KEY: u16 = 41;
     pub(super) const EARLY_DATA: u16 = 42;
     pub(super) const SUPPORTED_VERSIONS: u16 = 43;
@@ -39,6 +40,8 @@ pub struct ClientHello {
     pub version: u16,
     /// Key logs name sessions by it.
     pub random: [u8; RANDOM_LEN],
+    /// The session to resume, up to TLS 1.2 (RFC 5246 §7.4.1.2).
+    pub session_id: Vec<u8>,
     /// What both sides negotiate with.
     pub extensions: Extensions,
 }
@@ -50,6 +53,8 @@ pub struct ServerHello {
     pub version: u16,
     /// Part of the key derivation up to TLS 1.2.
     pub random: [u8; RANDOM_LEN],
+    /// The session that this is, up to TLS 1.2: the client's if it is resumed (RFC 5246 §7.4.1.3).
+    pub session_id: Vec<u8>,
     /// The cipher suite.
     pub suite: u16,
     /// Whether records are compressed (RFC 3749), which nobody does any more.
@@ -77,6 +82,8 @@ pub struct Extensions {
     pub max_fragment_length: Option<u8>,
     /// `record_size_limit` (RFC 8449).
     pub record_size_limit: Option<u16>,
+    /// The ticket of a session to resume, up to TLS 1.2 (RFC 5077 §3.2); empty without one.
+    pub session_ticket: Vec<u8>,
     /// A session is, or may be, resumed (RFC 8446 §4.2.11).
     pub pre_shared_key: bool,
     /// 0-RTT data is offered, or accepted (RFC 8446 §4.2.10).
@@ -92,11 +99,11 @@ impl ClientHello {
         let mut reader = Reader::new(body);
         let version = reader.u16_be()?;
         let random = reader.array()?;
-        vector8(&mut reader)?; // legacy_session_id
+        let session_id = session_id(&mut reader)?;
         vector16(&mut reader)?; // cipher_suites
         vector8(&mut reader)?; // legacy_compression_methods
         let extensions = extensions(&mut reader, Side::Client)?;
-        Some(Self { version, random, extensions })
+        Some(Self { version, random, session_id, extensions })
     }
 }
 
@@ -107,12 +114,13 @@ impl ServerHello {
         let mut reader = Reader::new(body);
         let legacy_version = reader.u16_be()?;
         let random = reader.array()?;
-        vector8(&mut reader)?; // legacy_session_id_echo
+        let session_id = session_id(&mut reader)?;
         let suite = reader.u16_be()?;
         let compressed = reader.u8()? != 0;
         let extensions = extensions(&mut reader, Side::Server)?;
         let version = extensions.version.unwrap_or(legacy_version);
-        Some(Self { version, random, suite, compressed, is_retry: random == RETRY_RANDOM, extensions })
+        let is_retry = random == RETRY_RANDOM;
+        Some(Self { version, random, session_id, suite, compressed, is_retry, extensions })
     }
 }
 
@@ -133,6 +141,7 @@ impl Extensions {
             extension::ENCRYPT_THEN_MAC => self.encrypt_then_mac = true,
             extension::MAX_FRAGMENT_LENGTH => self.max_fragment_length = reader.u8(),
             extension::RECORD_SIZE_LIMIT => self.record_size_limit = reader.u16_be(),
+            extension::SESSION_TICKET => self.session_ticket = data.to_vec(),
             extension::PRE_SHARED_KEY => self.pre_shared_key = true,
             extension::EARLY_DATA => self.early_data = true,
             extension::ENCRYPTED_CLIENT_HELLO => self.encrypted_client_hello = true,
@@ -153,6 +162,11 @@ enum Side {
 fn vector8<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
     let len = reader.u8()?;
     reader.take(usize::from(len))
+}
+
+/// "opaque SessionID<0..32>" (RFC 5246 §7.4.1.2)
+fn session_id(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
+    vector8(reader).filter(|id| id.len() <= 32).map(<[u8]>::to_vec)
 }
 
 /// A vector with two bytes of length.

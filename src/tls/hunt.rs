@@ -21,6 +21,9 @@ const MAX_WINDOW: u64 = 1024;
 /// Attempts to open something, for each hole, and bytes of records that are tried, some microseconds a KiB.
 const MAX_TRIES: u32 = 8192;
 
+/// Bytes before a border in which the vector of TLS 1.0 stands: a block, and a code outside.
+const VECTOR: usize = 16 + 48;
+
 /// What a look at the bytes came to.
 enum Scan {
     /// A record begins at this place.
@@ -36,17 +39,16 @@ impl Decryptor {
     pub fn gap(&mut self, direction: Direction, len: Option<u64>, scratch: &mut Scratch) {
         let lane = self.lanes.get_mut(direction);
         lane.messages.lose();
-        if lane.current().is_some_and(|opener| !opener.is_random_access()) {
-            lane.dead = true;
-        }
         if let Some(hunt) = &mut lane.hunt {
             // Where one border was looked for, more records are missing.
-            hunt.window = MAX_WINDOW;
+            (hunt.window, hunt.from) = (MAX_WINDOW, 0);
             lane.framer.clear(&mut scratch.buffers);
             return;
         }
         let waiting = u64::try_from(lane.framer.waiting().len()).unwrap_or(u64::MAX);
-        match lane.framer.gap(len, &mut scratch.buffers) {
+        // In TLS 1.0, the border is not enough: what is before it opens the next record.
+        let chained = lane.current().is_some_and(|opener| !opener.is_random_access());
+        match lane.framer.gap(len.filter(|_| !chained), &mut scratch.buffers) {
             Hole::InRecord { first } => {
                 if first {
                     lane.doubt();
@@ -56,7 +58,7 @@ impl Decryptor {
                 let overhead = lane.current().map_or(22, |opener| opener.overhead()).max(1);
                 let most = len.map_or(UNKNOWN_WINDOW, |len| len.saturating_add(waiting) / overhead + 2);
                 let window = most.saturating_add(lane.slack).min(MAX_WINDOW);
-                lane.hunt = Some(Hunt { window, tries: MAX_TRIES });
+                lane.hunt = Some(Hunt { window, tries: MAX_TRIES, from: 0 });
             }
         }
     }
@@ -68,7 +70,7 @@ impl Decryptor {
             return;
         }
         let lane = self.lanes.get_mut(direction);
-        lane.hunt = Some(Hunt { window: UNKNOWN_WINDOW, tries: MAX_TRIES });
+        lane.hunt = Some(Hunt { window: UNKNOWN_WINDOW, tries: MAX_TRIES, from: 0 });
     }
 
     /// Looks for a record in what waits and comes. Says whether it found one; it is at the front then.
@@ -102,7 +104,11 @@ impl Decryptor {
                     return true;
                 }
                 Scan::More(at) => {
-                    lane.framer.discard(at);
+                    let kept = at.min(VECTOR);
+                    lane.framer.discard(at.saturating_sub(kept));
+                    if let Some(hunt) = &mut lane.hunt {
+                        hunt.from = kept;
+                    }
                     if input.is_empty() {
                         return false;
                     }
@@ -121,7 +127,7 @@ impl Decryptor {
 impl Lane {
     fn scan(&mut self, framer: &Framer, tls13: bool, out: &mut [u8]) -> Scan {
         let bytes = framer.waiting();
-        let mut at = 0;
+        let mut at = self.hunt.map_or(0, |hunt| hunt.from);
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
             let Some(header) = RecordHeader::parse(rest) else { return Scan::More(at) };
@@ -136,7 +142,7 @@ impl Lane {
                     Some(next) if self.may_be(next, tls13) => return Scan::Found(at),
                     Some(_) => {}
                 }
-            } else {
+            } else if self.current().is_some_and(|opener| opener.chain_behind(bytes.get(..at).unwrap_or_default())) {
                 let Some(hunt) = &mut self.hunt else { return Scan::Found(at) };
                 let (window, fragment) = (hunt.window, record.get(HEADER_LEN..).unwrap_or_default());
                 let proof = self.prove(header, fragment, window, out);

@@ -20,7 +20,7 @@ pub struct TlsInfo {
     pub offered: Vec<String>,
     /// The protocol that the server chose.
     pub alpn: Option<String>,
-    /// Whether a session is resumed, as far as TLS 1.3 says (RFC 8446 §2.2).
+    /// Whether a session is resumed (RFC 8446 §2.2, RFC 5246 §7.3).
     pub resumed: bool,
     /// What key logs name the session by.
     pub client_random: Option<[u8; RANDOM_LEN]>,

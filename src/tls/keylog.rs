@@ -4,12 +4,19 @@
 //! CLIENT_RANDOM <64 hex digits: random> <96: master secret>               TLS 1.2 and before
 //! CLIENT_HANDSHAKE_TRAFFIC_SECRET <64> <64 or 96: secret>                 TLS 1.3, and its sisters
 //! RSA <16: first 8 bytes of the encrypted pre-master secret> <96: pre-master secret>
+//! RSA Session-ID:<up to 64: that of the ServerHello> Master-Key:<96: master secret>
 //! ```
 //!
 //! In: bytes of one or more logs, cut anywhere, so that a log can be followed while it grows. Out: secrets when asked for,
 //! and warnings about lines that are broken. Comments, empty lines and labels that nobody here needs are passed over.
 //!
+//! Up to TLS 1.2 a session may be resumed, and its log may have the secret only where it began. So sessions that were opened
+//! are [remembered](KeyLog::remember) by the names under which they are resumed.
+//!
 //! A line of 176 bytes is kept in 86, and 5 to 10 more in the index; secrets are wiped when the log is let go.
+
+mod line;
+mod resumable;
 
 use core::fmt;
 use core::hash::BuildHasher as _;
@@ -18,6 +25,9 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::hello::RANDOM_LEN;
+use line::read_secret;
+pub use resumable::Resumable;
+pub(in crate::tls) use resumable::{Name, id_name, ticket_name};
 
 /// The longest secret: an output of SHA-384, and a master secret (RFC 5246 §8.1).
 pub const MAX_SECRET: usize = 48;
@@ -30,6 +40,8 @@ const CHUNK_BITS: u32 = 20;
 const CHUNK: usize = 1 << CHUNK_BITS;
 /// Bytes of secrets that are kept, at most: 12 million sessions.
 const MAX_CHUNKS: usize = 1024;
+/// Sessions that are remembered, at most: 6 MiB. Only those whose secrets are there are.
+const MAX_REMEMBERED: usize = 1 << 16;
 /// No entry is there.
 const NONE: u32 = u32::MAX;
 /// Before each secret: where the next one of the session stands, its label, its length.
@@ -56,6 +68,8 @@ pub(crate) enum Label {
     ServerTraffic,
     /// The pre-master secret of an RSA key exchange.
     Rsa,
+    /// The master secret, up to TLS 1.2, of a session that can be resumed by its name.
+    Resumable,
 }
 
 impl Label {
@@ -127,6 +141,8 @@ pub struct KeyLog {
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
     generation: u64,
+    /// Names of sessions that no log has.
+    remembered: usize,
     warnings: Vec<KeyLogWarning>,
     more_warnings: u64,
 }
@@ -152,6 +168,7 @@ impl KeyLog {
             index: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             generation: 0,
+            remembered: 0,
             warnings: Vec::new(),
             more_warnings: 0,
         }
@@ -202,7 +219,19 @@ impl KeyLog {
     /// How many sessions it has secrets of.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        self.index.len()
+        self.index.len().saturating_sub(self.remembered)
+    }
+
+    /// Keeps the secret of a session under the names by which it may be resumed.
+    pub fn remember(&mut self, session: &Resumable) {
+        for name in session.names.iter().flatten() {
+            if self.remembered < MAX_REMEMBERED
+                && self.session(name).is_none()
+                && self.insert(name, Label::Resumable, &session.master[..])
+            {
+                self.remembered = self.remembered.saturating_add(1);
+            }
+        }
     }
 
     /// Bytes that it keeps.
@@ -240,6 +269,11 @@ impl KeyLog {
         self.secret(&rsa_name(encrypted.first_chunk::<8>()?), Label::Rsa)
     }
 
+    /// The master secret of a session that may be resumed.
+    pub(super) fn resumable(&self, name: &Name) -> Option<&[u8]> {
+        self.secret(name, Label::Resumable)
+    }
+
     /// Reads one line, without its end.
     fn line(&mut self, line: &[u8], number: u64) {
         let line = line.trim_ascii();
@@ -253,8 +287,8 @@ impl KeyLog {
         let Some(label) = Label::of(name) else { return };
         let mut random = [0; RANDOM_LEN];
         let mut secret = Zeroizing::new([0; MAX_SECRET]);
-        match read_fields(label, rest.trim_ascii_start(), &mut random, &mut secret) {
-            Ok(len) => {
+        match read_secret(label, rest.trim_ascii_start(), &mut random, &mut secret) {
+            Ok((label, len)) => {
                 let secret = secret.get(..len).unwrap_or_default();
                 if !self.insert(&random, label, secret) {
                     self.warn(number, LineFault::Full);
@@ -374,72 +408,6 @@ fn rsa_name(encrypted: &[u8; 8]) -> [u8; RANDOM_LEN] {
     let mut name = [0; RANDOM_LEN];
     name.iter_mut().zip(encrypted).for_each(|(to, from)| *to = *from);
     name
-}
-
-/// Reads the two fields behind a label. Gives the length of the secret.
-fn read_fields(
-    label: Label,
-    rest: &[u8],
-    random: &mut [u8; RANDOM_LEN],
-    secret: &mut [u8; MAX_SECRET],
-) -> Result<usize, LineFault> {
-    let space = memchr::memchr(b' ', rest).ok_or(LineFault::Fields)?;
-    let (name, value) = rest.split_at(space);
-    let value = value.trim_ascii_start();
-    if memchr::memchr(b' ', value).is_some() {
-        return Err(LineFault::Fields);
-    }
-    let (name_len, value_lens): (usize, [usize; 2]) = match label {
-        Label::Rsa => (8, [48, 48]),
-        Label::Master => (RANDOM_LEN, [48, 48]),
-        // "secret … its length depends on the hash function" (RFC 9850 §2): SHA-256 or SHA-384.
-        _ => (RANDOM_LEN, [32, 48]),
-    };
-    let read = unhex(name, random)?;
-    let len = unhex(value, secret)?;
-    if read != name_len || !value_lens.contains(&len) { Err(LineFault::Length) } else { Ok(len) }
-}
-
-/// Reads hexadecimal digits into the front of `out`; says how many bytes they were.
-fn unhex(digits: &[u8], out: &mut [u8]) -> Result<usize, LineFault> {
-    let (pairs, odd) = digits.as_chunks::<2>();
-    let mut wrong = 0;
-    for (byte, [high, low]) in out.iter_mut().zip(pairs) {
-        let (high, low) = (digit(*high), digit(*low));
-        wrong |= high | low;
-        *byte = high << 4 | low & 0x0f;
-    }
-    let rest = pairs.get(out.len()..).unwrap_or_default().as_flattened();
-    if wrong > 0x0f || !rest.iter().chain(odd).all(u8::is_ascii_hexdigit) {
-        return Err(LineFault::NotHex);
-    }
-    if rest.is_empty() && odd.is_empty() { Ok(pairs.len()) } else { Err(LineFault::Length) }
-}
-
-/// The value of a hexadecimal digit, or 0xff.
-fn digit(c: u8) -> u8 {
-    const VALUES: [u8; 256] = {
-        let mut values = [0xff; 256];
-        let mut c = 0_u8;
-        loop {
-            let value = match c {
-                b'0'..=b'9' => c - b'0',
-                b'a'..=b'f' => c - b'a' + 10,
-                b'A'..=b'F' => c - b'A' + 10,
-                _ => 0xff,
-            };
-            #[expect(clippy::indexing_slicing, reason = "every byte is below 256")]
-            {
-                values[c as usize] = value;
-            }
-            if c == u8::MAX {
-                break;
-            }
-            c += 1;
-        }
-        values
-    };
-    VALUES.get(usize::from(c)).copied().unwrap_or(0xff)
 }
 
 #[cfg(test)]

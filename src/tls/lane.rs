@@ -32,6 +32,8 @@ pub(super) struct Hunt {
     pub(super) window: u64,
     /// Attempts to open something that are left.
     pub(super) tries: u32,
+    /// Where to look, in what is gathered.
+    pub(super) from: usize,
 }
 
 /// What a direction waits for.
@@ -54,6 +56,8 @@ pub(super) struct Lane {
     pub(super) stage: Option<Stage>,
     /// What it waits for.
     pub(super) waits: Option<Waits>,
+    /// It cannot go on without the other direction, and that was so at this turn.
+    pub(super) blocked: Option<u64>,
     /// A ChangeCipherSpec whose keys have not been made (up to TLS 1.2).
     pub(super) changing: bool,
     /// Records are protected (up to TLS 1.2).
@@ -73,6 +77,11 @@ impl Lane {
     /// The key in use.
     pub(super) fn current(&mut self) -> Option<&mut Opener> {
         self.ladder.first_mut().map(|rung| &mut rung.opener)
+    }
+
+    /// Nothing more can be opened.
+    pub(super) fn die(&mut self) {
+        (self.dead, self.waits, self.blocked) = (true, None, None);
     }
 
     /// Puts a key in its place on the ladder.

@@ -7,7 +7,7 @@
 //! - TLS 1.0 to 1.3: all suites with AES-GCM, AES-CCM, ChaCha20-Poly1305 and AES-CBC, whatever the key exchange: a key log
 //!   has what comes out of it. Resumption, PSK, 0-RTT data, HelloRetryRequest, KeyUpdate, renegotiation.
 //! - Tags and codes are always checked. What is not authentic is a finding, never plaintext.
-//! - Behind a hole, the border of a record is found where one opens.
+//! - Behind a hole, the border of a record is found where one opens. In TLS 1.0, that is behind a whole end of another.
 //!
 //! Not done here: DTLS and QUIC; compression (RFC 3749); certificates; SSL 3.0; secrets by Diffie-Hellman or private keys.
 //!
@@ -69,6 +69,6 @@ mod giving_up;
 
 pub use decryptor::{Decryptor, Scratch, Step};
 pub use info::{Closed, TlsInfo};
-pub use keylog::{KeyLog, KeyLogWarning, LogLines};
+pub use keylog::{KeyLog, KeyLogWarning, LogLines, Resumable};
 pub use lane::Waits;
 pub use suites::Suite;

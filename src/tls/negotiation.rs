@@ -6,6 +6,7 @@ use super::crypto::Transcript;
 use super::handshake::{Message, MessageType};
 use super::hello::{ClientHello, Extensions, ServerHello};
 use super::info::{Closed, TlsInfo};
+use super::keylog::{Name, id_name, ticket_name};
 use super::suites::{Hash, Suite};
 use crate::ground::{Direction, Reader, Seen};
 
@@ -25,6 +26,10 @@ pub(super) struct Negotiation {
     pub(super) premaster_name: Option<[u8; 8]>,
     /// What an extended master secret is made of (RFC 7627 §3), where the pre-master secret can be known.
     pub(super) session_hash: Option<Vec<u8>>,
+    /// Up to TLS 1.2: the name of the ticket that the client has, and of that which the server gives it.
+    tickets: [Option<Name>; 2],
+    /// Up to TLS 1.2: keys are exchanged, so the handshake begins a session and does not resume one (RFC 5246 §7.3).
+    exchanges_keys: bool,
     client_raw: Vec<u8>,
     transcript: Option<Transcript>,
 }
@@ -55,7 +60,12 @@ impl Negotiation {
                     self.chose(&found);
                 }
             }
+            MessageType::NEW_SESSION_TICKET => {
+                self.digest(message.whole);
+                self.new_ticket(message.body());
+            }
             MessageType::CLIENT_KEY_EXCHANGE => {
+                self.exchanges_keys = true;
                 self.digest(message.whole);
                 // EncryptedPreMasterSecret (RFC 5246 §7.4.7.1), behind its length.
                 let mut reader = Reader::new(message.body());
@@ -63,13 +73,18 @@ impl Negotiation {
                 self.session_hash = self.transcript.take().map(|transcript| transcript.digest());
             }
             MessageType::HELLO_REQUEST => {}
-            _ => self.digest(message.whole),
+            kind => {
+                self.exchanges_keys |=
+                    [MessageType::CERTIFICATE, MessageType::SERVER_KEY_EXCHANGE, MessageType::SERVER_HELLO_DONE]
+                        .contains(&kind);
+                self.digest(message.whole);
+            }
         }
         Ok(())
     }
 
     fn client_hello(&mut self, message: &Message<'_>, seen: Seen) {
-        let Some(hello) = ClientHello::parse(message.body()) else { return };
+        let Some(mut hello) = ClientHello::parse(message.body()) else { return };
         let lossy = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         if self.client.is_none() {
             self.info.server_name = hello.extensions.server_name.as_deref().map(lossy);
@@ -82,7 +97,9 @@ impl Negotiation {
             self.server = None;
             self.premaster_name = None;
             self.session_hash = None;
+            self.exchanges_keys = false;
         }
+        self.tickets = [ticket_name(&core::mem::take(&mut hello.extensions.session_ticket)), None];
         self.client_raw.clear();
         self.client_raw.extend_from_slice(message.whole);
         self.client = Some(hello);
@@ -102,7 +119,14 @@ impl Negotiation {
             return Err(Closed::Version(hello.version));
         }
         let tls13 = hello.version == 0x0304;
-        info.resumed = tls13 && hello.extensions.pre_shared_key;
+        info.resumed = if tls13 {
+            hello.extensions.pre_shared_key
+        } else {
+            // "the server … will respond with the same value that was supplied by the client" (RFC 5246 §7.4.1.3), also where
+            // it accepts a ticket (RFC 5077 §3.4)
+            !hello.session_id.is_empty()
+                && self.client.as_ref().is_some_and(|client| client.session_id == hello.session_id)
+        };
         let offered = self.client.as_ref().is_some_and(|client| client.extensions.early_data);
         if !offered || !hello.extensions.pre_shared_key {
             self.early = Some(false);
@@ -123,6 +147,28 @@ impl Negotiation {
         self.suite = Some(suite);
         self.server = Some(hello);
         Ok(())
+    }
+
+    /// NewSessionTicket of before TLS 1.3 (RFC 5077 §3.3): how long it lives, and the ticket behind its length.
+    fn new_ticket(&mut self, body: &[u8]) {
+        let mut reader = Reader::new(body);
+        let ticket = reader.u32_be().and_then(|_| reader.u16_be()).and_then(|len| reader.take(len.into()));
+        let [_, given] = &mut self.tickets;
+        *given =
+            ticket.filter(|_| self.server.as_ref().is_some_and(|server| server.version < 0x0304)).and_then(ticket_name);
+    }
+
+    /// Up to TLS 1.2, what the session may be a resumption of.
+    pub(super) fn resumes(&self) -> impl Iterator<Item = Name> {
+        let [ticket, _] = self.tickets;
+        let id = self.server.as_ref().and_then(|server| id_name(&server.session_id));
+        [id, ticket.filter(|_| !self.exchanges_keys)].into_iter().flatten()
+    }
+
+    /// Up to TLS 1.2, the names by which the session can be resumed.
+    pub(super) fn names(&self) -> [Option<Name>; 2] {
+        let [_, ticket] = self.tickets;
+        [self.server.as_ref().and_then(|server| id_name(&server.session_id)), ticket]
     }
 
     /// The server chose a protocol.

@@ -147,6 +147,18 @@ impl Opener {
         }
     }
 
+    /// Goes on behind these bytes, the end of a record. No, if they are too few for that.
+    pub(super) fn chain_behind(&mut self, bytes: &[u8]) -> bool {
+        let Kind::Cbc(cbc) = &mut self.kind else { return true };
+        if cbc.chain.is_none() {
+            return true;
+        }
+        let blocks = bytes.len().checked_sub(cbc.outer()).and_then(|len| bytes.get(..len));
+        let Some(block) = blocks.and_then(|blocks| blocks.last_chunk().copied()) else { return false };
+        cbc.chain = Some(block);
+        true
+    }
+
     fn aead12(
         &self,
         key: &AeadKey,

@@ -449,6 +449,17 @@ fn an_upgrade_to_h2c() {
     let told = talk.run();
     has_no_findings(&told);
     assert_eq!((texts(&told, 3, CLIENT), told.closed.len(), told.totals.http2_connections), (vec!["hi".into()], 1, 1));
+    let (_, http2) = of_stream(&told, 3);
+    assert_eq!(http2.stalled_us.to_client, 0);
+    // A window of 4 bytes, by HTTP2-Settings: the server is at its end with its first frame, until the client opens it.
+    let mut talk = Conversation::connected();
+    talk.client(request.replace("AAMAAABk", "AAQAAAAE")).server(reply).client([preface(), connect(3, &[])].concat());
+    talk.server([announce(), answer(3, "200", &[]), say(3, SERVER, "ab")].concat()).wait_ms(500);
+    talk.client(window(3, 100)).server(say(3, SERVER, "cd"));
+    let told = talk.run();
+    has_no_findings(&told);
+    let (_, http2) = of_stream(&told, 3);
+    assert!((500_000..510_000).contains(&http2.stalled_us.to_client), "{:?}", http2.stalled_us);
     // A WebSocket in HTTP/1.1 is what it was.
     let mut talk = Conversation::upgraded(&Upgrade::new(), &Reply::new());
     talk.client_frame(Frame::text("a"));

@@ -19,6 +19,7 @@ use wslens::output::{
 use wslens::tls::KeyLog;
 
 use super::command::{Folder, command, small_capture};
+use super::craft::h2;
 use super::craft::{
     ACK, CLIENT, Capture, Conversation, Frame, Reply, SERVER, SYN, Upgrade, Wire, address, pcap_head, pcap_record,
 };
@@ -188,6 +189,45 @@ fn conversation(random: &mut Random, port: u16) -> Capture {
     capture
 }
 
+/// One connection of HTTP/2 with a few WebSockets, most of which are answered.
+fn http2(random: &mut Random, port: u16) -> Capture {
+    let mut talk = Conversation::from_port(port);
+    talk.wait_ms(i64::try_from(random.below(40)).unwrap()).connect();
+    talk.client(h2::preface()).server(h2::announce());
+    let mut streams = vec![1];
+    talk.client(h2::connect(1, &[])).server(h2::answer(1, "200", &[]));
+    for _ in 0..random.below(40) {
+        let last = streams[streams.len() - 1];
+        let stream = streams[random.below(streams.len())];
+        let from = if random.below(2) == 0 { CLIENT } else { SERVER };
+        let bytes = match random.below(12) {
+            0 => {
+                streams.push(last + 2);
+                talk.client(h2::connect(last + 2, &[("origin", "http://a")]));
+                h2::answer(last + 2, ["200", "200", "403"][random.below(3)], &[])
+            }
+            1 => h2::reset(stream, 8),
+            2 => h2::end(stream),
+            3 => h2::settings(&[(4, 100)]),
+            4 => h2::ws(stream, from, Frame::text("a fragment").more()),
+            5 => h2::ws(stream, from, Frame::continuation(" and its end")),
+            6 => h2::ws(stream, from, Frame::close(1000, "")),
+            7 => h2::window(stream, 500),
+            _ => h2::ws(stream, from, Frame::binary(vec![7; random.below(300)])),
+        };
+        talk.send_pieces(from, &bytes, 1 + random.below(200));
+        match random.below(30) {
+            0 => _ = talk.lost(from, random.below(50)),
+            1 => _ = talk.wait_ms(400_000),
+            _ => {}
+        }
+    }
+    if random.below(3) == 0 {
+        talk.fin(SERVER).fin(CLIENT);
+    }
+    talk.capture()
+}
+
 /// A packet in two IP fragments.
 fn fragments(packet: &Wire, id: u16) -> [Wire; 2] {
     let (head, payload) = packet.bytes.split_at(34);
@@ -206,7 +246,10 @@ fn fragments(packet: &Wire, id: u16) -> [Wire; 2] {
 fn wild(seed: u64) -> Capture {
     let mut random = Random::of("threads", seed);
     let count = 2 + u16::try_from(random.below(12)).unwrap();
-    let mut capture = Capture::merge((0..count).map(|port| conversation(&mut random, 50_000 + port)));
+    let mut capture = Capture::merge((0..count).map(|port| match random.below(5) {
+        0 => http2(&mut random, 50_000 + port),
+        _ => conversation(&mut random, 50_000 + port),
+    }));
     let mut packets: Vec<Wire> = Vec::new();
     for packet in capture.packets.drain(..) {
         match random.below(60) {

@@ -20,6 +20,8 @@ use super::support::key_log;
 type Pieces = Vec<(Direction, Vec<u8>)>;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What the client is configured with, where that file is there.
+const CONFIG: &str = "client.cnf";
 const PSK: &str = "000102030405060708090a0b0c0d0e0f";
 
 /// A server that answers each line with the line reversed.
@@ -39,6 +41,11 @@ impl Drop for Server {
 impl Server {
     /// `None`, saying so, where there is no openssl.
     fn start(more: &[&str]) -> Option<Self> {
+        Self::start_with(&[&["-rev"], more].concat())
+    }
+
+    /// One that does with what it hears whatever the options say.
+    fn start_with(more: &[&str]) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         if !certificate(folder.path(), "rsa:2048", "rsa") || !certificate(folder.path(), "ec", "ec") {
             println!("skipped: there is no openssl");
@@ -47,7 +54,7 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let child = Command::new("openssl")
             .current_dir(folder.path())
-            .args(["s_server", "-accept", &format!("127.0.0.1:{port}"), "-rev", "-quiet"])
+            .args(["s_server", "-accept", &format!("127.0.0.1:{port}"), "-quiet"])
             .args(["-cert", "rsa.crt", "-key", "rsa.key", "-dcert", "ec.crt", "-dkey", "ec.key"])
             .args(["-psk", PSK, "-cipher", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"])
             .args(["-ciphersuites", "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_CCM_SHA256:TLS_AES_128_CCM_8_SHA256"])
@@ -67,12 +74,19 @@ impl Server {
 
     /// One connection: the client says `lines`, each after the answer to the one before. `None` where the two cannot agree.
     fn talk(&self, options: &[&str], lines: &[&str]) -> Option<(Pieces, KeyLog)> {
+        let (pieces, log, said) = self.talk_and_log(options, lines);
+        said.then(|| (pieces, keys_of(&log)))
+    }
+
+    /// The same, with the text of the key log, and whether all was said and answered.
+    fn talk_and_log(&self, options: &[&str], lines: &[&str]) -> (Pieces, String, bool) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let log = self.folder.path().join("keys");
         _ = std::fs::remove_file(&log);
         let mut client = Command::new("openssl")
             .current_dir(self.folder.path())
+            .envs(self.folder.path().join(CONFIG).exists().then_some(("OPENSSL_CONF", CONFIG)))
             .args(["s_client", "-connect", &address, "-servername", "ws.example", "-keylogfile"])
             .arg(&log)
             // Behind `-quiet`, which says the opposite.
@@ -90,10 +104,14 @@ impl Server {
         drop(stdin);
         _ = wait(&mut client);
         let pieces = forwarder.join().unwrap();
-        let mut keys = KeyLog::new();
-        keys.add(&std::fs::read(&log).unwrap_or_default());
-        said.then_some((pieces, keys))
+        (pieces, std::fs::read_to_string(&log).unwrap_or_default(), said)
     }
+}
+
+fn keys_of(log: &str) -> KeyLog {
+    let mut keys = KeyLog::new();
+    keys.add(log.as_bytes());
+    keys
 }
 
 /// Says a line and waits for it to come back reversed. Lines of one letter are commands of s_client: nothing comes back.
@@ -182,25 +200,49 @@ fn forward(listener: TcpListener, port: u16) -> thread::JoinHandle<Pieces> {
 
 /// What wslens reads of it.
 fn open(what: &str, pieces: &Pieces, keys: &KeyLog, cut: usize) -> (PerDirection<Vec<u8>>, Decryptor) {
-    let (mut decryptor, mut scratch) = (Decryptor::new(), Scratch::default());
-    let mut left: PerDirection<Vec<u8>> = PerDirection::default();
-    let mut text: PerDirection<Vec<u8>> = PerDirection::default();
-    for (direction, bytes) in pieces.iter().flat_map(|(way, bytes)| bytes.chunks(cut).map(move |piece| (*way, piece))) {
-        left.get_mut(direction).extend_from_slice(bytes);
-        for way in [direction, direction.reverse(), direction] {
-            let mut input = left.get(way).as_slice();
-            while let Some(step) = decryptor.next(way, &mut input, Seen::default(), keys, &mut scratch) {
-                match step {
-                    Step::Data(data) => text.get_mut(way).extend_from_slice(data),
-                    Step::Rejected => panic!("{what}: a record is rejected, after {text:?}"),
-                    Step::CloseNotify => {}
+    let cut =
+        |(way, bytes): &(Direction, Vec<u8>)| bytes.chunks(cut).map(|piece| (*way, piece.to_vec())).collect::<Vec<_>>();
+    let mut listener = Listener::default();
+    listener.feed(what, &pieces.iter().flat_map(cut).collect::<Vec<_>>(), keys);
+    (listener.text, listener.decryptor)
+}
+
+#[derive(Default)]
+struct Listener {
+    decryptor: Decryptor,
+    scratch: Scratch,
+    left: PerDirection<Vec<u8>>,
+    text: PerDirection<Vec<u8>>,
+}
+
+impl Listener {
+    fn gap(&mut self, len: Option<u64>) {
+        assert!(self.left.to_server.is_empty());
+        self.decryptor.gap(Direction::ToServer, len, &mut self.scratch);
+    }
+
+    fn feed(&mut self, what: &str, pieces: &[(Direction, Vec<u8>)], keys: &KeyLog) {
+        let Self { decryptor, scratch, left, text } = self;
+        for (direction, bytes) in pieces {
+            left.get_mut(*direction).extend_from_slice(bytes);
+            let mut before = None;
+            while before != Some(decryptor.turns()) {
+                before = Some(decryptor.turns());
+                for way in Direction::BOTH {
+                    let mut input = left.get(way).as_slice();
+                    while let Some(step) = decryptor.next(way, &mut input, Seen::default(), keys, scratch) {
+                        match step {
+                            Step::Data(data) => text.get_mut(way).extend_from_slice(data),
+                            Step::Rejected => panic!("{what}: a record is rejected, after {text:?}"),
+                            Step::CloseNotify => {}
+                        }
+                    }
+                    let rest = input.to_vec();
+                    *left.get_mut(way) = rest;
                 }
             }
-            let rest = input.to_vec();
-            *left.get_mut(way) = rest;
         }
     }
-    (text, decryptor)
 }
 
 /// Holds what wslens reads of a connection against what was said on it.
@@ -312,8 +354,163 @@ fn every_turn_that_a_handshake_can_take_is_followed() {
         compare(version, &first, &LINES);
         let again = server.talk(&[version, "-quiet", "-sess_in", "session"], &LINES).unwrap();
         let decryptor = compare(&format!("{version}, resumed"), &again, &LINES);
-        assert_eq!(decryptor.info().resumed, version == "-tls1_3");
+        assert!(decryptor.info().resumed && !first_resumed(&first), "{version}");
     }
+}
+
+fn first_resumed((pieces, keys): &(Pieces, KeyLog)) -> bool {
+    open("the first", pieces, keys, usize::MAX).1.info().resumed
+}
+
+/// The lines of a key log that begin so.
+fn lines_of(log: &str, label: &str) -> String {
+    log.lines().filter(|line| line.starts_with(label)).map(|line| format!("{line}\n")).collect()
+}
+
+/// Up to TLS 1.2 a code proves a record; in TLS 1.0 it also takes the end of the one before.
+#[test]
+fn behind_a_hole_records_with_cbc_open_again() {
+    let Some(server) = Server::start(&[]) else { return };
+    let lines: Vec<String> = (0..12).map(|n| format!("line {n}{}", "x".repeat(n * n))).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    for (version, etm) in [("-tls1", "-no_etm"), ("-tls1", "-comp"), ("-tls1_1", "-no_etm"), ("-tls1_2", "-comp")] {
+        let options = [version, "-quiet", "-cipher", "AES128-SHA:@SECLEVEL=0", etm];
+        let (pieces, keys) = server.talk(&options, &lines).unwrap();
+        let said: Vec<usize> = (0..pieces.len()).filter(|at| pieces[*at].0 == Direction::ToServer).skip(3).collect();
+        for (hole, known) in [(said[2], true), (said[2], false), (said[4], true), (said[5], false)] {
+            for start in [0, 1, 4, 30, 60] {
+                for len in [1, 17, 50] {
+                    let (before, rest) = pieces.split_at(hole);
+                    let (_, bytes) = &rest[0];
+                    let Some(behind) = bytes.get(start + len..) else { continue };
+                    let mut listener = Listener::default();
+                    listener.feed("before", before, &keys);
+                    listener.feed("broken", &[(Direction::ToServer, bytes[..start].to_vec())], &keys);
+                    listener.gap(known.then_some(len as u64));
+                    listener.feed("behind", &[(Direction::ToServer, behind.to_vec())], &keys);
+                    listener.feed("behind", &rest[1..], &keys);
+                    let heard = String::from_utf8(listener.text.to_server).unwrap();
+                    let heard: Vec<&str> = heard.lines().collect();
+                    let lost: Vec<_> = lines.iter().filter(|line| !heard.contains(line)).collect();
+                    let what = format!("{version} {etm}: {len} bytes at {start}, known: {known}; lost {lost:?}");
+                    assert!(heard.iter().all(|line| lines.contains(line)), "{what} {heard:?}");
+                    // That with the hole, which openssl begins with an empty record in TLS 1.0; and there the next, if nothing
+                    // of the one before is left.
+                    let (least, most) = if version == "-tls1" { (0, 2) } else { (1, 1) };
+                    assert!((least..=most).contains(&lost.len()), "{what}");
+                    assert_eq!(listener.text.to_client.iter().filter(|byte| **byte == b'\n').count(), lines.len());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_premaster_secret_is_enough_where_rsa_exchanges_keys() {
+    let Some(server) = Server::start(&[]) else { return };
+    for (config, extended) in [("", true), ("Options = -ExtendedMasterSecret", false)] {
+        let text = format!(
+            "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = what\n[what]\nCipherString = ALL:@SECLEVEL=0\n{config}\n"
+        );
+        std::fs::write(server.folder.path().join(CONFIG), text).unwrap();
+        for (version, cipher) in [
+            ("-tls1_2", "AES128-GCM-SHA256"),
+            ("-tls1_2", "AES256-GCM-SHA384"),
+            ("-tls1_2", "AES256-SHA256"),
+            ("-tls1_1", "AES128-SHA"),
+            ("-tls1", "AES256-SHA"),
+        ] {
+            let what = format!("{version} {cipher} {extended}");
+            let cipher = format!("{cipher}:@SECLEVEL=0");
+            let (pieces, log, said) = server.talk_and_log(&[version, "-quiet", "-cipher", &cipher], &LINES);
+            assert!(said, "{what}");
+            let (rsa, random) = (lines_of(&log, "RSA "), lines_of(&log, "CLIENT_RANDOM "));
+            assert!(!rsa.is_empty() && !random.is_empty(), "{log}");
+            compare(&what, &(pieces.clone(), keys_of(&rsa)), &LINES);
+            // It is the extension that makes the difference: what was hashed is in the secret.
+            let hello = &pieces.iter().find(|(way, _)| *way == Direction::ToClient).unwrap().1;
+            let hello = wslens::tls::hello::ServerHello::parse(&hello[9..9 + usize::from(hello[8])]).unwrap();
+            assert_eq!(hello.extensions.extended_master_secret, extended, "{what}");
+        }
+    }
+}
+
+/// By its id and by its ticket, where the log has the secret only of the handshake that began the session.
+#[test]
+fn a_resumed_session_is_opened_with_the_secret_of_its_beginning() {
+    let Some(server) = Server::start(&[]) else { return };
+    for (what, option) in [("ticket", &["-tls1_2"][..]), ("id", &["-tls1_2", "-no_ticket"])] {
+        let (first, log, said) = server.talk_and_log(&[option, &["-sess_out", what]].concat(), &LINES);
+        assert!(said && log.lines().filter(|line| line.starts_with("CLIENT_RANDOM")).count() == 1, "{log}");
+        let again = [option, &["-sess_in", what, "-sess_out", what]].concat();
+        let (second, later, said) = server.talk_and_log(&again, &LINES);
+        assert!(said);
+        let (third, ..) = server.talk_and_log(&again, &LINES);
+        let mut keys = keys_of(&log);
+        let mut all = Vec::new();
+        for (number, pieces) in [&first, &second, &third].into_iter().enumerate() {
+            let (text, mut decryptor) = open(what, pieces, &keys, usize::MAX);
+            let session = decryptor.take_session().unwrap();
+            assert!(decryptor.take_session().is_none());
+            keys.remember(&session);
+            assert_eq!(decryptor.info().resumed, number > 0, "{what}, the {number}th");
+            all.push(String::from_utf8(text.to_server).unwrap());
+        }
+        assert_eq!(all, vec![LINES.map(|line| format!("{line}\n")).concat(); 3], "{what}");
+        assert_eq!(keys.sessions(), 1, "what is remembered is no session of the log");
+        // Without the first, nothing is opened.
+        let (text, mut decryptor) = open(what, &second, &keys_of(&log), usize::MAX);
+        assert!(text.to_server.is_empty() && decryptor.take_session().is_none(), "{what}");
+        compare(what, &(second, keys_of(&later)), &LINES);
+    }
+}
+
+/// What `openssl sess_id -text` shows of a session, as NSS and old openssl write it.
+#[test]
+fn a_master_secret_is_found_by_session_id() {
+    let Some(server) = Server::start(&[]) else { return };
+    let (pieces, log, said) = server.talk_and_log(&["-tls1_2", "-no_ticket", "-sess_out", "session"], &LINES);
+    assert!(said);
+    let show = ["sess_id", "-in", "session", "-noout", "-text"];
+    let shown = Command::new("openssl").current_dir(server.folder.path()).args(show).output().unwrap().stdout;
+    let shown = String::from_utf8(shown).unwrap();
+    let field = |name: &str| {
+        let line = shown.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap_or_default();
+        line.trim_start_matches(':').trim().to_owned()
+    };
+    let line = format!("RSA Session-ID:{} Master-Key:{}\n", field("Session-ID"), field("Master-Key"));
+    let mut keys = keys_of(&line);
+    assert_eq!(keys.take_warnings(), (vec![], 0), "{line}");
+    compare("Session-ID", &(pieces, keys), &LINES);
+    assert!(log.contains(&field("Master-Key").to_lowercase()), "{log}");
+}
+
+#[test]
+fn data_before_the_handshake_is_over_is_opened() {
+    // A server that answers cannot be told to take early data, so this one only listens.
+    let Some(server) = Server::start_with(&["-early_data"]) else { return };
+    std::fs::write(server.folder.path().join("early"), "what cannot wait\n").unwrap();
+    // A line of one letter that is no command; and time for the ticket.
+    let (_, _, said) = server.talk_and_log(&["-tls1_3", "-sess_out", "session"], &["x"]);
+    assert!(said);
+    let options = ["-tls1_3", "-sess_in", "session", "-early_data", "early"];
+    let (pieces, log, said) = server.talk_and_log(&options, &["y"]);
+    assert!(said && log.contains("CLIENT_EARLY_TRAFFIC_SECRET"), "{log}");
+    for cut in [usize::MAX, 7] {
+        let (text, decryptor) = open("early data", &pieces, &keys_of(&log), cut);
+        assert_eq!(String::from_utf8_lossy(&text.to_server), "what cannot wait\ny\n");
+        assert!(decryptor.info().resumed);
+    }
+    // Without its secret, only what came later is.
+    let log: String = log.lines().filter(|line| !line.contains("EARLY")).map(|line| format!("{line}\n")).collect();
+    let (text, _) = open("early data", &pieces, &keys_of(&log), usize::MAX);
+    assert_eq!(String::from_utf8_lossy(&text.to_server), "y\n");
+    // The server has forgotten the session: it takes none of it.
+    let (pieces, log, said) = server.talk_and_log(&options, &["z"]);
+    assert!(said);
+    let (text, decryptor) = open("early data refused", &pieces, &keys_of(&log), usize::MAX);
+    assert_eq!(String::from_utf8_lossy(&text.to_server), "z\n");
+    assert!(!decryptor.info().resumed);
 }
 
 // --- wrong keys, corrupted records, captures that lack something: from a sample

@@ -15,6 +15,18 @@
 
 use core::fmt;
 
+use base64::Engine as _;
+use base64::alphabet::URL_SAFE as ALPHABET;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// "base64url … with any trailing '=' characters omitted" (RFC 7540 §3.2.1); who does not omit them is understood.
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(
+    &ALPHABET,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
 /// What stands before each frame (RFC 9113 §4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
@@ -200,11 +212,32 @@ impl Setting {
         let [a, b, c, d, e, f] = *bytes;
         Self { id: u16::from_be_bytes([a, b]), value: u32::from_be_bytes([c, d, e, f]) }
     }
+
+    /// Reads the value of an HTTP2-Settings field: the payload of SETTINGS in base64url (RFC 7540 §3.2.1). What is not that has
+    /// none; so have those behind the 32nd.
+    #[must_use]
+    pub fn of_field(value: &[u8]) -> Vec<Self> {
+        let Ok(bytes) = URL_SAFE.decode(value.trim_ascii()) else { return Vec::new() };
+        bytes.as_chunks().0.iter().take(32).map(Self::parse).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The first is what curl sends.
+    #[test]
+    fn settings_of_an_upgrade_are_read() {
+        let pairs =
+            |value: &str| Setting::of_field(value.as_bytes()).iter().map(|it| (it.id, it.value)).collect::<Vec<_>>();
+        assert_eq!(pairs("AAMAAABkAAQCAAAAAAIAAAAA"), [(3, 100), (4, 0x0200_0000), (2, 0)]);
+        assert_eq!(pairs(" AAMAAABkAAQAAP__ "), [(3, 100), (4, 65535)]);
+        assert_eq!((pairs("AAMAAABkAAQAAP//"), pairs("AAMAAABk="), pairs("")), (vec![], vec![], vec![]));
+        // Cut off: the whole ones; and with padding, which is allowed to be there.
+        assert_eq!((pairs("AAMAAABkAAQA"), pairs("AAMAAABkAA==")), (vec![(3, 100)], vec![(3, 100)]));
+        assert_eq!(Setting::of_field(&b"AAMAAABk".repeat(1000)).len(), 32);
+    }
 
     #[test]
     fn nine_bytes_are_a_header() {

@@ -30,7 +30,7 @@ pub mod search;
 pub mod streams;
 
 pub use field_list::HeaderList;
-pub use frame::{ErrorCode, FrameHeader, FrameType};
+pub use frame::{ErrorCode, FrameHeader, FrameType, Setting};
 pub use header_block::{BlockFault, Decoder as HeaderDecoder, HeaderField};
 pub use search::{Known, Search};
 pub use streams::{Fault, H2, Step};

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::field_list::HeaderList;
 use super::flow::{INITIAL, Window};
-use super::frame::{ErrorCode, FrameType};
+use super::frame::{ErrorCode, FrameType, Setting};
 use super::reader::{Hole, Piece};
 use super::search::Known;
 use crate::ground::{Detail, Direction, FindingCode, Limits, PerDirection, Seen};
@@ -117,6 +117,17 @@ impl H2 {
             max_list: limits.max_head_bytes,
             max_controls: limits.max_h2_control_frames,
         }
+    }
+
+    /// A connection that began with an upgrade from HTTP/1.1; `settings` are those of the client's HTTP2-Settings field, which
+    /// count as if they had come in a frame (RFC 7540 §3.2.1).
+    #[must_use]
+    pub fn upgraded(limits: &Limits, settings: &[Setting]) -> Self {
+        let mut h2 = Self::new(limits);
+        for setting in settings {
+            h2.setting(Direction::ToServer, *setting, Seen::default());
+        }
+        h2
     }
 
     /// A connection that is joined half-way: both directions are out of step.

@@ -127,7 +127,9 @@ impl Listener {
     fn feed(&mut self, direction: Direction, bytes: &[u8], keys: &KeyLog) {
         let side = usize::from(direction == SERVER);
         self.left[side].extend_from_slice(bytes);
-        for _ in 0..3 {
+        let mut before = None;
+        while before != Some(self.decryptor.turns()) {
+            before = Some(self.decryptor.turns());
             for (side, direction) in [(0, CLIENT), (1, SERVER)] {
                 let left = core::mem::take(&mut self.left[side]);
                 let mut input = left.as_slice();

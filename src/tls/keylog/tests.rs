@@ -39,6 +39,47 @@ fn secrets_are_found_by_random_and_label() {
 }
 
 #[test]
+fn sessions_are_found_by_their_ids_and_remembered_by_their_names() {
+    let mut log = KeyLog::new();
+    for id in [1, 8, 32] {
+        log.add(format!("RSA Session-ID:{} Master-Key:{}\n", hex(1, id), hex(2, 48)).as_bytes());
+    }
+    assert_eq!((log.take_warnings(), log.sessions()), ((vec![], 0), 3));
+    let find = |log: &KeyLog, name: Option<Name>| log.resumable(&name.unwrap()).map(<[u8]>::to_vec);
+    assert_eq!(find(&log, id_name(&[1; 8])), Some(vec![2; 48]));
+    assert_eq!((find(&log, id_name(&[1; 9])), find(&log, ticket_name(&[1; 8]))), (None, None));
+    assert_eq!((id_name(&[]), ticket_name(&[])), (None, None));
+    let session = Resumable { names: [id_name(&[3]), ticket_name(&[1; 8])], master: Zeroizing::new([4; 48]) };
+    let before = log.generation();
+    log.remember(&session);
+    log.remember(&session);
+    assert_eq!((log.generation(), log.sessions()), (before + 2, 3));
+    assert_eq!(find(&log, ticket_name(&[1; 8])), Some(vec![4; 48]));
+    let broken = [
+        format!("RSA Session-ID:{}\n", hex(1, 32)),
+        format!("RSA Session-ID:{} Master-Kex:{}\n", hex(1, 32), hex(2, 48)),
+        format!("RSA Session-ID: Master-Key:{}\n", hex(2, 48)),
+        format!("RSA Session-ID:{} Master-Key:{}\n", hex(1, 33), hex(2, 48)),
+        format!("RSA Session-ID:{} Master-Key:{}\n", hex(1, 32), hex(2, 47)),
+        format!("RSA Session-ID:{} Master-Key:x{}\n", hex(1, 32), hex(2, 47)),
+    ];
+    log.add(broken.concat().as_bytes());
+    let faults: Vec<_> = log.take_warnings().0.into_iter().map(|warning| warning.fault).collect();
+    use LineFault::{Fields, Length, NotHex};
+    assert_eq!(faults, [Fields, Fields, Length, Length, Length, NotHex]);
+}
+
+#[test]
+fn no_more_sessions_are_remembered_than_may_be() {
+    let mut log = KeyLog::new();
+    for n in 0..66_536_u32 {
+        log.remember(&Resumable { names: [id_name(&n.to_be_bytes()), None], master: Zeroizing::new([4; 48]) });
+    }
+    assert_eq!((log.remembered, log.sessions()), (MAX_REMEMBERED, 0));
+    assert!(log.held() < 8 << 20, "{}", log.held());
+}
+
+#[test]
 fn the_first_secret_of_a_kind_counts_and_is_kept_once() {
     let mut log = KeyLog::new();
     for secret in [1, 1, 2, 2, 3] {

@@ -65,8 +65,8 @@ fn run(
             |direction: Direction, bytes: &[u8], left: &mut PerDirection<Vec<u8>>, decryptor: &mut Decryptor| {
                 left.get_mut(direction).extend_from_slice(bytes);
                 let mut before = None;
-                while before != Some(decryptor.records()) {
-                    before = Some(decryptor.records());
+                while before != Some(decryptor.turns()) {
+                    before = Some(decryptor.turns());
                     for way in Direction::BOTH {
                         let mut input = left.get(way).as_slice();
                         while let Some(step) = decryptor.next(way, &mut input, Seen::default(), keys, &mut scratch) {

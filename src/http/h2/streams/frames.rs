@@ -129,7 +129,7 @@ impl H2 {
     }
 
     /// A parameter of SETTINGS (RFC 9113 §6.5.2, RFC 8441 §3).
-    fn setting(&mut self, direction: Direction, setting: Setting, seen: Seen) {
+    pub(super) fn setting(&mut self, direction: Direction, setting: Setting, seen: Seen) {
         let side = self.sides.get_mut(direction);
         let announced = &mut side.announced;
         match (setting.id, setting.value) {

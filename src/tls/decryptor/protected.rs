@@ -1,0 +1,115 @@
+//! Records under keys: what is needed to open the next one, and what follows if it does not open.
+
+use super::super::equip::{self, Equipped};
+use super::super::info::Closed;
+use super::super::keylog::{KeyLog, Resumable};
+use super::super::lane::{Stage, Waits};
+use super::super::record::RecordHeader;
+use super::{Decryptor, Outcome};
+use crate::ground::{Direction, Seen};
+
+/// Records that do not open before anything did, until keys are said not to fit.
+const MAX_REJECTED: u32 = 8;
+/// Records that are passed over since the log has no secrets of the handshake, or since they are early data that the
+/// server did not take.
+const MAX_PASSED_OVER: u32 = 4096;
+
+impl Decryptor {
+    /// A record under the keys of TLS 1.3.
+    pub(super) fn protected13(
+        &mut self,
+        direction: Direction,
+        header: RecordHeader,
+        fragment: &[u8],
+        seen: Seen,
+        keys: &KeyLog,
+        plain: &mut [u8],
+    ) -> Outcome {
+        let lane = self.lanes.get_mut(direction);
+        if let Some(outcome) = outcome_of(equip::tls13(lane, direction, &self.talk, keys), &mut self.closed) {
+            return outcome;
+        }
+        if direction == Direction::ToServer && lane.stage.is_none() && self.talk.early.is_none() {
+            return Outcome::Waits(Waits::Other);
+        }
+        if lane.ladder.is_empty() {
+            return Outcome::Waits(Waits::Secret);
+        }
+        let Some(opened) = lane.open(header, fragment, plain) else {
+            // Without the secrets of the handshake, its records are passed over; and so is early data without its own.
+            let offered = self.talk.client.as_ref().is_some_and(|client| client.extensions.early_data);
+            let first = if direction == Direction::ToServer && offered { Stage::Early } else { Stage::Handshake };
+            let missing = lane.ladder.first().is_some_and(|rung| lane.stage.unwrap_or(first) < rung.stage);
+            if !lane.has(Stage::Application) {
+                return Outcome::Waits(Waits::Secret);
+            }
+            if missing && lane.passed_over < MAX_PASSED_OVER {
+                lane.passed_over += 1;
+                return Outcome::Done;
+            }
+            return self.rejected(direction, header, fragment);
+        };
+        self.shape.record(direction, header, &self.talk.info);
+        self.content(direction, opened, plain, seen)
+    }
+
+    /// A record under the keys of TLS 1.2 or before.
+    pub(super) fn protected12(
+        &mut self,
+        direction: Direction,
+        header: RecordHeader,
+        fragment: &[u8],
+        seen: Seen,
+        keys: &KeyLog,
+        plain: &mut [u8],
+    ) -> Outcome {
+        let lane = self.lanes.get_mut(direction);
+        if lane.changing {
+            if let Some(outcome) = outcome_of(equip::tls12(lane, direction, &self.talk, keys), &mut self.closed) {
+                return outcome;
+            }
+            lane.protected = true;
+            lane.messages.begin();
+        }
+        let Some(opened) = lane.open(header, fragment, plain) else {
+            return self.rejected(direction, header, fragment);
+        };
+        // The server's Finished: all names of the session are known, and its secret is right.
+        if direction == Direction::ToClient && lane.current().is_some_and(|opener| opener.next == 1) {
+            let master = equip::master(&self.talk, keys);
+            self.session = master.map(|master| Resumable { names: self.talk.names(), master });
+        }
+        self.shape.record(direction, header, &self.talk.info);
+        self.content(direction, opened, plain, seen)
+    }
+
+    /// A record did not open.
+    fn rejected(&mut self, direction: Direction, header: RecordHeader, fragment: &[u8]) -> Outcome {
+        self.shape.record(direction, header, &self.talk.info);
+        let lane = self.lanes.get_mut(direction);
+        lane.doubt();
+        if let Some(opener) = lane.current() {
+            opener.chain(fragment);
+        }
+        if self.opened {
+            return Outcome::Rejected;
+        }
+        self.rejected += 1;
+        if self.rejected > MAX_REJECTED {
+            self.closed = Some(Closed::KeysDoNotFit);
+        }
+        Outcome::Done
+    }
+}
+
+/// Asking for keys may have ended it, or have to wait.
+fn outcome_of(equipped: Equipped, closed: &mut Option<Closed>) -> Option<Outcome> {
+    match equipped {
+        Ok(Ok(())) => None,
+        Ok(Err(waits)) => Some(Outcome::Waits(waits)),
+        Err(why) => {
+            *closed = Some(why);
+            Some(Outcome::Done)
+        }
+    }
+}
