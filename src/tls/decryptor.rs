@@ -46,7 +46,7 @@ pub struct Decryptor {
     shape: Shape,
     pub(super) closed: Option<Closed>,
     /// A session that can be resumed, until it is asked for.
-    session: Option<Resumable>,
+    session: Option<Box<Resumable>>,
     /// The first fatal alert in the clear.
     pub(super) alert: Option<(Alert, Direction)>,
     /// A record was opened.
@@ -128,7 +128,7 @@ impl Decryptor {
     }
 
     /// A session that was opened and can be resumed, for [`KeyLog::remember`]; each once.
-    pub const fn take_session(&mut self) -> Option<Resumable> {
+    pub const fn take_session(&mut self) -> Option<Box<Resumable>> {
         self.session.take()
     }
 

@@ -27,7 +27,7 @@ pub(super) struct Negotiation {
     /// What an extended master secret is made of (RFC 7627 §3), where the pre-master secret can be known.
     pub(super) session_hash: Option<Vec<u8>>,
     /// Up to TLS 1.2: the name of the ticket that the client has, and of that which the server gives it.
-    tickets: [Option<Name>; 2],
+    tickets: [Option<Box<Name>>; 2],
     /// Up to TLS 1.2: keys are exchanged, so the handshake begins a session and does not resume one (RFC 5246 §7.3).
     exchanges_keys: bool,
     client_raw: Vec<u8>,
@@ -99,7 +99,7 @@ impl Negotiation {
             self.session_hash = None;
             self.exchanges_keys = false;
         }
-        self.tickets = [ticket_name(&core::mem::take(&mut hello.extensions.session_ticket)), None];
+        self.tickets = [ticket_name(&core::mem::take(&mut hello.extensions.session_ticket)).map(Box::new), None];
         self.client_raw.clear();
         self.client_raw.extend_from_slice(message.whole);
         self.client = Some(hello);
@@ -154,21 +154,23 @@ impl Negotiation {
         let mut reader = Reader::new(body);
         let ticket = reader.u32_be().and_then(|_| reader.u16_be()).and_then(|len| reader.take(len.into()));
         let [_, given] = &mut self.tickets;
-        *given =
-            ticket.filter(|_| self.server.as_ref().is_some_and(|server| server.version < 0x0304)).and_then(ticket_name);
+        *given = ticket
+            .filter(|_| self.server.as_ref().is_some_and(|server| server.version < 0x0304))
+            .and_then(ticket_name)
+            .map(Box::new);
     }
 
     /// Up to TLS 1.2, what the session may be a resumption of.
     pub(super) fn resumes(&self) -> impl Iterator<Item = Name> {
-        let [ticket, _] = self.tickets;
+        let [ticket, _] = &self.tickets;
         let id = self.server.as_ref().and_then(|server| id_name(&server.session_id));
-        [id, ticket.filter(|_| !self.exchanges_keys)].into_iter().flatten()
+        [id, ticket.as_deref().copied().filter(|_| !self.exchanges_keys)].into_iter().flatten()
     }
 
     /// Up to TLS 1.2, the names by which the session can be resumed.
     pub(super) fn names(&self) -> [Option<Name>; 2] {
-        let [_, ticket] = self.tickets;
-        [self.server.as_ref().and_then(|server| id_name(&server.session_id)), ticket]
+        let [_, ticket] = &self.tickets;
+        [self.server.as_ref().and_then(|server| id_name(&server.session_id)), ticket.as_deref().copied()]
     }
 
     /// The server chose a protocol.

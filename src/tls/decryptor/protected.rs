@@ -77,7 +77,7 @@ impl Decryptor {
         // The server's Finished: all names of the session are known, and its secret is right.
         if direction == Direction::ToClient && lane.current().is_some_and(|opener| opener.next == 1) {
             let master = equip::master(&self.talk, keys);
-            self.session = master.map(|master| Resumable { names: self.talk.names(), master });
+            self.session = master.map(|master| Box::new(Resumable { names: self.talk.names(), master }));
         }
         self.shape.record(direction, header, &self.talk.info);
         self.content(direction, opened, plain, seen)
