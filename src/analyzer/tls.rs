@@ -69,7 +69,7 @@ impl Tls {
             }
         }
         if left > 0 {
-            self.wait(direction, run, seen, out);
+            self.wait(direction, run, seen, out)?;
         }
         let other = direction.reverse();
         let stuck = |direction| self.decryptor.waits(direction);
@@ -294,7 +294,13 @@ impl Tls {
     }
 
     /// Lets a piece wait, if there is room.
-    fn wait<S>(&mut self, direction: Direction, run: Run<'_>, seen: Seen, out: &mut Out<'_, S>) {
+    fn wait<S: Sink>(
+        &mut self,
+        direction: Direction,
+        run: Run<'_>,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
         let len = if let Run::Data(data) = run { data.len() } else { 0 };
         let cost = len.saturating_add(PIECE_OVERHEAD);
         let limits = &out.shared.limits;
@@ -304,11 +310,19 @@ impl Tls {
         {
             self.decryptor.overflow();
             self.release(out);
-            return;
+            // A connection that was opened in part has findings of its own; of others, their list says it.
+            return match self.decryptor.closed() {
+                Some(_) => Ok(()),
+                None => {
+                    let why = Detail::text(Closed::WaitedTooLong.to_string());
+                    self.fault(direction, (FindingCode::TlsUndecryptable, why), seen, out)
+                }
+            };
         }
         self.waiting_bytes = mine;
         out.shared.tls_waiting = out.shared.tls_waiting.saturating_add(cost);
         self.waiting.get_mut(direction).push(run, seen, usize::MAX);
+        Ok(())
     }
 
     /// Nothing waits any more.
