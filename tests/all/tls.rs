@@ -101,10 +101,24 @@ impl Server {
         let mut stdin = client.stdin.take();
         let answers = answers(client.stdout.take().unwrap());
         let said = lines.iter().all(|line| say(stdin.as_mut().unwrap(), &answers, line));
+        if let Some(at) = options.iter().position(|option| *option == "-sess_out") {
+            self.await_session(options[at + 1]);
+        }
         drop(stdin);
         _ = wait(&mut client);
         let pieces = forwarder.join().unwrap();
         (pieces, std::fs::read_to_string(&log).unwrap_or_default(), said)
+    }
+}
+
+impl Server {
+    /// Waits until the client has written the session: it may come after all that is said.
+    fn await_session(&self, name: &str) {
+        let (file, started) = (self.folder.path().join(name), Instant::now());
+        while !std::fs::read_to_string(&file).is_ok_and(|text| text.contains("END SSL SESSION")) {
+            assert!(started.elapsed() < PATIENCE, "there is no session");
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
@@ -173,7 +187,17 @@ fn certificate(folder: &Path, kind: &str, name: &str) -> bool {
 fn forward(listener: TcpListener, port: u16) -> thread::JoinHandle<Pieces> {
     thread::spawn(move || {
         let pieces = Arc::new(Mutex::new(Vec::new()));
-        let (client, _) = listener.accept().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let started = Instant::now();
+        let client = loop {
+            match listener.accept() {
+                Ok((client, _)) => break client,
+                // The client did not even begin.
+                Err(_) if started.elapsed() > PATIENCE => return Pieces::new(),
+                Err(_) => thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        client.set_nonblocking(false).unwrap();
         let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
         let ways = [
             (Direction::ToServer, client.try_clone().unwrap(), server.try_clone().unwrap()),
@@ -604,7 +628,7 @@ fn secrets_last(pcap: &[u8], keys: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn secrets_behind_the_packets_open_them_up_to_a_limit_that_is_named() {
+fn secrets_behind_the_packets_open_them() {
     let keys = std::fs::read(key_log(Path::new(SAMPLE)).unwrap()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("late.pcapng");
@@ -613,6 +637,31 @@ fn secrets_behind_the_packets_open_them_up_to_a_limit_that_is_named() {
         let output = super::command::command().arg("read").arg(&file).arg("--tls").args(options).output().unwrap();
         assert!(output.status.success());
         String::from_utf8(output.stdout).unwrap()
+    };
+    for options in [&[][..], &["--limit", "max_tls_waiting_bytes=20000"], &["--threads", "2"]] {
+        let report = read(options);
+        assert!(report.contains("wss://") && !report.contains("tls_undecryptable"), "{report}");
+    }
+    // In the next file of the input they would be those of others; and without any, that is found out before much waits.
+    std::fs::write(&file, secrets_last(&std::fs::read(SAMPLE).unwrap(), b"# none\n")).unwrap();
+    assert!(read(&[]).contains("no secret for client random"));
+}
+
+/// Where the same cannot be read twice, what comes before the secrets waits, and the finding names the limit.
+#[test]
+fn in_a_pipe_data_waits_for_secrets_up_to_a_limit_that_is_named() {
+    let keys = std::fs::read(key_log(Path::new(SAMPLE)).unwrap()).unwrap();
+    let mut bytes = secrets_last(&std::fs::read(SAMPLE).unwrap(), &keys);
+    // The secrets stand before the last ten packets.
+    let secrets = bytes.split_off(bytes.len() - (20 + keys.len().next_multiple_of(4)));
+    let mut blocks = vec![0];
+    while let Some(len) = bytes.get(blocks[blocks.len() - 1] + 4..).and_then(|rest| rest.first_chunk()) {
+        blocks.push(blocks[blocks.len() - 1] + u32::from_le_bytes(*len) as usize);
+    }
+    bytes.splice(blocks[blocks.len() - 11]..blocks[blocks.len() - 11], secrets);
+    let read = |options: &[&str]| {
+        let args = ["read", "-", "--tls"].iter().chain(options);
+        super::command::wslens_fed(args, &bytes).ok().text().to_owned()
     };
     let report = read(&[]);
     assert!(report.contains("wss://") && !report.contains("tls_undecryptable"), "{report}");
