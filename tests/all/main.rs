@@ -14,6 +14,7 @@ mod cli;
 mod command;
 mod craft;
 mod cuts;
+mod damaged;
 mod docs;
 mod findings;
 mod floods;

@@ -61,7 +61,7 @@ pub struct Decoder {
     allowed: Option<u32>,
     /// The start of a field whose rest has not come.
     partial: Vec<u8>,
-    max_partial: usize,
+    max_field: usize,
     /// No field of this block came yet.
     at_start: bool,
     /// This block cannot be followed any more.
@@ -79,10 +79,15 @@ struct Strings {
 
 /// How a field is written (RFC 7541 §6).
 #[derive(Debug, Clone, Copy)]
-enum Form {
+enum Field {
     Indexed(u32),
-    /// The name's index, or 0 where it is a string; whether it goes into the table.
-    Literal(u32, bool),
+    /// The name's index, or 0 where it is a string; whether it goes into the table; whether its strings could be decoded.
+    Literal {
+        index: u32,
+        keep: bool,
+        name_known: bool,
+        value_known: bool,
+    },
     Resize(u32),
 }
 
@@ -100,7 +105,7 @@ impl Decoder {
             table: Table::new(usize::try_from(DEFAULT_TABLE_SIZE).unwrap_or(usize::MAX), max_table),
             allowed: Some(DEFAULT_TABLE_SIZE),
             partial: Vec::new(),
-            max_partial: max_field,
+            max_field,
             at_start: true,
             given_up: false,
             fault: None,
@@ -141,7 +146,7 @@ impl Decoder {
             bytes.drain(..left.min(bytes.len()));
             self.partial = bytes;
         }
-        if self.partial.len() > self.max_partial {
+        if self.partial.len() > self.max_field {
             self.give_up(BlockFault::TooLong);
         }
     }
@@ -187,7 +192,8 @@ impl Decoder {
         let mut whole = 0;
         while !reader.rest().is_empty() {
             let mut strings = core::mem::take(&mut self.strings);
-            let field = self.field(&mut reader, &mut strings, emit);
+            let read = self.read(&mut reader, whole, &mut strings);
+            let field = read.map(|form| self.take(form, &mut strings, emit));
             self.strings = strings;
             match field {
                 Ok(()) => whole = reader.position(),
@@ -201,38 +207,34 @@ impl Decoder {
         whole
     }
 
-    /// Reads one field (RFC 7541 §6). Nothing changes unless it is whole.
-    fn field(
-        &mut self,
-        reader: &mut Reader<'_>,
-        strings: &mut Strings,
-        emit: &mut impl FnMut(HeaderField<'_>),
-    ) -> Result<(), Stop> {
-        let form = match reader.rest().first().copied().ok_or(Stop::More)? {
-            0b1000_0000.. => Form::Indexed(integer(reader, 7)?),
-            0b0100_0000.. => Form::Literal(integer(reader, 6)?, true),
-            0b0010_0000.. => Form::Resize(integer(reader, 5)?),
-            _ => Form::Literal(integer(reader, 4)?, false),
-        };
-        match form {
-            Form::Resize(size) => {
+    /// Reads the field that begins at `start`. One that is longer than is kept is refused where it is whole as well, so that
+    /// it does not matter how a block was cut.
+    fn read(&self, reader: &mut Reader<'_>, start: usize, strings: &mut Strings) -> Result<Field, Stop> {
+        let field = read_field(reader, strings);
+        let is_too_long = reader.position() - start > self.max_field;
+        match field {
+            Err(Stop::More) => Err(Stop::More),
+            _ if is_too_long => Err(Stop::Bad(BlockFault::TooLong)),
+            read => read,
+        }
+    }
+
+    /// Does what a field says (RFC 7541 §6).
+    fn take(&mut self, field: Field, strings: &mut Strings, emit: &mut impl FnMut(HeaderField<'_>)) {
+        match field {
+            Field::Resize(size) => {
                 // "This dynamic table size update MUST occur at the beginning of the first header block" (§4.2)
                 if !self.at_start || self.allowed.is_some_and(|allowed| size > allowed) {
                     self.fault.get_or_insert(BlockFault::TableSize);
                 }
                 self.table.resize(size);
-                return Ok(());
+                return;
             }
-            Form::Indexed(index) => {
+            Field::Indexed(index) => {
                 let (name, value) = look_up(&self.table, index, &mut self.fault);
                 emit(HeaderField { name, value });
             }
-            Form::Literal(index, keep) => {
-                let (mut name_known, mut value_known) = (true, true);
-                if index == 0 {
-                    name_known = string(reader, &mut strings.name)?;
-                }
-                value_known &= string(reader, &mut strings.value)?;
+            Field::Literal { index, keep, mut name_known, value_known } => {
                 if !(name_known && value_known) {
                     self.fault.get_or_insert(BlockFault::Huffman);
                 }
@@ -251,8 +253,20 @@ impl Decoder {
             }
         }
         self.at_start = false;
-        Ok(())
     }
+}
+
+/// Reads one field; its strings go into `strings`.
+fn read_field(reader: &mut Reader<'_>, strings: &mut Strings) -> Result<Field, Stop> {
+    let (index, keep) = match reader.rest().first().copied().ok_or(Stop::More)? {
+        0b1000_0000.. => return Ok(Field::Indexed(integer(reader, 7)?)),
+        0b0100_0000.. => (integer(reader, 6)?, true),
+        0b0010_0000.. => return Ok(Field::Resize(integer(reader, 5)?)),
+        _ => (integer(reader, 4)?, false),
+    };
+    let name_known = if index == 0 { string(reader, &mut strings.name)? } else { true };
+    let value_known = string(reader, &mut strings.value)?;
+    Ok(Field::Literal { index, keep, name_known, value_known })
 }
 
 /// What an index stands for; neither name nor value is known where it stands for nothing.

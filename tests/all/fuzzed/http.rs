@@ -135,8 +135,9 @@ impl Run {
             if !said {
                 break;
             }
-            // In a body that lasts to the end, or may do so, only a chunk that begins like a head is looked at.
-            self.over |= self.h1.is_over() || self.h1.is_lost(direction);
+            // In a body that lasts to the end, or may do so, only a chunk that begins like a head is looked at; and a response
+            // to a request whose head was cut off leaves the client's direction lost.
+            self.over |= self.h1.is_over() || Direction::BOTH.into_iter().any(|way| self.h1.is_lost(way));
             if direction == Direction::ToClient && paused && !self.h1.is_paused() {
                 return true;
             }

@@ -325,6 +325,18 @@ fn a_field_that_is_too_long_ends_what_is_known() {
     assert_eq!(block(&mut decoder, &[0x82, 0xbe], 9), (lines(&[(":method", "GET"), ("?", "?")]), None));
 }
 
+/// Whether a field is too long is a matter of its length, not of how many fragments it came in.
+#[test]
+fn a_field_is_as_long_whole_as_in_pieces() {
+    for (len, expected) in [(96, None), (97, Some(BlockFault::TooLong))] {
+        let mut field = vec![0x40, 1, b'a', len];
+        field.resize(4 + usize::from(len), b'x');
+        for size in [usize::MAX, 100, 7, 1] {
+            assert_eq!(block(&mut Decoder::new(100, 4096), &field, size).1, expected, "{len} in pieces of {size}");
+        }
+    }
+}
+
 /// A byte of input may refer to an entry of 4 KiB: what is emitted is lent, and what is kept does not grow.
 #[test]
 fn a_bomb_costs_no_memory() {
