@@ -618,7 +618,8 @@ fn secrets_last(pcap: &[u8], keys: &[u8]) -> Vec<u8> {
     while at < pcap.len() {
         let (secs, micros, len) = (u64::from(word(at)), word(at + 4), word(at + 8));
         let time = secs * 1_000_000 + u64::from(micros);
-        let head = words(&[0, (time >> 32) as u32, time as u32, len, word(at + 12)]);
+        let half = |time: u64| u32::try_from(time).unwrap();
+        let head = words(&[0, half(time >> 32), half(time & 0xffff_ffff), len, word(at + 12)]);
         let end = at + 16 + len as usize;
         out.extend(block(6, [&head, &pcap[at + 16..end]].concat()));
         at = end;
