@@ -117,6 +117,7 @@ impl Analyzer {
                 scratch: Vec::new(),
                 keys: KeyLog::new(),
                 expect_secrets: false,
+                lacks_secrets: false,
                 list_tls: options.list_tls,
                 tls_scratch: Scratch::default(),
                 tls_waiting: 0,
@@ -156,6 +157,11 @@ impl Analyzer {
     /// Whether secrets may still come: then TLS without secrets waits for them, within limits. At first none are expected.
     pub const fn expect_secrets(&mut self, yes: bool) {
         self.shared.expect_secrets = yes;
+    }
+
+    /// Whether a connection waits for a secret since this was asked last: time to look for more, if there is a place to look.
+    pub const fn lacks_secrets(&mut self) -> bool {
+        core::mem::replace(&mut self.shared.lacks_secrets, false)
     }
 
     /// Ends the analysis: what is still open is told as it stands.

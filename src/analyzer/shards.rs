@@ -145,6 +145,9 @@ fn alone<W: Whole>(
         if input.has_secrets() {
             take_secrets(&mut input, &mut analyzer);
         }
+        if analyzer.lacks_secrets() && input.may_have_secrets() {
+            keep_secrets(input.secrets_ahead(), &mut analyzer);
+        }
         analyzer.expect_secrets(input.may_have_secrets());
         if watch(input.bytes_read()).is_break() {
             return Ok(None);
@@ -158,7 +161,11 @@ fn alone<W: Whole>(
 
 /// Hands on the secrets that stood before the packet at hand, or behind the last one.
 fn take_secrets(input: &mut Input, analyzer: &mut Analyzer) {
-    for secrets in input.take_secrets() {
+    keep_secrets(input.take_secrets(), analyzer);
+}
+
+fn keep_secrets(all: Vec<Secrets>, analyzer: &mut Analyzer) {
+    for secrets in all {
         if secrets.kind == Secrets::TLS_KEY_LOG {
             analyzer.keys().add(&secrets.bytes);
         }

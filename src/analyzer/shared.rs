@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub(super) keys: KeyLog,
     /// Whether more of them may come.
     pub(super) expect_secrets: bool,
+    /// A connection waits for one, and that was not asked for.
+    pub(super) lacks_secrets: bool,
     /// Whether every TLS connection that stays closed is told of.
     pub(super) list_tls: bool,
     /// Plaintext of TLS lies here while it is looked at.

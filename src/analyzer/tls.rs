@@ -6,7 +6,7 @@
 use super::identity::identify;
 use super::session::Session;
 use super::shared::Out;
-use super::waiting::Waiting;
+use super::waiting::{Waiting, left_of, rest_of};
 use super::websocket::Common;
 use crate::event::{Identity, Outcome, Sink, Summary, What};
 use crate::ground::{Detail, Direction, FindingCode, PerDirection, Seen, Sketch};
@@ -69,7 +69,7 @@ impl Tls {
             }
         }
         if left > 0 {
-            self.wait(direction, run, seen, out);
+            self.wait(direction, run, seen, out)?;
         }
         let other = direction.reverse();
         let stuck = |direction| self.decryptor.waits(direction);
@@ -77,9 +77,12 @@ impl Tls {
         if stuck(other).is_some() || stuck(direction).is_some() && fresh || busy {
             self.drain(flow, out)?;
         }
-        if !out.shared.expect_secrets && Direction::BOTH.into_iter().any(|way| self.waits_for_secret(way)) {
-            self.give_up(seen, out)?;
-            self.drain(flow, out)?;
+        if Direction::BOTH.into_iter().any(|way| self.waits_for_secret(way)) {
+            out.shared.lacks_secrets = true;
+            if !out.shared.expect_secrets {
+                self.give_up(seen, out)?;
+                self.drain(flow, out)?;
+            }
         }
         Ok(self.interest(flow, out))
     }
@@ -294,7 +297,13 @@ impl Tls {
     }
 
     /// Lets a piece wait, if there is room.
-    fn wait<S>(&mut self, direction: Direction, run: Run<'_>, seen: Seen, out: &mut Out<'_, S>) {
+    fn wait<S: Sink>(
+        &mut self,
+        direction: Direction,
+        run: Run<'_>,
+        seen: Seen,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
         let len = if let Run::Data(data) = run { data.len() } else { 0 };
         let cost = len.saturating_add(PIECE_OVERHEAD);
         let limits = &out.shared.limits;
@@ -304,11 +313,19 @@ impl Tls {
         {
             self.decryptor.overflow();
             self.release(out);
-            return;
+            // A connection that was opened in part has findings of its own; of others, their list says it.
+            return match self.decryptor.closed() {
+                Some(_) => Ok(()),
+                None => {
+                    let why = Detail::text(Closed::WaitedTooLong.to_string());
+                    self.fault(direction, (FindingCode::TlsUndecryptable, why), seen, out)
+                }
+            };
         }
         self.waiting_bytes = mine;
         out.shared.tls_waiting = out.shared.tls_waiting.saturating_add(cost);
         self.waiting.get_mut(direction).push(run, seen, usize::MAX);
+        Ok(())
     }
 
     /// Nothing waits any more.
@@ -376,24 +393,6 @@ impl Tls {
         let identity = identify(flow, &mut 0, &mut inside);
         let at = self.decryptor.info().hello.unwrap_or(flow.first);
         closed_tls(identity, (why, at), flow, self.ends, seen, &mut inside)
-    }
-}
-
-/// All of a piece.
-fn left_of(run: Run<'_>) -> usize {
-    match run {
-        Run::Data(data) => data.len(),
-        _ => 1,
-    }
-}
-
-/// The last bytes of a piece, or the hole or end that it is.
-fn rest_of(run: Run<'_>, left: usize) -> Run<'_> {
-    match run {
-        Run::Data(data) => {
-            Run::Data(data.len().checked_sub(left).and_then(|taken| data.get(taken..)).unwrap_or_default())
-        }
-        other => other,
     }
 }
 

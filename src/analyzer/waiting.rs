@@ -124,6 +124,24 @@ impl Waiting {
     }
 }
 
+/// All of a piece.
+pub(super) fn left_of(run: Run<'_>) -> usize {
+    match run {
+        Run::Data(data) => data.len(),
+        _ => 1,
+    }
+}
+
+/// The last bytes of a piece, or the hole or end that it is.
+pub(super) fn rest_of(run: Run<'_>, left: usize) -> Run<'_> {
+    match run {
+        Run::Data(data) => {
+            Run::Data(data.len().checked_sub(left).and_then(|taken| data.get(taken..)).unwrap_or_default())
+        }
+        other => other,
+    }
+}
+
 /// Adds a piece. Holes in a row are one, so that they cannot pile up; so are ends.
 fn add(pieces: &mut VecDeque<(Piece, Seen)>, piece: Piece, seen: Seen) {
     match (pieces.back_mut(), piece) {

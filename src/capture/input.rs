@@ -72,6 +72,10 @@ struct Reading {
     walker: Walker,
     /// Packets before its first.
     packets_before: u64,
+    /// The same once more, until it was looked ahead in: a regular file, not compressed.
+    again: Option<Source>,
+    /// Its secrets were all given.
+    looked_ahead: bool,
 }
 
 enum Walker {
@@ -176,10 +180,12 @@ impl Input {
         !self.secrets.is_empty()
     }
 
-    /// Whether more secrets may come: the file at hand is of a kind that can carry some.
+    /// Whether more secrets may come: the file at hand is of a kind that can carry some, and was not
+    /// [looked ahead](Self::secrets_ahead) in.
     #[must_use]
     pub fn may_have_secrets(&self) -> bool {
-        self.reading.as_ref().is_some_and(|reading| matches!(reading.walker, Walker::Pcapng(_)))
+        let may = |reading: &Reading| matches!(reading.walker, Walker::Pcapng(_)) && !reading.looked_ahead;
+        self.reading.as_ref().is_some_and(may)
     }
 
     /// Packets read so far, whether or not a filter let them pass.
@@ -359,6 +365,7 @@ impl Input {
     /// Opens the next input.
     fn begin(&mut self, source: Source) -> Result<(), CaptureError> {
         let name = source.name.clone();
+        let again = source.again();
         let (reader, mut pace) = source.open(&self.bytes_read)?;
         let mut blocks = Blocks::new(reader, pace);
         blocks.fill(MAGIC_LEN);
@@ -373,7 +380,8 @@ impl Input {
         }
         self.files.push(InputFile { name: name.clone(), format: None, compression, packets: 0 });
         let packets_before = self.packets;
-        self.reading = Some(Reading { name, compression, blocks, walker: Walker::Unknown, packets_before });
+        let walker = Walker::Unknown;
+        self.reading = Some(Reading { name, compression, blocks, walker, packets_before, again, looked_ahead: false });
         Ok(())
     }
 

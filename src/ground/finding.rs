@@ -527,7 +527,7 @@ impl FindingCode {
                 severity: Severity::Note,
                 reference: "RFC 8446 §5.2",
                 sentence: "The TLS connection cannot be opened.",
-                advice: "The detail says why: no secret for it, its handshake is not in the capture, or an unsupported cipher. `--tls` lists all such connections; without it, those that may carry WebSocket: the client sends records too short for HTTP and cannot speak HTTP/2, or another connection to that server is a WebSocket.",
+                advice: "The detail says why: no secret for it, secrets that stand in the file behind more of the connection than may wait for them (`--limit max_tls_waiting_bytes`), its handshake is not in the capture, or an unsupported cipher. `--tls` lists all such connections; without it, those that may carry WebSocket: the client sends records too short for HTTP and cannot speak HTTP/2, or another connection to that server is a WebSocket.",
             },
             Self::TlsRecordRejected => &Explanation {
                 code: "tls_record_rejected",

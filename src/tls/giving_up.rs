@@ -64,6 +64,9 @@ impl Decryptor {
             Some((alert, direction)) => Some(Closed::HandshakeFailed(alert, direction)),
             None if self.rejected > 0 => Some(Closed::KeysDoNotFit),
             None if self.talk.client.is_none() || self.talk.server.is_none() => Some(Closed::NoHandshake),
+            None if Direction::BOTH.into_iter().all(|way| self.lanes.get(way).hunt.is_some()) => {
+                Some(Closed::NoHandshake)
+            }
             None => None,
         };
         self.closed

@@ -65,7 +65,8 @@ impl Decryptor {
 
     /// What is here is no record: a border was lost unnoticed, or it never was TLS.
     pub(super) fn stray(&mut self, direction: Direction) {
-        if !self.opened {
+        // While a border is looked for in the other direction, what is found there may still say that it is TLS.
+        if !self.opened && self.lanes.get(direction.reverse()).hunt.is_none() {
             self.closed = Some(Closed::NoHandshake);
             return;
         }

@@ -162,7 +162,9 @@ impl fmt::Display for Closed {
             Self::Suite(suite) => write!(f, "unsupported cipher suite 0x{suite:04x}"),
             Self::Compression => f.write_str("records are compressed"),
             Self::KeysDoNotFit => f.write_str("the secrets that the key log has for this session do not fit"),
-            Self::WaitedTooLong => f.write_str("no secret came before more data than may wait for one"),
+            Self::WaitedTooLong => {
+                f.write_str("no secret came before more data than may wait for one (max_tls_waiting_bytes)")
+            }
             Self::NotBuilt => f.write_str("this build cannot open TLS"),
         }
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use wslens::ground::{Direction, PerDirection, Seen};
 use wslens::tls::{Decryptor, KeyLog, Scratch, Step, Suite};
 
-use super::craft::Conversation;
+use super::craft::{CLIENT, Capture, Conversation, SERVER};
 use super::support::key_log;
 
 /// What went over a connection, piece by piece.
@@ -101,10 +101,24 @@ impl Server {
         let mut stdin = client.stdin.take();
         let answers = answers(client.stdout.take().unwrap());
         let said = lines.iter().all(|line| say(stdin.as_mut().unwrap(), &answers, line));
+        if let Some(at) = options.iter().position(|option| *option == "-sess_out") {
+            self.await_session(options[at + 1]);
+        }
         drop(stdin);
         _ = wait(&mut client);
         let pieces = forwarder.join().unwrap();
         (pieces, std::fs::read_to_string(&log).unwrap_or_default(), said)
+    }
+}
+
+impl Server {
+    /// Waits until the client has written the session: it may come after all that is said.
+    fn await_session(&self, name: &str) {
+        let (file, started) = (self.folder.path().join(name), Instant::now());
+        while !std::fs::read_to_string(&file).is_ok_and(|text| text.contains("END SSL SESSION")) {
+            assert!(started.elapsed() < PATIENCE, "there is no session");
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
@@ -173,7 +187,17 @@ fn certificate(folder: &Path, kind: &str, name: &str) -> bool {
 fn forward(listener: TcpListener, port: u16) -> thread::JoinHandle<Pieces> {
     thread::spawn(move || {
         let pieces = Arc::new(Mutex::new(Vec::new()));
-        let (client, _) = listener.accept().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let started = Instant::now();
+        let client = loop {
+            match listener.accept() {
+                Ok((client, _)) => break client,
+                // The client did not even begin.
+                Err(_) if started.elapsed() > PATIENCE => return Pieces::new(),
+                Err(_) => thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        client.set_nonblocking(false).unwrap();
         let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
         let ways = [
             (Direction::ToServer, client.try_clone().unwrap(), server.try_clone().unwrap()),
@@ -577,4 +601,121 @@ fn a_connection_without_its_beginning_says_so() {
     let told = talk.run();
     // With a SYN and no hello it is not TLS, or not from its beginning: nothing is made up.
     assert_eq!(told.totals.tls_connections, 0);
+}
+
+/// A pcapng with the packets of a pcap, and secrets behind them.
+fn secrets_last(pcap: &[u8], keys: &[u8]) -> Vec<u8> {
+    let block = |kind: u32, mut body: Vec<u8>| {
+        body.resize(body.len().next_multiple_of(4), 0);
+        let len = u32::try_from(body.len() + 12).unwrap().to_le_bytes();
+        [&kind.to_le_bytes()[..], &len, &body, &len].concat()
+    };
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let word = |at: usize| u32::from_le_bytes(pcap[at..at + 4].try_into().unwrap());
+    let mut out = block(0x0a0d_0d0a, words(&[0x1a2b_3c4d, 1, u32::MAX, u32::MAX]));
+    out.extend(block(1, words(&[word(20), 0])));
+    let mut at = 24;
+    while at < pcap.len() {
+        let (secs, micros, len) = (u64::from(word(at)), word(at + 4), word(at + 8));
+        let time = secs * 1_000_000 + u64::from(micros);
+        let half = |time: u64| u32::try_from(time).unwrap();
+        let head = words(&[0, half(time >> 32), half(time & 0xffff_ffff), len, word(at + 12)]);
+        let end = at + 16 + len as usize;
+        out.extend(block(6, [&head, &pcap[at + 16..end]].concat()));
+        at = end;
+    }
+    out.extend(block(10, [&words(&[0x544c_534b, u32::try_from(keys.len()).unwrap()]), keys].concat()));
+    out
+}
+
+#[test]
+fn secrets_behind_the_packets_open_them() {
+    let keys = std::fs::read(key_log(Path::new(SAMPLE)).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("late.pcapng");
+    std::fs::write(&file, secrets_last(&std::fs::read(SAMPLE).unwrap(), &keys)).unwrap();
+    let read = |options: &[&str]| {
+        let output = super::command::command().arg("read").arg(&file).arg("--tls").args(options).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for options in [&[][..], &["--limit", "max_tls_waiting_bytes=20000"], &["--threads", "2"]] {
+        let report = read(options);
+        assert!(report.contains("wss://") && !report.contains("tls_undecryptable"), "{report}");
+    }
+    // In the next file of the input they would be those of others; and without any, that is found out before much waits.
+    std::fs::write(&file, secrets_last(&std::fs::read(SAMPLE).unwrap(), b"# none\n")).unwrap();
+    assert!(read(&[]).contains("no secret for client random"));
+}
+
+/// Where the same cannot be read twice, what comes before the secrets waits, and the finding names the limit.
+#[test]
+fn in_a_pipe_data_waits_for_secrets_up_to_a_limit_that_is_named() {
+    let keys = std::fs::read(key_log(Path::new(SAMPLE)).unwrap()).unwrap();
+    let mut bytes = secrets_last(&std::fs::read(SAMPLE).unwrap(), &keys);
+    // The secrets stand before the last ten packets.
+    let secrets = bytes.split_off(bytes.len() - (20 + keys.len().next_multiple_of(4)));
+    let mut blocks = vec![0];
+    while let Some(len) = bytes.get(blocks[blocks.len() - 1] + 4..).and_then(|rest| rest.first_chunk()) {
+        blocks.push(blocks[blocks.len() - 1] + u32::from_le_bytes(*len) as usize);
+    }
+    bytes.splice(blocks[blocks.len() - 11]..blocks[blocks.len() - 11], secrets);
+    let read = |options: &[&str]| {
+        let args = ["read", "-", "--tls"].iter().chain(options);
+        super::command::wslens_fed(args, &bytes).ok().text().to_owned()
+    };
+    let report = read(&[]);
+    assert!(report.contains("wss://") && !report.contains("tls_undecryptable"), "{report}");
+    for limit in ["max_tls_waiting_bytes=1000", "max_tls_waiting_total_bytes=1000"] {
+        let report = read(&["--limit", limit]);
+        assert!(report.contains("tls_undecryptable") && report.contains("(max_tls_waiting_bytes)"), "{report}");
+    }
+}
+
+/// With secrets there is one worker, so it cannot be otherwise; this is the promise.
+#[test]
+fn more_threads_give_the_same() {
+    for sample in super::support::samples() {
+        let Some(keys) = key_log(&sample.capture) else { continue };
+        let read = |threads: &str| {
+            let mut command = super::command::command();
+            command
+                .arg("read")
+                .arg(&sample.capture)
+                .args(["--threads", threads, "--report", "json", "--keylog"])
+                .arg(&keys);
+            let output = command.output().unwrap();
+            assert!(output.status.success());
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let one = read("1");
+        assert!(one.contains("\"tls\":\"TLSv1."), "{}", sample.name);
+        assert_eq!(one, read("2"), "{}", sample.name);
+    }
+}
+
+/// Through the whole of it: one connection hands on what the next is opened with.
+#[test]
+fn connections_of_one_capture_share_what_they_are_resumed_by() {
+    let Some(server) = Server::start(&[]) else { return };
+    let options = ["-tls1_2", "-sess_out", "session"];
+    let (first, log, said) = server.talk_and_log(&options, &LINES);
+    let (second, ..) = server.talk_and_log(&[&options[..], &["-sess_in", "session"]].concat(), &LINES);
+    assert!(said);
+    let closed = |connections: &[&Pieces]| {
+        let captures = (0..).zip(connections).map(|(port, pieces)| {
+            let mut talk = Conversation::from_port(50_000 + port);
+            talk.wait_ms(i64::from(port) * 1000).connect();
+            for (direction, bytes) in *pieces {
+                let from = if *direction == Direction::ToServer { CLIENT } else { SERVER };
+                talk.send_pieces(from, bytes, 1400);
+            }
+            talk.close().capture()
+        });
+        let folder = super::command::Folder::of(&Capture::merge(captures));
+        folder.put("keys", &log);
+        folder.run(["talk.pcap", "--keylog", "keys"]).ok().text().to_owned()
+    };
+    assert!(!closed(&[&first, &second]).contains("stay"), "both are opened");
+    assert!(closed(&[&second]).contains("stays closed"), "nothing is known of the first");
 }

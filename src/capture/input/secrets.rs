@@ -1,9 +1,10 @@
-//! Which inputs can carry secrets, before they are read.
+//! Which inputs can carry secrets, before they are read; and those that stand further on in a file.
 
 use std::collections::VecDeque;
 
-use super::Input;
+use super::{Input, Walker};
 use crate::capture::error::CaptureError;
+use crate::capture::record::Secrets;
 
 impl Input {
     /// Whether any of the files can carry secrets, which their first bytes tell. A pipe that comes first is begun for that;
@@ -30,6 +31,18 @@ impl Input {
             return Ok(self.may_have_secrets());
         }
         Ok(pipes > 0)
+    }
+
+    /// All secrets of the file at hand, wherever they stand in it, for those who cannot wait: it is walked once more, packets and
+    /// all. None where that cannot be done or was: in a pipe, in what is compressed, in a pcap.
+    pub fn secrets_ahead(&mut self) -> Vec<Secrets> {
+        let Some(reading) = &mut self.reading else { return Vec::new() };
+        let (Walker::Pcapng(_), Some(again)) = (&reading.walker, reading.again.take()) else { return Vec::new() };
+        reading.looked_ahead = true;
+        let mut ahead = Self::new(VecDeque::from([again]));
+        // Where it cannot be read on, it is said when that place is reached.
+        while let Ok(Some(_)) = ahead.next_record() {}
+        ahead.take_secrets()
     }
 
     /// Opens the next input, and finds out what it is.
