@@ -18,6 +18,8 @@ use rustix::time::{ClockId, clock_gettime};
 use wslens::analyzer::{Analyzer, Demand, Options};
 use wslens::capture::Input;
 use wslens::event::{Event, Sink, What};
+use wslens::ground::Direction;
+use wslens::websocket::Opcode;
 
 /// CPU time of this process so far, in seconds.
 fn cpu() -> f64 {
@@ -80,24 +82,33 @@ fn inflate(path: &str) -> Result<(f64, u64)> {
     Ok((cpu() - before, compressed.messages.len() as u64))
 }
 
-/// The payload of every compressed message, in order; a message is taken to be one frame, as the generator writes it.
+/// The payload of every compressed message, in order.
 #[derive(Default)]
 struct Compressed {
     streams: Vec<(u64, bool)>,
     messages: Vec<((u64, bool), Vec<u8>)>,
+    /// Those that go on in the next fragment of their stream.
+    open: HashMap<(u64, bool), usize>,
 }
 
 impl Sink for Compressed {
     type Error = Infallible;
 
     fn event(&mut self, event: &Event<'_>) -> Result<(), Infallible> {
+        let key = (event.connection.number, event.direction == Some(Direction::ToServer));
         match event.what {
-            What::Upgraded(_) => {
-                self.streams.extend([(event.connection.number, false), (event.connection.number, true)]);
-            }
+            What::Upgraded(_) => self.streams.extend([(key.0, false), (key.0, true)]),
             What::Frame(frame) if frame.header.rsv1 => {
-                let to_server = event.direction == Some(wslens::ground::Direction::ToServer);
-                self.messages.push(((event.connection.number, to_server), frame.payload.to_vec()));
+                if !frame.header.fin {
+                    self.open.insert(key, self.messages.len());
+                }
+                self.messages.push((key, frame.payload.to_vec()));
+            }
+            What::Frame(frame) if frame.header.opcode == Opcode::CONTINUATION => {
+                let open = if frame.header.fin { self.open.remove(&key) } else { self.open.get(&key).copied() };
+                if let Some((_, message)) = open.and_then(|open| self.messages.get_mut(open)) {
+                    message.extend_from_slice(frame.payload);
+                }
             }
             _ => {}
         }

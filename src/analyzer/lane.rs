@@ -6,6 +6,7 @@
 mod lost;
 mod memory;
 mod tell;
+mod whole;
 
 use super::shared::{Out, Shared};
 use super::websocket::Common;
@@ -140,6 +141,9 @@ impl Lane {
         self.last_seen = Some(seen);
         loop {
             if self.decoder.at_boundary() {
+                if self.whole_message(&mut input, seen, common, out)? {
+                    continue;
+                }
                 self.frame_first = seen;
                 self.frame_start = self.position;
             }

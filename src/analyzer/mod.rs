@@ -139,14 +139,14 @@ impl Analyzer {
         self.count(packet);
         let shared = &mut self.shared;
         shared.memory.table = self.table.footprint();
-        match self.net.decode(packet) {
-            Some(segment) => self.table.segment(&segment, &mut Out { sink, shared, tls: None, depth: 0 }),
-            None => {
-                self.table.age(packet.seen, &mut Out { sink, shared, tls: None, depth: 0 })?;
-                shared.memory.datagrams = self.net.held();
-                Ok(())
-            }
+        // Looked at where it was made: to copy it would wait until all of it is written.
+        let decoded = self.net.decode(packet);
+        if let Some(segment) = &decoded {
+            return self.table.segment(segment, &mut Out { sink, shared, tls: None, depth: 0 });
         }
+        self.table.age(packet.seen, &mut Out { sink, shared, tls: None, depth: 0 })?;
+        shared.memory.datagrams = self.net.held();
+        Ok(())
     }
 
     /// The TLS secrets, to add to. What they open is told with the next packet of its connection, or with its end.

@@ -9,6 +9,8 @@
 //! backslash itself `\\`. In JSON a string has JSON's own escapes (RFC 8259 §7), also for the characters it would allow
 //! but a terminal should not get.
 
+mod visible;
+
 use std::borrow::Cow;
 
 /// Characters that are invisible or change how their neighbours look: those of Unicode's general categories Cf, Zl and
@@ -69,13 +71,7 @@ pub fn write_terminal(out: &mut Vec<u8>, bytes: &[u8]) {
         out.extend_from_slice(bytes);
         return;
     }
-    for chunk in bytes.utf8_chunks() {
-        let text = chunk.valid();
-        write_runs(out, text, b'\\', |c| c != '\\' && !is_unsafe(c), push_visible);
-        for &byte in chunk.invalid() {
-            push_hex_byte(out, byte);
-        }
-    }
+    visible::write(out, bytes);
 }
 
 /// `bytes` with all that is unsafe escaped; borrowed where nothing is.
@@ -197,23 +193,6 @@ fn write_runs(
         }
         rest = chars.as_str();
     }
-}
-
-/// Appends the visible escape of an unsafe character.
-fn push_visible(out: &mut Vec<u8>, c: char) {
-    match c {
-        '\\' => out.extend_from_slice(br"\\"),
-        '\n' => out.extend_from_slice(br"\n"),
-        '\r' => out.extend_from_slice(br"\r"),
-        '\t' => out.extend_from_slice(br"\t"),
-        '\0' => out.extend_from_slice(br"\0"),
-        c if c.is_ascii() => push_hex_byte(out, u8::try_from(c).unwrap_or(0)),
-        c => out.extend(c.escape_unicode().filter_map(|c| u8::try_from(c).ok())),
-    }
-}
-
-fn push_hex_byte(out: &mut Vec<u8>, byte: u8) {
-    out.extend_from_slice(&[b'\\', b'x', hex_digit(byte >> 4), hex_digit(byte)]);
 }
 
 /// The low four bits as a lower-case digit.

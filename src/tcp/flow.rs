@@ -4,7 +4,7 @@
 //! Pure functions; nothing here knows who is the client.
 
 use core::hash::{Hash, Hasher};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::ground::{Direction, Endpoint};
 
@@ -80,12 +80,14 @@ impl FlowKey {
     #[inline]
     pub(super) fn v4(src: Endpoint, dst: Endpoint) -> Option<(Self, Side)> {
         let (IpAddr::V4(from), IpAddr::V4(to)) = (src.ip, dst.ip) else { return None };
-        let (from, to) = ((from.to_bits(), src.port), (to.to_bits(), dst.port));
-        // Address and port in one word each: compared at once.
-        let pack = |(ip, port): (u32, u16)| u64::from(ip) << 16 | u64::from(port);
-        let side = if pack(from) <= pack(to) { Side::Low } else { Side::High };
-        let ((low, low_port), (high, high_port)) = if side == Side::Low { (from, to) } else { (to, from) };
-        Some((Self([low, high, ports(low_port, high_port), 0, 0, 0, 0, 0, 0]), side))
+        // Address and port in one word each: compared, and put in order, at once.
+        let pack = |ip: Ipv4Addr, port: u16| u64::from(ip.to_bits()) << 16 | u64::from(port);
+        let (from, to) = (pack(from, src.port), pack(to, dst.port));
+        let side = if from <= to { Side::Low } else { Side::High };
+        let (low, high) = (from.min(to), from.max(to));
+        let address = |packed: u64| u32::try_from(packed >> 16 & 0xFFFF_FFFF).unwrap_or(0);
+        let ports = u32::try_from((low & 0xFFFF) << 16 | high & 0xFFFF).unwrap_or(0);
+        Some((Self([address(low), address(high), ports, 0, 0, 0, 0, 0, 0]), side))
     }
 
     fn v6(from: (Ipv6Addr, u16), to: (Ipv6Addr, u16)) -> (Self, Side) {

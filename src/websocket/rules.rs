@@ -51,7 +51,8 @@ pub fn judge_header(header: &FrameHeader, context: &Context, mut broken: impl Fn
 
 /// Whether a header is so ordinary that no rule can be broken: nearly all are, and this costs a few comparisons.
 #[inline]
-fn in_order(header: &FrameHeader, context: &Context) -> bool {
+#[must_use]
+pub fn in_order(header: &FrameHeader, context: &Context) -> bool {
     header.fin
         && header.masking_key.is_some() == (context.direction == Direction::ToServer)
         && !header.rsv2

@@ -150,6 +150,13 @@ impl Utf8Checker {
     }
 }
 
+/// Whether a text that is all there is UTF-8.
+#[inline]
+#[must_use]
+pub fn is_well_formed(text: &[u8]) -> bool {
+    if text.len() < LONG { str::from_utf8(text).is_ok() } else { simdutf8::basic::from_utf8(text).is_ok() }
+}
+
 /// What stopped a check.
 enum Ill {
     /// No code point begins like this.

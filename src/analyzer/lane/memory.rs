@@ -15,10 +15,12 @@ impl Lane {
         self.gathered() + inflater + sketches
     }
 
-    /// Whether no frame, no message and no search is under way.
+    /// Whether nothing is gathered: of a frame or message under way, nothing is kept, and no context of compression grows.
     #[inline]
-    pub(in crate::analyzer) const fn is_at_rest(&self) -> bool {
-        self.frame.is_none() && self.message.is_none() && self.lost.is_none()
+    pub(in crate::analyzer) fn is_at_rest(&self) -> bool {
+        self.frame.as_ref().is_none_or(|frame| frame.held() == 0)
+            && self.message.as_ref().is_none_or(|message| message.held() == 0 && !message.compressed)
+            && self.lost.is_none()
     }
 
     /// Of these, bytes that are let go when memory is spent.

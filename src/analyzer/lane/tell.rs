@@ -1,7 +1,7 @@
 //! What a lane tells: frames, messages and findings, each with its number, and counted.
 
 use super::{Kind, Lane, OpenFrame, frame_have};
-use crate::analyzer::shared::Out;
+use crate::analyzer::shared::{Out, Shared};
 use crate::analyzer::websocket::Common;
 use crate::event::{Close, Frame, Message, Sink, What};
 use crate::ground::{Detail, Finding, FindingCode, Seen};
@@ -28,7 +28,8 @@ impl Lane {
         } else {
             None
         };
-        self.count_frame(&frame);
+        let have = frame_have(self.position, self.frame_start, &frame);
+        self.count_frame(header.opcode, frame.header_captured, have + frame.missing);
         if let (Kind::Data, Some(open)) = (frame.kind, &mut self.message) {
             open.findings.extend(frame.findings);
         }
@@ -105,17 +106,6 @@ impl Lane {
         }
     }
 
-    /// Counts a frame.
-    fn count_frame(&mut self, frame: &OpenFrame) {
-        let header = &frame.header;
-        if let Some(count) = self.traffic.frames.get_mut(usize::from(header.opcode.bits())) {
-            *count += 1;
-        }
-        self.traffic.header_bytes += u64::from(frame.header_captured);
-        self.traffic.wire_bytes =
-            self.traffic.wire_bytes.saturating_add(frame_have(self.position, self.frame_start, frame) + frame.missing);
-    }
-
     /// Tells a control frame as the message that it is.
     fn tell_control<S: Sink>(
         &mut self,
@@ -167,26 +157,11 @@ impl Lane {
         let (frames, wire_len) = (open.frames, open.wire_len);
         let Finished { len, content, content_whole, holed, utf8 } = open.finish();
         let complete = ended && !holed;
-        let traffic = &mut self.traffic;
-        if let Some(count) = traffic.messages.get_mut(usize::from(opcode.bits())) {
-            *count += 1;
-        }
         let plain_len = len.unwrap_or(0);
-        traffic.bytes = traffic.bytes.saturating_add(plain_len);
-        traffic.incomplete_messages += u64::from(!complete);
         if compressed {
-            traffic.compressed_messages += 1;
-            if complete {
-                traffic.compressed_wire_bytes = traffic.compressed_wire_bytes.saturating_add(wire_len);
-                traffic.compressed_bytes = traffic.compressed_bytes.saturating_add(plain_len);
-            }
+            self.count_compressed(wire_len, plain_len, complete);
         }
-        if complete {
-            out.shared.memory.grown |= traffic.message_len.add(plain_len);
-        }
-        if let Some(before) = self.last_data_message.replace(seen.at) {
-            out.shared.memory.grown |= traffic.message_gap_us.add(seen.at.micros_since(before));
-        }
+        self.count_message(opcode, plain_len, complete, seen, out.shared);
         let message = Message {
             number,
             opcode,
@@ -207,6 +182,43 @@ impl Lane {
         out.say(&common.identity, seen, Some(self.direction), What::Message(&message))?;
         out.shared.buffers.give_back(content);
         Ok(())
+    }
+
+    /// Counts a frame, with as much of its header and of its payload as there was.
+    #[inline]
+    pub(super) fn count_frame(&mut self, opcode: Opcode, header_len: u8, payload_len: u64) {
+        if let Some(count) = self.traffic.frames.get_mut(usize::from(opcode.bits())) {
+            *count += 1;
+        }
+        self.traffic.header_bytes += u64::from(header_len);
+        self.traffic.wire_bytes = self.traffic.wire_bytes.saturating_add(payload_len);
+    }
+
+    /// Counts what is special to a compressed message.
+    fn count_compressed(&mut self, wire_len: u64, len: u64, complete: bool) {
+        let traffic = &mut self.traffic;
+        traffic.compressed_messages += 1;
+        if complete {
+            traffic.compressed_wire_bytes = traffic.compressed_wire_bytes.saturating_add(wire_len);
+            traffic.compressed_bytes = traffic.compressed_bytes.saturating_add(len);
+        }
+    }
+
+    /// Counts a data message.
+    #[inline]
+    pub(super) fn count_message(&mut self, opcode: Opcode, len: u64, complete: bool, seen: Seen, shared: &mut Shared) {
+        let traffic = &mut self.traffic;
+        if let Some(count) = traffic.messages.get_mut(usize::from(opcode.bits())) {
+            *count += 1;
+        }
+        traffic.bytes = traffic.bytes.saturating_add(len);
+        traffic.incomplete_messages += u64::from(!complete);
+        if complete {
+            shared.memory.grown |= traffic.message_len.add(len);
+        }
+        if let Some(before) = self.last_data_message.replace(seen.at) {
+            shared.memory.grown |= traffic.message_gap_us.add(seen.at.micros_since(before));
+        }
     }
 
     /// Tells a finding that belongs to no frame.

@@ -94,10 +94,10 @@ impl<P: Part> Worker<P> {
         let segment = analyzer.net.decode(packet);
         let mut out = Out { sink: teller, shared: &mut analyzer.shared, tls: None, depth: 0 };
         analyzer.table.age(packet.seen, &mut out)?;
-        if let Some(segment) = segment {
-            if share.has(&segment) {
+        if let Some(segment) = &segment {
+            if share.has(segment) {
                 out.sink.arrived = true;
-                analyzer.table.arrive(&segment, &mut out)?;
+                analyzer.table.arrive(segment, &mut out)?;
                 out.sink.count_opened(analyzer.table.connections());
             }
         } else {

@@ -1,0 +1,172 @@
+//! Bytes of any kind made visible, a block at a time.
+//!
+//! In: bytes, which may be text, or may not. Out: the same text with escapes, as [`super`] describes them. Payload that is
+//! compressed changes between what is shown and what is not with every other byte, so a byte costs a look into a table,
+//! and only what may begin a character of several bytes is decoded.
+
+use super::{hex_digit, is_plain, is_unsafe};
+
+/// Bytes that are looked at together; and room for what becomes of them, four bytes each, and of the rest of a character.
+const BLOCK: usize = 32;
+const ROOM: usize = 4 * BLOCK + 8;
+
+/// What is shown of a byte that is no part of a longer character: so many of these.
+#[derive(Clone, Copy)]
+struct Shown {
+    bytes: [u8; 4],
+    len: u8,
+}
+
+const SHOWN: [Shown; 256] = all_shown();
+
+const fn all_shown() -> [Shown; 256] {
+    let mut all = [Shown { bytes: [0; 4], len: 0 }; 256];
+    let mut left: &mut [Shown] = &mut all;
+    let mut byte = 0_u8;
+    while let [first, rest @ ..] = left {
+        *first = shown(byte);
+        byte = byte.wrapping_add(1);
+        left = rest;
+    }
+    all
+}
+
+const fn shown(byte: u8) -> Shown {
+    let short = match byte {
+        b'\\' => b'\\',
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        b'\0' => b'0',
+        0x20..0x7f => return Shown { bytes: [byte, 0, 0, 0], len: 1 },
+        _ => return Shown { bytes: [b'\\', b'x', hex_digit(byte >> 4), hex_digit(byte)], len: 4 },
+    };
+    Shown { bytes: [b'\\', short, 0, 0], len: 2 }
+}
+
+/// Appends `bytes` with all that is unsafe escaped.
+pub(super) fn write(out: &mut Vec<u8>, bytes: &[u8]) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        if let Some((block, behind)) = rest.split_first_chunk::<BLOCK>()
+            && is_plain(block)
+        {
+            out.extend_from_slice(block);
+            rest = behind;
+        } else {
+            rest = write_block(out, rest);
+        }
+    }
+}
+
+/// Appends what the first [`BLOCK`] of `bytes` become, or a few more or fewer, as characters lie; gives the rest.
+fn write_block<'b>(out: &mut Vec<u8>, bytes: &'b [u8]) -> &'b [u8] {
+    let mut room = [0; ROOM];
+    let mut filled = 0;
+    let mut rest = bytes;
+    let enough = bytes.len().saturating_sub(BLOCK);
+    while rest.len() > enough
+        && let Some((&byte, behind)) = rest.split_first()
+    {
+        let wide = if byte < 0xc2 { None } else { character(rest) };
+        let (put, taken) = match wide {
+            None => (SHOWN.get(usize::from(byte)).copied().unwrap_or(shown(byte)), behind),
+            Some((c, len)) if is_unsafe(c) => {
+                out.extend_from_slice(room.get(..filled).unwrap_or_default());
+                out.extend(c.escape_unicode().filter_map(|c| u8::try_from(c).ok()));
+                return rest.get(len..).unwrap_or_default();
+            }
+            Some((c, len)) => {
+                let mut bytes = [0; 4];
+                c.encode_utf8(&mut bytes);
+                (Shown { bytes, len: u8::try_from(len).unwrap_or(0) }, rest.get(len..).unwrap_or_default())
+            }
+        };
+        if let Some(to) = room.get_mut(filled..).and_then(|room| room.first_chunk_mut()) {
+            *to = put.bytes;
+        }
+        filled += usize::from(put.len);
+        rest = taken;
+    }
+    out.extend_from_slice(room.get(..filled).unwrap_or_default());
+    rest
+}
+
+/// The character of several bytes that stands at the front, and how many (RFC 3629 §4).
+fn character(bytes: &[u8]) -> Option<(char, usize)> {
+    let [lead, second, ..] = *bytes else { return None };
+    if second & 0xc0 != 0x80 {
+        return None;
+    }
+    let len = match lead {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => return None,
+    };
+    let text = core::str::from_utf8(bytes.get(..len)?).ok()?;
+    text.chars().next().map(|c| (c, len))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::write_runs;
+    use super::*;
+
+    // Appends the visible escape of an unsafe character.
+    fn push_visible(out: &mut Vec<u8>, c: char) {
+        match c {
+            '\\' => out.extend_from_slice(br"\\"),
+            '\n' => out.extend_from_slice(br"\n"),
+            '\r' => out.extend_from_slice(br"\r"),
+            '\t' => out.extend_from_slice(br"\t"),
+            '\0' => out.extend_from_slice(br"\0"),
+            c if c.is_ascii() => push_hex_byte(out, u8::try_from(c).unwrap_or(0)),
+            c => out.extend(c.escape_unicode().filter_map(|c| u8::try_from(c).ok())),
+        }
+    }
+
+    fn push_hex_byte(out: &mut Vec<u8>, byte: u8) {
+        out.extend_from_slice(&[b'\\', b'x', hex_digit(byte >> 4), hex_digit(byte)]);
+    }
+
+    /// The plain way: what the standard library takes for text, character by character, and its other bytes.
+    fn plainly(bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for chunk in bytes.utf8_chunks() {
+            write_runs(&mut out, chunk.valid(), b'\\', |c| c != '\\' && !is_unsafe(c), push_visible);
+            chunk.invalid().iter().for_each(|&byte| push_hex_byte(&mut out, byte));
+        }
+        out
+    }
+
+    fn shown(bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        write(&mut out, bytes);
+        out
+    }
+
+    #[test]
+    fn every_pair_and_every_beginning_of_a_character() {
+        for first in 0..=255 {
+            for second in 0..=255 {
+                let pair = [first, second];
+                assert_eq!(shown(&pair), plainly(&pair));
+                let more = [b'a', first, second, 0x80, 0xbf, b'z'];
+                (0..=more.len()).for_each(|len| assert_eq!(shown(&more[..len]), plainly(&more[..len])));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn as_the_plain_way(bytes in prop::collection::vec(any::<u8>(), 0..200), text in ".{0,80}") {
+            prop_assert_eq!(shown(&bytes), plainly(&bytes));
+            prop_assert_eq!(shown(text.as_bytes()), plainly(text.as_bytes()));
+            let mixed = [text.as_bytes(), &bytes, text.as_bytes()].concat();
+            prop_assert_eq!(shown(&mixed), plainly(&mixed));
+        }
+    }
+}
