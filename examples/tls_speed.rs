@@ -1,7 +1,7 @@
 //! What it costs that a conversation is encrypted: the same WebSocket traffic in the clear and under TLS 1.3 with AES-128-GCM.
 //!
 //! ```console
-//! $ cargo run --release --example tls_speed -- /tmp/big 400M
+//! $ cargo run --release --example tls_speed -- FOLDER 400M
 //! ```
 //!
 //! Writes three files into that folder (`plain.pcap`, `tls.pcap`, `keys.log`), and measures, each the fastest of five:
@@ -45,7 +45,7 @@ const ROUNDS: usize = 5;
 
 fn main() -> io::Result<()> {
     let mut args = std::env::args().skip(1);
-    let folder = args.next().unwrap_or_else(|| "/tmp/big".to_owned());
+    let folder = args.next().unwrap_or_else(|| std::env::temp_dir().to_string_lossy().into_owned());
     let size = args.next().and_then(|size| size.trim_end_matches('M').parse::<u64>().ok()).unwrap_or(400) << 20;
     let folder = Path::new(&folder);
     std::fs::create_dir_all(folder)?;
