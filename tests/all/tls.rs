@@ -205,6 +205,7 @@ fn forward(listener: TcpListener, port: u16) -> thread::JoinHandle<Pieces> {
         ];
         let threads = ways.map(|(direction, mut from, mut to)| {
             let pieces = Arc::clone(&pieces);
+            from.set_read_timeout(Some(PATIENCE)).unwrap();
             thread::spawn(move || {
                 let mut buffer = [0; 20_000];
                 while let Ok(len @ 1..) = from.read(&mut buffer) {
