@@ -248,10 +248,13 @@ impl Resync {
     /// What the chain that begins at one place is worth, knowing all behind it.
     fn chain(&self, at: usize, border: Tenths, behind: &[Chain], expect: &Expect) -> Chain {
         let rest = self.bytes.get(at..).unwrap_or_default();
+        // Nearly all places are none by their first byte.
+        if rest.first().is_none_or(|first| first_byte(*first, expect).is_none()) {
+            return DEAD;
+        }
         let Some(header) = FrameHeader::parse(rest) else {
-            // The header goes on behind what was gathered: possible, if its first byte is.
-            let possible = rest.first().is_some_and(|first| first_byte(*first, expect).is_some());
-            return Chain { worth: if possible { 0 } else { NEVER }, first_data: FirstData::Unknown };
+            // The header goes on behind what was gathered: possible.
+            return Chain { worth: 0, first_data: FirstData::Unknown };
         };
         let Some(own) = worth(&header, rest, expect) else { return DEAD };
         let end = (at as u64).saturating_add(header.header_len.into()).saturating_add(header.payload_len);
