@@ -276,6 +276,10 @@ impl KeyLog {
 
     /// Reads one line, without its end.
     fn line(&mut self, line: &[u8], number: u64) {
+        // Whether it came in pieces or not.
+        if line.len() > MAX_LINE {
+            return self.warn(number, LineFault::TooLong);
+        }
         let line = line.trim_ascii();
         let Some(space) = memchr::memchr(b' ', line.get(..line.len().min(64)).unwrap_or_default()) else {
             if Label::of(line).is_some() {

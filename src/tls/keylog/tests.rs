@@ -113,7 +113,7 @@ fn broken_lines_are_named_by_their_number() {
     .concat();
     log.add(text.as_bytes());
     let faults: Vec<_> = log.take_warnings().0.into_iter().map(|warning| (warning.line, warning.fault)).collect();
-    use LineFault::{Fields, Length, NotHex};
+    use LineFault::{Fields, Length, NotHex, TooLong};
     assert_eq!(
         faults,
         [
@@ -125,12 +125,29 @@ fn broken_lines_are_named_by_their_number() {
             (7, Length),
             (8, Fields),
             (9, Length),
-            (10, Length),
+            (10, TooLong),
             (13, Length)
         ]
     );
     assert_eq!(log.sessions(), 1);
     assert_eq!(KeyLogWarning { line: 4, fault: NotHex }.to_string(), "line 4: not hexadecimal");
+}
+
+/// A line is as long whole as in pieces.
+#[test]
+fn a_line_that_is_too_long_is_so_in_one_piece() {
+    let mut text = line("CLIENT_RANDOM", 1, 2, 48).trim_end().as_bytes().to_vec();
+    text.resize(MAX_LINE, b' ');
+    for (more, expected) in [(0, None), (1, Some(LineFault::TooLong))] {
+        text.resize(MAX_LINE + more, b' ');
+        for size in [usize::MAX, 700, 1] {
+            let (mut log, mut lines) = (KeyLog::new(), LogLines::default());
+            let whole = [text.as_slice(), b"\n"].concat();
+            whole.chunks(size).for_each(|piece| log.feed(&mut lines, piece));
+            assert_eq!(log.take_warnings().0.first().map(|warning| warning.fault), expected, "{more}, {size}");
+            assert_eq!(log.sessions(), 1 - more);
+        }
+    }
 }
 
 #[test]
