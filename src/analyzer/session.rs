@@ -72,8 +72,7 @@ impl Session {
             && self.waiting.get(direction).is_none()
         {
             let interest = tls.chunk(flow, direction, chunk, out)?;
-            self.settle(out);
-            return Ok(interest);
+            return Ok(self.conclude(interest, out));
         }
         match self.protocol {
             Protocol::Sniffing => direction = self.sniff(flow, direction, chunk.run, out),
@@ -93,8 +92,7 @@ impl Session {
             self.wait_rest(direction, chunk, left, out);
         }
         self.drain(flow, out)?;
-        self.settle(out);
-        Ok(self.interest())
+        Ok(self.conclude(self.interest(), out))
     }
 
     /// The connection is over.

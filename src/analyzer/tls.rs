@@ -107,6 +107,12 @@ impl Tls {
         self.inner.held()
     }
 
+    /// It goes without an end: what the session inside kept is kept no more, nor is what waits.
+    pub(super) fn drop_count<S>(&mut self, out: &mut Out<'_, S>) {
+        self.release(out);
+        self.inner.drop_count(out);
+    }
+
     /// Bytes that [`Self::shed`] would let go.
     pub(super) fn burden(&self, depth: Depth) -> usize {
         self.waiting_bytes.saturating_add(self.inner.burden(depth))

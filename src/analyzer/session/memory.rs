@@ -5,7 +5,7 @@ use crate::analyzer::http::refuse;
 use crate::analyzer::shared::Out;
 use crate::analyzer::waiting::Waiting;
 use crate::event::Sink;
-use crate::ground::{Direction, Seen};
+use crate::ground::{Direction, PerDirection, Seen};
 use crate::tcp::{Depth, Flow, Interest};
 
 /// A connection in HTTP that keeps more than this after it let go of what it could is given up: its requests are that
@@ -37,6 +37,16 @@ impl Session {
         let now = self.own();
         out.shared.memory.settle(self.counted, now);
         self.counted = now;
+    }
+
+    /// Says what it keeps now, which is nothing if nothing more is wanted of it: then it goes without an end.
+    pub(super) fn conclude<S>(&mut self, interest: Interest, out: &mut Out<'_, S>) -> Interest {
+        if interest == Interest::Drop {
+            self.drop_count(out);
+        } else {
+            self.settle(out);
+        }
+        interest
     }
 
     /// Bytes that [`Self::shed`] would let go.
@@ -82,17 +92,21 @@ impl Session {
             protocol => self.protocol = protocol,
         }
         let before = self.counted;
-        self.settle(out);
+        let interest = self.conclude(self.interest(), out);
         let totals = &mut out.shared.totals;
         totals.shed_times += u64::from(gone > 0 || self.counted < before);
         totals.shed_bytes = totals.shed_bytes.saturating_add(gone);
-        Ok(self.interest())
+        Ok(interest)
     }
 }
 
 impl Session {
     /// It goes without an end: what it kept is kept no more.
     pub(in crate::analyzer) fn drop_count<S>(&mut self, out: &mut Out<'_, S>) {
+        if let Protocol::Tls(tls) = &mut self.protocol {
+            tls.drop_count(out);
+        }
+        (self.protocol, self.waiting) = (Protocol::Opaque, PerDirection::default());
         out.shared.memory.settle(core::mem::take(&mut self.counted), 0);
     }
 }
