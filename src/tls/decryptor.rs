@@ -49,12 +49,8 @@ pub struct Decryptor {
     session: Option<Box<Resumable>>,
     /// The first fatal alert in the clear.
     pub(super) alert: Option<(Alert, Direction)>,
-    /// A record was opened.
-    pub(super) opened: bool,
     /// Application data was opened.
     pub(super) delivered: bool,
-    /// Records that did not open before any did.
-    pub(super) rejected: u32,
     /// Records that are done with, and attempts to go on behind them.
     turns: u64,
 }
@@ -147,7 +143,7 @@ impl Decryptor {
         let blocked = self.lanes.get_mut(direction).blocked.take();
         self.lanes.get_mut(direction).waits = None;
         loop {
-            if self.closed.is_some() {
+            if self.closed.is_some() || self.lanes.get(direction).misfit {
                 self.skim(direction, input);
                 return None;
             }
@@ -284,7 +280,6 @@ impl Decryptor {
 
     /// What was in a record.
     fn content(&mut self, direction: Direction, opened: Opened, plain: &[u8], seen: Seen) -> Outcome {
-        self.opened = true;
         let bytes = plain.get(..opened.len).unwrap_or_default();
         let lane = self.lanes.get_mut(direction);
         match opened.content {

@@ -55,6 +55,13 @@ impl Decryptor {
         }
     }
 
+    /// Nothing more will be opened of either direction: then it stays closed, if nothing was.
+    pub(super) fn close_if_over(&mut self) {
+        if Direction::BOTH.into_iter().all(|way| self.lanes.get(way).is_over()) {
+            self.unopened();
+        }
+    }
+
     /// Why a connection has nothing to show, of which nothing waits.
     fn unopened(&mut self) -> Option<Closed> {
         if self.delivered {
@@ -62,7 +69,9 @@ impl Decryptor {
         }
         self.closed = match self.alert {
             Some((alert, direction)) => Some(Closed::HandshakeFailed(alert, direction)),
-            None if self.rejected > 0 => Some(Closed::KeysDoNotFit),
+            None if Direction::BOTH.into_iter().any(|way| self.lanes.get(way).rejected > 0) => {
+                Some(Closed::KeysDoNotFit)
+            }
             None if self.talk.client.is_none() || self.talk.server.is_none() => Some(Closed::NoHandshake),
             None if Direction::BOTH.into_iter().all(|way| self.lanes.get(way).hunt.is_some()) => {
                 Some(Closed::NoHandshake)

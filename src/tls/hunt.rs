@@ -6,7 +6,6 @@
 use super::decryptor::{Decryptor, Scratch};
 use super::equip;
 use super::framer::{Framer, Hole};
-use super::info::Closed;
 use super::keylog::KeyLog;
 use super::lane::{Hunt, Lane};
 use super::record::{HEADER_LEN, MAX_FRAGMENT, RecordHeader};
@@ -21,6 +20,8 @@ const MAX_WINDOW: u64 = 1024;
 /// Attempts to open something, for each hole, and bytes of records that are tried, some microseconds a KiB.
 const MAX_TRIES: u32 = 8192;
 
+/// Bytes that are looked at without a key, for two headers in a row.
+const MAX_BLIND: usize = 1 << 20;
 /// Bytes before a border in which the vector of TLS 1.0 stands: a block, and a code outside.
 const VECTOR: usize = 16 + 48;
 
@@ -58,20 +59,15 @@ impl Decryptor {
                 let overhead = lane.current().map_or(22, |opener| opener.overhead()).max(1);
                 let most = len.map_or(UNKNOWN_WINDOW, |len| len.saturating_add(waiting) / overhead + 2);
                 let window = most.saturating_add(lane.slack).min(MAX_WINDOW);
-                lane.hunt = Some(Hunt { window, tries: MAX_TRIES, from: 0 });
+                lane.hunt = Some(Hunt { window, tries: MAX_TRIES, from: 0, passed: 0 });
             }
         }
     }
 
     /// What is here is no record: a border was lost unnoticed, or it never was TLS.
     pub(super) fn stray(&mut self, direction: Direction) {
-        // While a border is looked for in the other direction, what is found there may still say that it is TLS.
-        if !self.opened && self.lanes.get(direction.reverse()).hunt.is_none() {
-            self.closed = Some(Closed::NoHandshake);
-            return;
-        }
         let lane = self.lanes.get_mut(direction);
-        lane.hunt = Some(Hunt { window: UNKNOWN_WINDOW, tries: MAX_TRIES, from: 0 });
+        lane.hunt = Some(Hunt { window: UNKNOWN_WINDOW, tries: MAX_TRIES, from: 0, passed: 0 });
     }
 
     /// Looks for a record in what waits and comes. Says whether it found one; it is at the front then.
@@ -106,9 +102,10 @@ impl Decryptor {
                 }
                 Scan::More(at) => {
                     let kept = at.min(VECTOR);
-                    lane.framer.discard(at.saturating_sub(kept));
+                    let passed = at.saturating_sub(kept);
+                    lane.framer.discard(passed);
                     if let Some(hunt) = &mut lane.hunt {
-                        hunt.from = kept;
+                        (hunt.from, hunt.passed) = (kept, hunt.passed.saturating_add(passed));
                     }
                     if input.is_empty() {
                         return false;
@@ -118,6 +115,7 @@ impl Decryptor {
                     lane.framer.clear(&mut scratch.buffers);
                     lane.dead = true;
                     *input = &[];
+                    self.close_if_over();
                     return false;
                 }
             }
@@ -128,8 +126,11 @@ impl Decryptor {
 impl Lane {
     fn scan(&mut self, framer: &Framer, tls13: bool, out: &mut [u8]) -> Scan {
         let bytes = framer.waiting();
-        let mut at = self.hunt.map_or(0, |hunt| hunt.from);
+        let (mut at, passed) = self.hunt.map_or((0, 0), |hunt| (hunt.from, hunt.passed));
         loop {
+            if self.ladder.is_empty() && passed.saturating_add(at) > MAX_BLIND {
+                return Scan::Enough;
+            }
             let rest = bytes.get(at..).unwrap_or_default();
             let Some(header) = RecordHeader::parse(rest) else { return Scan::More(at) };
             if !self.may_be(header, tls13) {

@@ -34,6 +34,8 @@ pub(super) struct Hunt {
     pub(super) tries: u32,
     /// Where to look, in what is gathered.
     pub(super) from: usize,
+    /// Bytes that were looked at and let go.
+    pub(super) passed: usize,
 }
 
 /// What a direction waits for.
@@ -69,6 +71,12 @@ pub(super) struct Lane {
     pub(super) slack: u64,
     /// Records that were passed over, since the log lacks the secrets of the handshake.
     pub(super) passed_over: u32,
+    /// A record was opened.
+    pub(super) opened: bool,
+    /// Records that did not open before any did.
+    pub(super) rejected: u32,
+    /// These are so many that the keys are wrong.
+    pub(super) misfit: bool,
     /// Nothing more can be opened.
     pub(super) dead: bool,
 }
@@ -82,6 +90,11 @@ impl Lane {
     /// Nothing more can be opened.
     pub(super) fn die(&mut self) {
         (self.dead, self.waits, self.blocked) = (true, None, None);
+    }
+
+    /// Whether nothing more will be opened.
+    pub(super) const fn is_over(&self) -> bool {
+        self.dead || self.misfit
     }
 
     /// Puts a key in its place on the ladder.
@@ -115,6 +128,7 @@ impl Lane {
         rung.opener.passed(number, fragment);
         self.stage = Some(rung.stage);
         self.slack = 0;
+        self.opened = true;
         Some(opened)
     }
 

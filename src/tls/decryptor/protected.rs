@@ -8,7 +8,7 @@ use super::super::record::RecordHeader;
 use super::{Decryptor, Outcome};
 use crate::ground::{Direction, Seen};
 
-/// Records that do not open before anything did, until keys are said not to fit.
+/// Records of a direction that do not open before any of it did, until keys are said not to fit.
 const MAX_REJECTED: u32 = 8;
 /// Records that are passed over since the log has no secrets of the handshake, or since they are early data that the
 /// server did not take.
@@ -91,14 +91,12 @@ impl Decryptor {
         if let Some(opener) = lane.current() {
             opener.chain(fragment);
         }
-        if self.opened {
-            return Outcome::Rejected;
+        if !lane.opened {
+            lane.rejected += 1;
+            lane.misfit = lane.rejected > MAX_REJECTED;
+            self.close_if_over();
         }
-        self.rejected += 1;
-        if self.rejected > MAX_REJECTED {
-            self.closed = Some(Closed::KeysDoNotFit);
-        }
-        Outcome::Done
+        Outcome::Rejected
     }
 }
 

@@ -256,6 +256,44 @@ fn why_it_stays_closed() {
 }
 
 #[test]
+fn keys_that_do_not_fit_one_direction_leave_the_other_alone() {
+    let (mut pieces, mut client, mut server) = opened();
+    for _ in 0..20 {
+        pieces.push((CLIENT, client.seal(23, b"request ")));
+    }
+    let before = pieces.len();
+    pieces.push((SERVER, server.seal(23, b"answer")));
+    let mut secrets =
+        vec![("CLIENT_TRAFFIC_SECRET_0", 8), ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", 8), ("SERVER_TRAFFIC_SECRET_0", 4)];
+    let mut listener = listen(&pieces, &log(&secrets));
+    assert_eq!(listener.told.text, [b"".to_vec(), b"answer".to_vec()]);
+    assert_eq!((listener.told.rejected, listener.decryptor.closed()), ([9, 0], None), "told until it is certain");
+    assert_eq!(listener.decryptor.give_up(&log(&secrets)), None);
+    // Those of the other direction do not fit, either: nothing will be opened.
+    secrets.pop();
+    secrets.extend([("SERVER_TRAFFIC_SECRET_0", 8), ("SERVER_HANDSHAKE_TRAFFIC_SECRET", 8)]);
+    pieces.extend((0..20).map(|_| (SERVER, server.seal(23, b"answer"))));
+    assert_eq!(listen(&pieces[..before], &log(&secrets)).decryptor.closed(), None);
+    assert_eq!(listen(&pieces, &log(&secrets)).decryptor.closed(), Some(Closed::KeysDoNotFit));
+}
+
+#[test]
+fn what_never_was_tls_is_given_up() {
+    let mut listener = listen(&[(CLIENT, record(22, &message(1, &client_hello(RANDOM, &VERSIONS))))], &KeyLog::new());
+    for _ in 0..40 {
+        for direction in Direction::BOTH {
+            assert_eq!(listener.decryptor.closed(), None);
+            listener.feed(direction, &[b'x'; 30_000], &KeyLog::new());
+            assert!(listener.decryptor.held() < 200 << 10, "{}", listener.decryptor.held());
+        }
+        if listener.decryptor.closed() == Some(Closed::NoHandshake) {
+            return;
+        }
+    }
+    panic!("it is still searched after {} bytes", 40 * 30_000);
+}
+
+#[test]
 fn a_corrupt_record_is_rejected_and_the_next_ones_open() {
     let (mut pieces, mut client, _) = opened();
     let mut records: Vec<_> = (0..40_u8).map(|n| client.seal(23, &[n])).collect();
