@@ -196,13 +196,14 @@ mod tests {
     proptest! {
         /// As the csv crate would have written it.
         #[test]
-        fn quoting_is_that_of_the_csv_crate(bytes in proptest::collection::vec(any::<u8>(), 1..200)) {
+        fn quoting_is_that_of_the_csv_crate(
+            // Line ends never come here: they are escaped.
+            bytes in proptest::collection::vec(any::<u8>().prop_filter("no line end", |b| !matches!(b, b'\r' | b'\n')), 1..200)
+        ) {
             let mut out = Vec::new();
             write_safe(&mut out, &bytes, false);
             let formula = if is_formula(&bytes) { "'" } else { "" };
             let text = [formula.as_bytes(), &bytes].concat();
-            // Line ends never come here: they are escaped.
-            prop_assume!(!bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n')));
             let mut writer = csv::Writer::from_writer(Vec::new());
             writer.write_record([text]).unwrap();
             out.push(b'\n');
