@@ -84,6 +84,10 @@ impl Negotiation {
     }
 
     fn client_hello(&mut self, message: &Message<'_>, seen: Seen) {
+        if self.is_tls13() == Some(true) {
+            // "TLS 1.3 forbids renegotiation" (RFC 8446 §4.1.2): whoever writes this is not who began the connection.
+            return;
+        }
         let Some(mut hello) = ClientHello::parse(message.body()) else { return };
         let lossy = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         if self.client.is_none() {
@@ -112,13 +116,17 @@ impl Negotiation {
             self.retried = true;
             return Ok(());
         }
+        let tls13 = hello.version == 0x0304;
+        if self.server.is_some() || self.info.version.is_some_and(|before| (before == 0x0304) != tls13) {
+            // One ServerHello answers a ClientHello, and a renegotiation leaves the version as it is (RFC 8446 §4.1.2).
+            return Ok(());
+        }
         let info = &mut self.info;
         info.version = Some(hello.version);
         info.suite = Some(hello.suite);
         if !(0x0301..=0x0304).contains(&hello.version) {
             return Err(Closed::Version(hello.version));
         }
-        let tls13 = hello.version == 0x0304;
         info.resumed = if tls13 {
             hello.extensions.pre_shared_key
         } else {
