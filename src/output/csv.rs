@@ -32,6 +32,15 @@ impl RowFormat for Csv {
         self.value(out, cell);
     }
 
+    #[inline]
+    fn number(&mut self, out: &mut Vec<u8>, place: usize, number: Option<u64>) {
+        match number {
+            _ if place == 0 => self.cell(out, place, &number.map_or(Cell::Null, Cell::U64)),
+            Some(number) => plain::number_behind(out, b',', number),
+            None => out.push(b','),
+        }
+    }
+
     fn end(&self, out: &mut Vec<u8>) {
         out.push(b'\n');
     }
@@ -61,29 +70,16 @@ impl Csv {
                     out.extend_from_slice(code.as_str().as_bytes());
                 }
             }
-            Cell::Text(bytes) => self.text(out, bytes, false),
-            Cell::Data(bytes) => self.text(out, bytes, false),
+            Cell::Text(bytes) => write_text(out, bytes, false),
+            Cell::Data(bytes) => write_text(out, bytes, false),
             Cell::Preview(bytes, more) => {
                 let (head, cut) = escape::preview(bytes, PREVIEW_BYTES, *more);
-                self.text(out, head, cut);
+                write_text(out, head, cut);
             }
             // Nothing is in an empty list, and that is known: unlike a text it needs no sign of its own.
             Cell::Texts([], _) => {}
             Cell::Texts(list, secrets) => self.list(out, list, *secrets),
         }
-    }
-
-    /// Appends a text and, where it is cut, `…`.
-    fn text(&mut self, out: &mut Vec<u8>, bytes: &[u8], cut: bool) {
-        if escape::is_plain(bytes) {
-            write_safe(out, bytes, cut);
-            return;
-        }
-        self.text.clear();
-        escape::write_terminal(&mut self.text, bytes);
-        write_safe(out, &self.text, cut);
-        // One long text must not be paid for ever after.
-        self.text.shrink_to(1 << 20);
     }
 
     fn list(&mut self, out: &mut Vec<u8>, list: &[String], secrets: Secrets) {
@@ -95,13 +91,35 @@ impl Csv {
             }
             write_element(&mut self.text, &secrets.subprotocol(name, before.map(String::as_str)));
         }
-        write_safe(out, &self.text, false);
+        write_safe(out, &self.text);
     }
 }
 
-/// Appends escaped text and, where it is cut, `…`: kept from being a formula, quoted if need be, those quotes that are in
-/// it doubled (RFC 4180 §2).
-fn write_safe(out: &mut Vec<u8>, text: &[u8], cut: bool) {
+/// Appends a text and, where it is cut, `…`: escaped, kept from being a formula, quoted if need be. Whether it is and has
+/// to be is seen before it is escaped: escapes begin with a backslash, and need no quotation marks.
+fn write_text(out: &mut Vec<u8>, bytes: &[u8], cut: bool) {
+    enclose(out, bytes, cut, escape::write_terminal, escape::write_terminal_quoted);
+}
+
+/// The same of what is escaped by now.
+fn write_safe(out: &mut Vec<u8>, text: &[u8]) {
+    enclose(
+        out,
+        text,
+        false,
+        |out, text| out.extend_from_slice(text),
+        |out, text| escape::write_quotes(out, text, b'"'),
+    );
+}
+
+/// Appends a text by one of these ways: the second doubles quotation marks (RFC 4180 §2).
+fn enclose(
+    out: &mut Vec<u8>,
+    text: &[u8],
+    cut: bool,
+    as_it_is: impl Fn(&mut Vec<u8>, &[u8]),
+    doubled: impl Fn(&mut Vec<u8>, &[u8]),
+) {
     let quoted = text.is_empty() && !cut || memchr::memchr2(b',', b'"', text).is_some();
     if quoted {
         out.push(b'"');
@@ -110,9 +128,9 @@ fn write_safe(out: &mut Vec<u8>, text: &[u8], cut: bool) {
         out.push(b'\'');
     }
     if quoted {
-        escape::write_quotes(out, text, b'"');
+        doubled(out, text);
     } else {
-        out.extend_from_slice(text);
+        as_it_is(out, text);
     }
     if cut {
         out.extend_from_slice("…".as_bytes());
@@ -201,13 +219,27 @@ mod tests {
             bytes in proptest::collection::vec(any::<u8>().prop_filter("no line end", |b| !matches!(b, b'\r' | b'\n')), 1..200)
         ) {
             let mut out = Vec::new();
-            write_safe(&mut out, &bytes, false);
+            write_safe(&mut out, &bytes);
             let formula = if is_formula(&bytes) { "'" } else { "" };
             let text = [formula.as_bytes(), &bytes].concat();
             let mut writer = csv::Writer::from_writer(Vec::new());
             writer.write_record([text]).unwrap();
             out.push(b'\n');
             prop_assert_eq!(writer.into_inner().unwrap(), out);
+        }
+
+        /// To escape and then to quote would have been the same.
+        #[test]
+        fn escapes_are_quoted_as_any_text(
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(b','), Just(b'=')], 1..150),
+            text in ".{0,40}",
+        ) {
+            for bytes in [&bytes[..], text.as_bytes(), &[text.as_bytes(), &bytes].concat()] {
+                let (mut at_once, mut in_turn) = (Vec::new(), Vec::new());
+                write_text(&mut at_once, bytes, false);
+                write_safe(&mut in_turn, escape::terminal(bytes).as_bytes());
+                prop_assert_eq!(at_once, in_turn);
+            }
         }
     }
 

@@ -50,8 +50,8 @@ const HIDDEN: [(u32, u32); 26] = [
 #[must_use]
 pub fn is_unsafe(c: char) -> bool {
     let code = u32::from(c);
-    if code < 0xad {
-        return c.is_control();
+    if code < 0x34f {
+        return code == 0xad || c.is_control();
     }
     let place = HIDDEN.partition_point(|&(_, last)| last < code);
     HIDDEN.get(place).is_some_and(|&(first, _)| first <= code)
@@ -71,7 +71,16 @@ pub fn write_terminal(out: &mut Vec<u8>, bytes: &[u8]) {
         out.extend_from_slice(bytes);
         return;
     }
-    visible::write(out, bytes);
+    visible::write(out, bytes, &visible::SHOWN);
+}
+
+/// Appends `bytes` with all that is unsafe escaped, and every quotation mark doubled.
+pub(super) fn write_terminal_quoted(out: &mut Vec<u8>, bytes: &[u8]) {
+    if is_plain(bytes) {
+        write_quotes(out, bytes, b'"');
+        return;
+    }
+    visible::write(out, bytes, &visible::SHOWN_QUOTED);
 }
 
 /// `bytes` with all that is unsafe escaped; borrowed where nothing is.
@@ -143,19 +152,17 @@ pub fn write_json(out: &mut Vec<u8>, bytes: &[u8]) {
 pub(super) fn write_quotes(out: &mut Vec<u8>, bytes: &[u8], before: u8) {
     const MOST: usize = 32;
     for bytes in bytes.chunks(MOST) {
-        // Without branches: where the quotation marks of JSON are, no processor can foresee.
-        let mut block = [0; 2 * MOST];
+        // Without branches: where the quotation marks of JSON are, no processor can foresee. Of each byte two are written,
+        // and the second counts only behind `before`.
+        let mut block = [0; 2 * MOST + 1];
         let mut len = 0_usize;
-        let mut put = |place: usize, byte: u8| {
-            if let Some(to) = block.get_mut(place % (2 * MOST)) {
-                *to = byte;
-            }
-        };
         for &byte in bytes {
-            put(len, before);
-            len += usize::from(byte == b'"');
-            put(len, byte);
-            len += 1;
+            let quote = byte == b'"';
+            let pair = u16::from_le_bytes([if quote { before } else { byte }, byte]);
+            if let Some(to) = block.get_mut(len..).and_then(|room| room.first_chunk_mut()) {
+                *to = pair.to_le_bytes();
+            }
+            len += 1 + usize::from(quote);
         }
         let end = out.len() + len;
         out.extend_from_slice(&block);

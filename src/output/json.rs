@@ -55,7 +55,7 @@ impl<W: Write> Sink for JsonReport<W> {
         let json = &mut self.json;
         json.out.clear();
         for (place, column) in self.columns.iter().enumerate() {
-            json.values.cell(&mut json.out, place, &(column.fill)(&row));
+            json.values.cell(&mut json.out, place, &column.cell(&row));
         }
         json.object("handshake", |json| handshake(json, &summary.handshake, summary, &self.context));
         json.per_direction("traffic", &summary.traffic, traffic);

@@ -60,6 +60,17 @@ impl RowFormat for Ndjson {
         }
     }
 
+    #[inline]
+    fn number(&mut self, out: &mut Vec<u8>, place: usize, number: Option<u64>) {
+        if let Some(key) = self.keys.get(place) {
+            key.write(out);
+        }
+        match number {
+            Some(number) => plain::number(out, number),
+            None => out.extend_from_slice(b"null"),
+        }
+    }
+
     fn end(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"}\n");
     }

@@ -38,13 +38,45 @@ impl Times {
 
 /// Nanoseconds in nine digits, and the `Z` behind them.
 fn nine_digits(nanos: u32) -> [u8; 10] {
-    let mut rest = nanos;
-    let mut digits = [b'Z'; 10];
-    for digit in digits.iter_mut().take(9).rev() {
-        *digit = digit_of(rest % 10);
-        rest /= 10;
+    let [a, b, c, d, e, f, g, h] = eight_digits(nanos / 10 % EIGHT_DIGITS).to_le_bytes();
+    [a, b, c, d, e, f, g, h, digit_of(nanos % 10), b'Z']
+}
+
+const EIGHT_DIGITS: u32 = 100_000_000;
+const ASCII_ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// A number below 10^8 in eight digits, the first of them in the lowest byte: halves, pairs, then digits are parted, in all
+/// places of the word at once.
+fn eight_digits(value: u32) -> u64 {
+    let halves = u64::from(value / 10_000) | u64::from(value % 10_000) << 32;
+    // By multiplication: n / 100 is n * 5243 >> 19 for n < 10,000, and n / 10 is n * 103 >> 10 for n < 100.
+    let hundreds = (halves * 5243) >> 19 & 0x7f_0000_007f;
+    let pairs = hundreds | (halves - hundreds * 100) << 16;
+    let tens = (pairs * 103) >> 10 & 0x000f_000f_000f_000f;
+    let digits = tens | (pairs - tens * 10) << 8;
+    digits | ASCII_ZEROS
+}
+
+/// Appends `before` and then `value` in decimal, in one piece.
+#[inline]
+pub(super) fn number_behind(out: &mut Vec<u8>, before: u8, value: u64) {
+    if let value @ 0..10 = value {
+        out.extend_from_slice(&[before, digit_of(u32::try_from(value).unwrap_or(0))]);
+        return;
     }
-    digits
+    let Some(value) = u32::try_from(value).ok().filter(|value| *value < EIGHT_DIGITS) else {
+        out.push(before);
+        number(out, value);
+        return;
+    };
+    let digits = eight_digits(value);
+    // Zeros that lead go, but for the last.
+    let zeros = ((digits ^ ASCII_ZEROS).trailing_zeros() / 8).min(7);
+    let text = u128::from(digits >> (zeros * 8)) << 8 | u128::from(before);
+    let end = out.len() + 9 - zeros as usize;
+    // More than there is, and back: a copy whose length the compiler knows.
+    out.extend_from_slice(&text.to_le_bytes());
+    out.truncate(end);
 }
 
 /// The digit of a number below ten.
@@ -119,6 +151,20 @@ mod tests {
             let mut out = Vec::new();
             number(&mut out, value);
             assert_eq!(String::from_utf8(out).unwrap(), value.to_string());
+            let mut out = b"x".to_vec();
+            number_behind(&mut out, b',', value);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("x,{value}"));
+        }
+    }
+
+    #[test]
+    fn eight_digits_at_once() {
+        // Every half, which the rest of the arithmetic is for, and every border between the halves.
+        for half in 0..10_000 {
+            for value in [half, half * 10_000, half * 10_000 + 9_999 - half] {
+                let text = eight_digits(value).to_le_bytes();
+                assert_eq!(str::from_utf8(&text).unwrap(), format!("{value:08}"));
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use super::columns::{Cell, Column, Payload, Row, Table, columns};
+use super::columns::{Cell, Column, Fill, Payload, Row, Table, columns};
 use super::csv::Csv;
 use super::hold::{Hold, Open};
 use super::ndjson::Ndjson;
@@ -43,6 +43,8 @@ pub(super) trait RowFormat {
     fn start(&mut self, names: &[&'static str]) -> Vec<u8>;
     /// Appends the cell at that place of a row, with what stands before it; of [`Cell::Pending`] only that.
     fn cell(&mut self, out: &mut Vec<u8>, place: usize, cell: &Cell<'_>);
+    /// Appends a number, or that there is none, as [`Self::cell`] does.
+    fn number(&mut self, out: &mut Vec<u8>, place: usize, number: Option<u64>);
     /// Ends a row.
     fn end(&self, out: &mut Vec<u8>);
     /// What stands where a number is not known.
@@ -275,10 +277,15 @@ fn format<'a, T: Table, F: RowFormat>(
         }
         let start = out.len();
         for (place, column) in (run.first..).zip(&run.columns) {
-            let cell = (column.fill)(row);
-            format.cell(out, place, &cell);
-            if matches!(cell, Cell::Pending) {
-                hole = Some(out.len());
+            match column.fill {
+                Fill::Number(fill) => format.number(out, place, fill(row)),
+                Fill::Cell(fill) => {
+                    let cell = fill(row);
+                    format.cell(out, place, &cell);
+                    if matches!(cell, Cell::Pending) {
+                        hole = Some(out.len());
+                    }
+                }
             }
         }
         if let Some((slot, false)) = slot.as_mut().filter(|_| run.shared) {

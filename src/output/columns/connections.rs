@@ -90,16 +90,14 @@ impl Table for Connections {
         Column::connection(),
         Column::uid(),
         Column::capture(),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "tcp_stream",
-            Kind::Integer,
-            |row| Cell::U64(row.connection.tcp_stream),
+            |row| Some(row.connection.tcp_stream),
             "The TCP connection's number, from 0 in the order of first packets, as in Wireshark.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "stream_id",
-            Kind::Integer,
-            |row| Cell::number(row.connection.stream_id.map(u64::from)),
+            |row| row.connection.stream_id.map(u64::from),
             "The HTTP/2 stream; empty in HTTP/1.1.",
         ),
         Column::<Self>::new(
@@ -115,10 +113,9 @@ impl Table for Connections {
             "The answer that made it a WebSocket.",
         ),
         Column::<Self>::new("time", Kind::Time, |row| Cell::Time(row.what.last.at), "Its last packet."),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "duration_us",
-            Kind::Integer,
-            |row| Cell::U64(row.what.last.at.micros_since(row.connection.first.at)),
+            |row| Some(row.what.last.at.micros_since(row.connection.first.at)),
             "From `time_first` to `time`, in microseconds.",
         ),
         Column::<Self>::new(
@@ -127,24 +124,14 @@ impl Table for Connections {
             |row| Cell::Ip(row.connection.client.ip),
             "The address of the endpoint that asked.",
         ),
-        Column::<Self>::new(
-            "client_port",
-            Kind::Integer,
-            |row| Cell::U64(row.connection.client.port.into()),
-            "Its TCP port.",
-        ),
+        Column::<Self>::number("client_port", |row| Some(row.connection.client.port.into()), "Its TCP port."),
         Column::<Self>::new(
             "server_ip",
             Kind::Address,
             |row| Cell::Ip(row.connection.server.ip),
             "The address of the endpoint that was asked.",
         ),
-        Column::<Self>::new(
-            "server_port",
-            Kind::Integer,
-            |row| Cell::U64(row.connection.server.port.into()),
-            "Its TCP port.",
-        ),
+        Column::<Self>::number("server_port", |row| Some(row.connection.server.port.into()), "Its TCP port."),
         Column::<Self>::new(
             "transport",
             Kind::Word,
@@ -207,10 +194,9 @@ impl Table for Connections {
             |row| row.response().map_or(Cell::Null, |response| Cell::Texts(&response.extensions, Secrets::Show)),
             "The extensions chosen, each with its parameters.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "status",
-            Kind::Integer,
-            |row| Cell::code(row.response().map(|response| response.status)),
+            |row| row.response().map(|response| response.status).map(u64::from),
             "The status of the answer: 101, or 200 in HTTP/2, is success.",
         ),
         Column::<Self>::new("key", Kind::Text, |row| row.asked(|request| request.key.as_ref()), "Sec-WebSocket-Key."),
@@ -247,10 +233,9 @@ impl Table for Connections {
             |row| Cell::name(row.what.closed_by.map(Role::as_str)),
             "`client` or `server`: who sent the first Close or, without one, ended TCP first.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "close_code",
-            Kind::Integer,
-            |row| Cell::code(row.what.close_code),
+            |row| row.what.close_code.map(u64::from),
             "What an API would report (RFC 6455 §7.1.5): the code of the first Close, 1005 for an empty one, 1006 without one.",
         ),
         Column::<Self>::new(
@@ -265,103 +250,71 @@ impl Table for Connections {
             |row| row.what.clean.map_or(Cell::Null, Cell::Bool),
             "An API's `wasClean`: both sides sent a Close (RFC 6455 §7.1.4).",
         ),
-        Column::<Self>::new(
-            "frames_c2s",
-            Kind::Integer,
-            |row| Cell::U64(row.c2s().frame_count()),
-            "Frames from the client.",
-        ),
-        Column::<Self>::new(
-            "frames_s2c",
-            Kind::Integer,
-            |row| Cell::U64(row.s2c().frame_count()),
-            "Frames from the server.",
-        ),
-        Column::<Self>::new(
+        Column::<Self>::number("frames_c2s", |row| Some(row.c2s().frame_count()), "Frames from the client."),
+        Column::<Self>::number("frames_s2c", |row| Some(row.s2c().frame_count()), "Frames from the server."),
+        Column::<Self>::number(
             "messages_c2s",
-            Kind::Integer,
-            |row| Cell::U64(row.c2s().message_count()),
+            |row| Some(row.c2s().message_count()),
             "Messages from the client, control messages included.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "messages_s2c",
-            Kind::Integer,
-            |row| Cell::U64(row.s2c().message_count()),
+            |row| Some(row.s2c().message_count()),
             "Messages from the server, control messages included.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "wire_bytes_c2s",
-            Kind::Integer,
-            |row| Cell::U64(row.c2s().wire_bytes),
+            |row| Some(row.c2s().wire_bytes),
             "Bytes of frame payload from the client, on the wire.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "wire_bytes_s2c",
-            Kind::Integer,
-            |row| Cell::U64(row.s2c().wire_bytes),
+            |row| Some(row.s2c().wire_bytes),
             "Bytes of frame payload from the server, on the wire.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "bytes_c2s",
-            Kind::Integer,
-            |row| Cell::U64(row.c2s().bytes),
+            |row| Some(row.c2s().bytes),
             "Bytes of messages from the client, after inflation.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "bytes_s2c",
-            Kind::Integer,
-            |row| Cell::U64(row.s2c().bytes),
+            |row| Some(row.s2c().bytes),
             "Bytes of messages from the server, after inflation.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "missing_bytes_c2s",
-            Kind::Integer,
-            |row| Cell::U64(row.c2s().missing_bytes),
+            |row| Some(row.c2s().missing_bytes),
             "Bytes from the client that the capture lacks.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "missing_bytes_s2c",
-            Kind::Integer,
-            |row| Cell::U64(row.s2c().missing_bytes),
+            |row| Some(row.s2c().missing_bytes),
             "Bytes from the server that the capture lacks.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "handshake_us",
-            Kind::Integer,
-            |row| Cell::number(handshake_us(row.what)),
+            |row| handshake_us(row.what),
             "From the request to the answer, in microseconds.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "ping_rtt_min_us",
-            Kind::Integer,
-            |row| Cell::number(row.what.ping_rtts_us.min()),
+            |row| row.what.ping_rtts_us.min(),
             "The shortest time from a Ping to its Pong, in microseconds.",
         ),
-        Column::<Self>::new(
-            "ping_rtt_avg_us",
-            Kind::Integer,
-            |row| Cell::number(row.what.ping_rtts_us.mean()),
-            "The mean of these times.",
-        ),
-        Column::<Self>::new(
-            "ping_rtt_max_us",
-            Kind::Integer,
-            |row| Cell::number(row.what.ping_rtts_us.max()),
-            "The longest of them.",
-        ),
-        Column::<Self>::new(
+        Column::<Self>::number("ping_rtt_avg_us", |row| row.what.ping_rtts_us.mean(), "The mean of these times."),
+        Column::<Self>::number("ping_rtt_max_us", |row| row.what.ping_rtts_us.max(), "The longest of them."),
+        Column::<Self>::number(
             "longest_silence_us",
-            Kind::Integer,
-            |row| Cell::number(row.what.longest_silence.map(|silence| silence.us)),
+            |row| row.what.longest_silence.map(|silence| silence.us),
             "The longest time without a byte in either direction, in microseconds.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "first_packet",
-            Kind::Integer,
-            |row| Cell::U64(row.connection.first.packet),
+            |row| Some(row.connection.first.packet),
             "The first packet of the TCP connection.",
         ),
-        Column::<Self>::new("last_packet", Kind::Integer, |row| Cell::U64(row.what.last.packet), "Its last packet."),
+        Column::<Self>::number("last_packet", |row| Some(row.what.last.packet), "Its last packet."),
         Column::<Self>::new(
             "community_id",
             Kind::Text,

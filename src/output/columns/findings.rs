@@ -42,22 +42,16 @@ impl Table for Findings {
         Column::uid(),
         Column::capture(),
         Column::<Self>::new("time", Kind::Time, |row| Cell::Time(row.what.seen.at), "The time of the packet."),
-        Column::<Self>::new(
-            "packet",
-            Kind::Integer,
-            |row| Cell::U64(row.what.seen.packet),
-            "The earliest packet that shows it.",
-        ),
+        Column::<Self>::number("packet", |row| Some(row.what.seen.packet), "The earliest packet that shows it."),
         Column::<Self>::new(
             "direction",
             Kind::Word,
             |row| Cell::direction(row.what.direction),
             "`c2s` or `s2c`; empty where it is about both.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "frame",
-            Kind::Integer,
-            |row| Cell::number(row.what.frame),
+            |row| row.what.frame,
             "The earliest frame that shows it; empty where it is about no frame.",
         ),
         Column::<Self>::new(

@@ -51,10 +51,9 @@ impl Table for Frames {
         Column::connection(),
         Column::uid(),
         Column::capture(),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "frame",
-            Kind::Integer,
-            |row| Cell::U64(row.what.number),
+            |row| Some(row.what.number),
             "The frame's number, from 0 within its connection, both directions together.",
         ),
         Column::<Self>::new("time", Kind::Time, |row| Cell::Time(row.what.last.at), "When its last byte was captured."),
@@ -87,10 +86,9 @@ impl Table for Frames {
             "The receiver's TCP port.",
         )
         .shared(),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "opcode",
-            Kind::Integer,
-            |row| Cell::U64(row.what.header.opcode.bits().into()),
+            |row| Some(row.what.header.opcode.bits().into()),
             "The opcode, 0 to 15 (RFC 6455 §5.2).",
         )
         .shared(),
@@ -134,16 +132,14 @@ impl Table for Frames {
             |row| row.what.header.masking_key.filter(|_| row.what.header_is_known()).map_or(Cell::Null, Cell::Key),
             "The masking key, 8 digits.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "header_len",
-            Kind::Integer,
-            |row| if row.what.mask_is_known() { Cell::U64(row.what.header.header_len.into()) } else { Cell::Null },
+            |row| row.what.mask_is_known().then(|| row.what.header.header_len.into()),
             "Bytes of its header, 2 to 14.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "payload_len",
-            Kind::Integer,
-            |row| if row.what.length_is_known() { Cell::U64(row.what.header.payload_len) } else { Cell::Null },
+            |row| row.what.length_is_known().then_some(row.what.header.payload_len),
             "Bytes of its payload, as the header says.",
         ),
         Column::<Self>::new(
@@ -152,40 +148,34 @@ impl Table for Frames {
             |row| row.message(),
             "The number of its message; empty for frames that belong to none.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "fragment",
-            Kind::Integer,
-            |row| Cell::number(row.what.in_message.then_some(row.what.fragment)),
+            |row| row.what.in_message.then_some(row.what.fragment),
             "Its place among the fragments of its message, from 0.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "first_packet",
-            Kind::Integer,
-            |row| Cell::U64(row.what.first.packet),
+            |row| Some(row.what.first.packet),
             "The packet that carried its first byte.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "last_packet",
-            Kind::Integer,
-            |row| Cell::U64(row.what.last.packet),
+            |row| Some(row.what.last.packet),
             "The packet that carried its last byte.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "stream_offset",
-            Kind::Integer,
-            |row| Cell::U64(row.what.stream_offset),
+            |row| Some(row.what.stream_offset),
             "Bytes of this direction between the handshake and its header.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "duration_us",
-            Kind::Integer,
-            |row| Cell::U64(row.what.last.at.micros_since(row.what.first.at)),
+            |row| Some(row.what.last.at.micros_since(row.what.first.at)),
             "From its first byte to its last, in microseconds.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "close_code",
-            Kind::Integer,
-            |row| Cell::code(row.what.close.and_then(|close| close.code)),
+            |row| row.what.close.and_then(|close| close.code).map(u64::from),
             "The status code of a Close (RFC 6455 §7.4); empty without one.",
         ),
         Column::<Self>::new(
@@ -194,10 +184,9 @@ impl Table for Frames {
             |row| super::messages::close_reason(row.what.close),
             "The reason of a Close that has a status code.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "ping_rtt_us",
-            Kind::Integer,
-            |row| Cell::number(row.what.ping_rtt_us),
+            |row| row.what.ping_rtt_us,
             "Of a Pong that answers a Ping: the time since that Ping, in microseconds.",
         ),
         Column::<Self>::new(

@@ -55,10 +55,9 @@ impl Table for Messages {
         Column::connection(),
         Column::uid(),
         Column::capture(),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "message",
-            Kind::Integer,
-            |row| Cell::U64(row.what.number),
+            |row| Some(row.what.number),
             "The message's number, from 0 within its connection, both directions together.",
         ),
         Column::<Self>::new(
@@ -76,17 +75,15 @@ impl Table for Messages {
             "`text`, `binary`, `close`, `ping` or `pong`.",
         )
         .shared(),
-        Column::<Self>::new("frames", Kind::Integer, |row| Cell::U64(row.what.frames), "How many frames it has."),
-        Column::<Self>::new(
+        Column::<Self>::number("frames", |row| Some(row.what.frames), "How many frames it has."),
+        Column::<Self>::number(
             "wire_len",
-            Kind::Integer,
-            |row| Cell::U64(row.what.wire_len),
+            |row| Some(row.what.wire_len),
             "The sum of its frames' payload lengths, in bytes.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "len",
-            Kind::Integer,
-            |row| Cell::number(row.what.len),
+            |row| row.what.len,
             "Its length after inflation, in bytes; empty where it could not be inflated.",
         ),
         Column::<Self>::new(
@@ -101,22 +98,19 @@ impl Table for Messages {
             |row| Cell::Bool(row.what.complete),
             "Whether all of it was captured and decoded, to its last fragment.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "first_packet",
-            Kind::Integer,
-            |row| Cell::U64(row.what.first.packet),
+            |row| Some(row.what.first.packet),
             "The packet that carried its first byte.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "last_packet",
-            Kind::Integer,
-            |row| Cell::U64(row.what.last.packet),
+            |row| Some(row.what.last.packet),
             "The packet that carried its last byte.",
         ),
-        Column::<Self>::new(
+        Column::<Self>::number(
             "close_code",
-            Kind::Integer,
-            |row| Cell::code(row.what.close.and_then(|close| close.code)),
+            |row| row.what.close.and_then(|close| close.code).map(u64::from),
             "The status code of a Close (RFC 6455 §7.4); empty without one.",
         ),
         Column::<Self>::new(

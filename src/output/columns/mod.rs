@@ -86,11 +86,6 @@ impl<'a> Cell<'a> {
         value.map_or(Cell::Null, Cell::U64)
     }
 
-    /// A number, or nothing.
-    fn code(value: Option<u16>) -> Self {
-        value.map_or(Cell::Null, |value| Cell::U64(value.into()))
-    }
-
     /// A word of ours, or nothing.
     fn name(value: Option<&'static str>) -> Self {
         value.map_or(Cell::Null, Cell::Name)
@@ -240,8 +235,16 @@ pub struct Column<T: Table> {
     pub shared: bool,
     /// What it means, in a line.
     pub doc: &'static str,
-    /// Its value in a row.
-    pub fill: for<'a> fn(&'a Row<'a, T::Of<'a>>) -> Cell<'a>,
+    /// How to fill it.
+    pub fill: Fill<T>,
+}
+
+/// How a column is filled: from a row, its value.
+pub enum Fill<T: Table> {
+    /// A number, or nothing. Most columns are numbers: they need no [`Cell`].
+    Number(for<'a> fn(&'a Row<'a, T::Of<'a>>) -> Option<u64>),
+    /// Anything.
+    Cell(for<'a> fn(&'a Row<'a, T::Of<'a>>) -> Cell<'a>),
 }
 
 impl<T: Table> Column<T> {
@@ -251,7 +254,23 @@ impl<T: Table> Column<T> {
         fill: for<'a> fn(&'a Row<'a, T::Of<'a>>) -> Cell<'a>,
         doc: &'static str,
     ) -> Self {
-        Self { name, kind, shown: Shown::Always, shared: false, doc, fill }
+        Self { name, kind, shown: Shown::Always, shared: false, doc, fill: Fill::Cell(fill) }
+    }
+
+    const fn number(
+        name: &'static str,
+        fill: for<'a> fn(&'a Row<'a, T::Of<'a>>) -> Option<u64>,
+        doc: &'static str,
+    ) -> Self {
+        Self { name, kind: Kind::Integer, shown: Shown::Always, shared: false, doc, fill: Fill::Number(fill) }
+    }
+
+    /// Its value in a row.
+    pub fn cell<'a>(&self, row: &'a Row<'a, T::Of<'a>>) -> Cell<'a> {
+        match self.fill {
+            Fill::Number(fill) => Cell::number(fill(row)),
+            Fill::Cell(fill) => fill(row),
+        }
     }
 
     const fn shared(mut self) -> Self {
@@ -269,7 +288,7 @@ impl<T: Table> Column<T> {
 impl<T: Table> Column<T> {
     const fn connection() -> Self {
         let doc = "The connection's number, from 0 over the input.";
-        Self::new("connection", Kind::Integer, |row| Cell::U64(row.connection.number), doc).shared()
+        Self::number("connection", |row| Some(row.connection.number), doc).shared()
     }
 
     const fn uid() -> Self {

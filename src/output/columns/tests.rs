@@ -39,7 +39,7 @@ fn the_contract_s_columns_in_order() {
 /// Every column's value is of the kind that it says; a sentence says what it means.
 fn check_kinds<'a, T: Table>(row: &'a Row<'a, T::Of<'a>>) {
     for column in T::COLUMNS {
-        let fits = match (column.fill)(row) {
+        let fits = match column.cell(row) {
             Cell::Null => true,
             Cell::Bool(_) => column.kind == Kind::Boolean,
             Cell::U64(_) | Cell::Pending => column.kind == Kind::Integer,
@@ -58,7 +58,7 @@ fn check_kinds<'a, T: Table>(row: &'a Row<'a, T::Of<'a>>) {
 
 fn cell<'a, T: Table>(name: &str, row: &'a Row<'a, T::Of<'a>>) -> Cell<'a> {
     let column = T::COLUMNS.iter().find(|column| column.name == name).unwrap();
-    (column.fill)(row)
+    column.cell(row)
 }
 
 fn of_frame<'a>(context: &'a Context, connection: &'a Identity, frame: &'a Frame<'a>) -> FrameRow<'a> {

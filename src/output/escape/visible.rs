@@ -4,27 +4,41 @@
 //! compressed changes between what is shown and what is not with every other byte, so a byte costs a look into a table,
 //! and only what may begin a character of several bytes is decoded.
 
-use super::{hex_digit, is_plain, is_unsafe};
+use super::{hex_digit, is_unsafe};
 
 /// Bytes that are looked at together; and room for what becomes of them, four bytes each, and of the rest of a character.
 const BLOCK: usize = 32;
 const ROOM: usize = 4 * BLOCK + 8;
 
-/// What is shown of a byte that is no part of a longer character: so many of these.
+/// What is shown of a byte that is no part of a longer character: so many of these. And what part it may be.
 #[derive(Clone, Copy)]
-struct Shown {
+pub(super) struct Shown {
     bytes: [u8; 4],
     len: u8,
+    part: u8,
 }
 
-const SHOWN: [Shown; 256] = all_shown();
+/// It may begin a character of several bytes; it may go on with one (RFC 3629 §4).
+const LEAD: u8 = 1;
+const CONTINUES: u8 = 2;
 
-const fn all_shown() -> [Shown; 256] {
-    let mut all = [Shown { bytes: [0; 4], len: 0 }; 256];
+/// What every byte becomes.
+pub(super) type Table = [Shown; 256];
+
+pub(super) static SHOWN: Table = all_shown(None);
+/// The same, and quotation marks are doubled (RFC 4180 §2).
+pub(super) static SHOWN_QUOTED: Table = all_shown(Some(b'"'));
+
+/// All; one of them may be doubled.
+const fn all_shown(doubled: Option<u8>) -> Table {
+    let mut all = [Shown { bytes: [0; 4], len: 0, part: 0 }; 256];
     let mut left: &mut [Shown] = &mut all;
     let mut byte = 0_u8;
     while let [first, rest @ ..] = left {
-        *first = shown(byte);
+        *first = match doubled {
+            Some(quote) if quote == byte => Shown { bytes: [byte, byte, 0, 0], len: 2, part: 0 },
+            _ => shown(byte),
+        };
         byte = byte.wrapping_add(1);
         left = rest;
     }
@@ -38,68 +52,70 @@ const fn shown(byte: u8) -> Shown {
         b'\r' => b'r',
         b'\t' => b't',
         b'\0' => b'0',
-        0x20..0x7f => return Shown { bytes: [byte, 0, 0, 0], len: 1 },
-        _ => return Shown { bytes: [b'\\', b'x', hex_digit(byte >> 4), hex_digit(byte)], len: 4 },
+        0x20..0x7f => return Shown { bytes: [byte, 0, 0, 0], len: 1, part: 0 },
+        _ => {
+            let part = match byte {
+                0xc2..=0xf4 => LEAD,
+                0x80..=0xbf => CONTINUES,
+                _ => 0,
+            };
+            return Shown { bytes: [b'\\', b'x', hex_digit(byte >> 4), hex_digit(byte)], len: 4, part };
+        }
     };
-    Shown { bytes: [b'\\', short, 0, 0], len: 2 }
+    Shown { bytes: [b'\\', short, 0, 0], len: 2, part: 0 }
 }
 
-/// Appends `bytes` with all that is unsafe escaped.
-pub(super) fn write(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Appends `bytes` with all that is unsafe escaped, as the table has it.
+pub(super) fn write(out: &mut Vec<u8>, bytes: &[u8], table: &Table) {
     let mut rest = bytes;
     while !rest.is_empty() {
-        if let Some((block, behind)) = rest.split_first_chunk::<BLOCK>()
-            && is_plain(block)
-        {
-            out.extend_from_slice(block);
-            rest = behind;
-        } else {
-            rest = write_block(out, rest);
-        }
+        rest = write_block(out, rest, table);
     }
 }
 
 /// Appends what the first [`BLOCK`] of `bytes` become, or a few more or fewer, as characters lie; gives the rest.
-fn write_block<'b>(out: &mut Vec<u8>, bytes: &'b [u8]) -> &'b [u8] {
+fn write_block<'b>(out: &mut Vec<u8>, bytes: &'b [u8], table: &Table) -> &'b [u8] {
     let mut room = [0; ROOM];
     let mut filled = 0;
-    let mut rest = bytes;
-    let enough = bytes.len().saturating_sub(BLOCK);
-    while rest.len() > enough
-        && let Some((&byte, behind)) = rest.split_first()
+    let mut at = 0;
+    while at < BLOCK
+        && let Some(&byte) = bytes.get(at)
     {
-        let wide = if byte < 0xc2 { None } else { character(rest) };
-        let (put, taken) = match wide {
-            None => (SHOWN.get(usize::from(byte)).copied().unwrap_or(shown(byte)), behind),
+        let of = |byte: u8| table.get(usize::from(byte)).copied().unwrap_or(shown(byte));
+        let (here, next) = (of(byte), of(bytes.get(at + 1).copied().unwrap_or(0)));
+        // One branch that is seldom taken, for two questions of which each alone cannot be foreseen.
+        let wide = here.part & next.part >> 1 != 0;
+        let put = match wide.then(|| character(bytes.get(at..).unwrap_or_default())).flatten() {
+            None => here,
             Some((c, len)) if is_unsafe(c) => {
                 out.extend_from_slice(room.get(..filled).unwrap_or_default());
                 out.extend(c.escape_unicode().filter_map(|c| u8::try_from(c).ok()));
-                return rest.get(len..).unwrap_or_default();
+                return bytes.get(at + len..).unwrap_or_default();
             }
             Some((c, len)) => {
                 let mut bytes = [0; 4];
                 c.encode_utf8(&mut bytes);
-                (Shown { bytes, len: u8::try_from(len).unwrap_or(0) }, rest.get(len..).unwrap_or_default())
+                at += len - 1;
+                Shown { bytes, len: u8::try_from(len).unwrap_or(0), part: 0 }
             }
         };
         if let Some(to) = room.get_mut(filled..).and_then(|room| room.first_chunk_mut()) {
             *to = put.bytes;
         }
         filled += usize::from(put.len);
-        rest = taken;
+        at += 1;
     }
     out.extend_from_slice(room.get(..filled).unwrap_or_default());
-    rest
+    bytes.get(at..).unwrap_or_default()
 }
 
 /// The character of several bytes that stands at the front, and how many (RFC 3629 §4).
 fn character(bytes: &[u8]) -> Option<(char, usize)> {
     let [lead, second, ..] = *bytes else { return None };
-    if second & 0xc0 != 0x80 {
-        return None;
-    }
     let len = match lead {
-        0xc2..=0xdf => 2,
+        0xc2..=0xdf if second & 0xc0 == 0x80 => {
+            return char::from_u32(u32::from(lead & 0x1f) << 6 | u32::from(second & 0x3f)).map(|c| (c, 2));
+        }
         0xe0..=0xef => 3,
         0xf0..=0xf4 => 4,
         _ => return None,
@@ -144,7 +160,7 @@ mod tests {
 
     fn shown(bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        write(&mut out, bytes);
+        write(&mut out, bytes, &SHOWN);
         out
     }
 
