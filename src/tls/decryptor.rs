@@ -55,6 +55,14 @@ pub struct Decryptor {
     turns: u64,
 }
 
+/// A whole record, of which nothing was opened yet.
+#[derive(Clone, Copy)]
+struct Sealed<'r> {
+    header: RecordHeader,
+    fragment: &'r [u8],
+    seen: Seen,
+}
+
 /// What became of a record.
 enum Outcome {
     /// It is done with.
@@ -169,7 +177,8 @@ impl Decryptor {
                 }
                 Front::Input(header) => {
                     let fragment = input.get(HEADER_LEN..header.total()).unwrap_or_default();
-                    let outcome = self.record(direction, header, fragment, seen, keys, &mut scratch.plain);
+                    let record = Sealed { header, fragment, seen };
+                    let outcome = self.record(direction, record, keys, &mut scratch.plain);
                     if !matches!(outcome, Outcome::Waits(_)) {
                         *input = input.get(header.total()..).unwrap_or_default();
                     }
@@ -177,8 +186,8 @@ impl Decryptor {
                 }
                 Front::Buffered(header) => {
                     let framer = core::mem::take(framer);
-                    let outcome =
-                        self.record(direction, header, framer.fragment(header), seen, keys, &mut scratch.plain);
+                    let record = Sealed { header, fragment: framer.fragment(header), seen };
+                    let outcome = self.record(direction, record, keys, &mut scratch.plain);
                     let lane = self.lanes.get_mut(direction);
                     lane.framer = framer;
                     if !matches!(outcome, Outcome::Waits(_)) {
@@ -228,15 +237,8 @@ impl Decryptor {
     }
 
     /// Deals with a whole record.
-    fn record(
-        &mut self,
-        direction: Direction,
-        header: RecordHeader,
-        fragment: &[u8],
-        seen: Seen,
-        keys: &KeyLog,
-        plain: &mut [u8],
-    ) -> Outcome {
+    fn record(&mut self, direction: Direction, record: Sealed<'_>, keys: &KeyLog, plain: &mut [u8]) -> Outcome {
+        let Sealed { header, fragment, seen } = record;
         let tls13 = self.talk.is_tls13();
         let lane = self.lanes.get_mut(direction);
         if lane.changing || lane.protected {
@@ -245,18 +247,18 @@ impl Decryptor {
                 // Behind a HelloRetryRequest it means nothing (RFC 8446 §D.4).
                 None if !lane.protected => lane.changing = false,
                 Some(true) if !lane.protected => lane.changing = false,
-                _ => return self.protected12(direction, header, fragment, seen, keys, plain),
+                _ => return self.protected12(direction, record, keys, plain),
             }
         }
         let outcome = match (header.content, tls13) {
             (ContentType::APPLICATION_DATA, Some(true)) => {
-                return self.protected13(direction, header, fragment, seen, keys, plain);
+                return self.protected13(direction, record, keys, plain);
             }
             (ContentType::APPLICATION_DATA, Some(false)) => {
                 // The ChangeCipherSpec was lost, and a few records with it.
                 lane.changing = true;
                 lane.slack = MISSED_AT_CHANGE;
-                return self.protected12(direction, header, fragment, seen, keys, plain);
+                return self.protected12(direction, record, keys, plain);
             }
             (ContentType::APPLICATION_DATA, None) => return Outcome::Waits(Waits::Other),
             (ContentType::CHANGE_CIPHER_SPEC, Some(true)) => Outcome::Done,

@@ -8,24 +8,10 @@ use wslens::ground::{Limits, Role};
 use wslens::http::h2::ErrorCode;
 
 use super::craft::h2::{
-    CONNECT, announce, answer, block, connect, data, end, frame, goaway, headers, indexed_block, preface, reset,
-    settings, window, ws,
+    CONNECT, announce, answer, block, connect, data, end, frame, goaway, headers, http2, indexed_block, open, preface,
+    reset, settings, window, ws,
 };
 use super::craft::{CLIENT, Conversation, Deflater, Frame, Reply, SERVER, Told, Upgrade, run, run_with};
-
-/// After the prefaces of both: packets 1 to 5.
-fn http2() -> Conversation {
-    let mut talk = Conversation::connected();
-    talk.client(preface()).server(announce());
-    talk
-}
-
-/// After a WebSocket was opened on stream 1: packets 1 to 7.
-fn open() -> Conversation {
-    let mut talk = http2();
-    talk.client(connect(1, &[])).server(answer(1, "200", &[]));
-    talk
-}
 
 fn say(stream: u32, from: Role, text: &str) -> Vec<u8> {
     ws(stream, from, Frame::text(text))

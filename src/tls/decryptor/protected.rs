@@ -4,9 +4,8 @@ use super::super::equip::{self, Equipped};
 use super::super::info::Closed;
 use super::super::keylog::{KeyLog, Resumable};
 use super::super::lane::{Stage, Waits};
-use super::super::record::RecordHeader;
-use super::{Decryptor, Outcome};
-use crate::ground::{Direction, Seen};
+use super::{Decryptor, Outcome, Sealed};
+use crate::ground::Direction;
 
 /// Records of a direction that do not open before any of it did, until keys are said not to fit.
 const MAX_REJECTED: u32 = 8;
@@ -19,9 +18,7 @@ impl Decryptor {
     pub(super) fn protected13(
         &mut self,
         direction: Direction,
-        header: RecordHeader,
-        fragment: &[u8],
-        seen: Seen,
+        record: Sealed<'_>,
         keys: &KeyLog,
         plain: &mut [u8],
     ) -> Outcome {
@@ -35,7 +32,7 @@ impl Decryptor {
         if lane.ladder.is_empty() {
             return Outcome::Waits(Waits::Secret);
         }
-        let Some(opened) = lane.open(header, fragment, plain) else {
+        let Some(opened) = lane.open(record.header, record.fragment, plain) else {
             // Without the secrets of the handshake, its records are passed over; and so is early data without its own.
             let offered = self.talk.client.as_ref().is_some_and(|client| client.extensions.early_data);
             let first = if direction == Direction::ToServer && offered { Stage::Early } else { Stage::Handshake };
@@ -47,19 +44,17 @@ impl Decryptor {
                 lane.passed_over += 1;
                 return Outcome::Done;
             }
-            return self.rejected(direction, header, fragment);
+            return self.rejected(direction, record);
         };
-        self.shape.record(direction, header, &self.talk.info);
-        self.content(direction, opened, plain, seen)
+        self.shape.record(direction, record.header, &self.talk.info);
+        self.content(direction, opened, plain, record.seen)
     }
 
     /// A record under the keys of TLS 1.2 or before.
     pub(super) fn protected12(
         &mut self,
         direction: Direction,
-        header: RecordHeader,
-        fragment: &[u8],
-        seen: Seen,
+        record: Sealed<'_>,
         keys: &KeyLog,
         plain: &mut [u8],
     ) -> Outcome {
@@ -71,25 +66,25 @@ impl Decryptor {
             lane.protected = true;
             lane.messages.begin();
         }
-        let Some(opened) = lane.open(header, fragment, plain) else {
-            return self.rejected(direction, header, fragment);
+        let Some(opened) = lane.open(record.header, record.fragment, plain) else {
+            return self.rejected(direction, record);
         };
         // The server's Finished: all names of the session are known, and its secret is right.
         if direction == Direction::ToClient && lane.current().is_some_and(|opener| opener.next == 1) {
             let master = equip::master(&self.talk, keys);
             self.session = master.map(|master| Box::new(Resumable { names: self.talk.names(), master }));
         }
-        self.shape.record(direction, header, &self.talk.info);
-        self.content(direction, opened, plain, seen)
+        self.shape.record(direction, record.header, &self.talk.info);
+        self.content(direction, opened, plain, record.seen)
     }
 
     /// A record did not open.
-    fn rejected(&mut self, direction: Direction, header: RecordHeader, fragment: &[u8]) -> Outcome {
-        self.shape.record(direction, header, &self.talk.info);
+    fn rejected(&mut self, direction: Direction, record: Sealed<'_>) -> Outcome {
+        self.shape.record(direction, record.header, &self.talk.info);
         let lane = self.lanes.get_mut(direction);
         lane.doubt();
         if let Some(opener) = lane.current() {
-            opener.chain(fragment);
+            opener.chain(record.fragment);
         }
         if !lane.opened {
             lane.rejected += 1;

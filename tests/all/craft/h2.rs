@@ -2,7 +2,21 @@
 
 use wslens::ground::Role;
 
-use super::Frame;
+use super::{Conversation, Frame};
+
+/// After the prefaces of both: packets 1 to 5.
+pub(crate) fn http2() -> Conversation {
+    let mut talk = Conversation::connected();
+    talk.client(preface()).server(announce());
+    talk
+}
+
+/// After a WebSocket was opened on stream 1: packets 1 to 7.
+pub(crate) fn open() -> Conversation {
+    let mut talk = http2();
+    talk.client(connect(1, &[])).server(answer(1, "200", &[]));
+    talk
+}
 
 /// What a client begins with (RFC 9113 §3.4), its SETTINGS and all.
 pub(crate) fn preface() -> Vec<u8> {

@@ -1,24 +1,9 @@
 //! The attacks that HTTP/2 is known for (RFC 9113 §10.5): each within bounds, by the command itself.
 
 use super::super::craft::h2::{
-    CONNECT, announce, answer, block, connect, data, frame, headers, indexed_block, preface, reset, settings, window,
-    ws,
+    CONNECT, answer, block, connect, data, frame, headers, http2, indexed_block, open, reset, settings, window, ws,
 };
 use super::*;
-
-/// After the prefaces of both.
-fn http2() -> Conversation {
-    let mut talk = Conversation::connected();
-    talk.client(preface()).server(announce());
-    talk
-}
-
-/// The same, with a WebSocket on stream 1.
-fn open() -> Conversation {
-    let mut talk = http2();
-    talk.client(connect(1, &[])).server(answer(1, "200", &[]));
-    talk
-}
 
 /// What a client sends stream after stream, without end.
 fn streams(feed: &mut Feed<'_>, talk: &mut Conversation, mut each: impl FnMut(u32) -> Vec<u8>) {
