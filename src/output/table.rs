@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use super::columns::{Cell, Column, Fill, Payload, Row, Table, columns};
+use super::columns::{Alike, Cell, Column, Fill, Payload, Row, Table, columns};
 use super::csv::Csv;
 use super::hold::{Hold, Open};
 use super::ndjson::Ndjson;
@@ -80,9 +80,9 @@ impl AnyFormat {
     }
 }
 
-/// Columns beside each other of which all or none are [`Column::shared`].
+/// Columns beside each other that are alike in the same way.
 struct Run<T: Table> {
-    shared: bool,
+    alike: Alike,
     /// The place of the first of them.
     first: usize,
     columns: Vec<&'static Column<T>>,
@@ -92,9 +92,9 @@ struct Run<T: Table> {
 fn runs<T: Table>(payload: Payload) -> Vec<Run<T>> {
     let mut runs: Vec<Run<T>> = Vec::new();
     for (place, column) in columns::<T>(payload).enumerate() {
-        match runs.last_mut().filter(|run| run.shared == column.shared) {
+        match runs.last_mut().filter(|run| run.alike == column.alike) {
             Some(run) => run.columns.push(column),
-            None => runs.push(Run { shared: column.shared, first: place, columns: vec![column] }),
+            None => runs.push(Run { alike: column.alike, first: place, columns: vec![column] }),
         }
     }
     runs
@@ -266,13 +266,11 @@ fn format<'a, T: Table, F: RowFormat>(
     out: &mut Vec<u8>,
     row: &'a Row<'a, T::Of<'a>>,
 ) -> Option<usize> {
-    let mut slot = shared.slot(T::likeness(row));
-    let mut stretches = 0;
+    let mut slots = shared.slots((row.connection.number, row.connection.uid, row.direction), T::kind(row));
     let mut hole = None;
     for run in runs {
-        if let Some((slot, true)) = slot.as_ref().filter(|_| run.shared) {
-            out.extend_from_slice(slot.stretch(stretches));
-            stretches += 1;
+        if let Some(stretch) = slots.next(run.alike) {
+            out.extend_from_slice(stretch);
             continue;
         }
         let start = out.len();
@@ -288,9 +286,7 @@ fn format<'a, T: Table, F: RowFormat>(
                 }
             }
         }
-        if let Some((slot, false)) = slot.as_mut().filter(|_| run.shared) {
-            slot.keep(out.get(start..).unwrap_or_default());
-        }
+        slots.keep(run.alike, out.get(start..).unwrap_or_default());
     }
     format.end(out);
     hole

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::community_id::community_id;
 use super::super::redact::Secrets;
-use super::{Cell, Column, Kind, Likeness, Row, Table};
+use super::{Cell, Column, Kind, Row, Table};
 use crate::event::{CloseSent, Outcome, Summary, Traffic};
 use crate::ground::{FindingSet, Role};
 use crate::tls::TlsInfo;
@@ -324,9 +324,8 @@ impl Table for Connections {
         Column::<Self>::new("findings", Kind::List, |row| row.findings(), "What was found in it, by code."),
     ];
 
-    fn likeness(row: &ConnectionRow<'_>) -> Likeness {
-        let connection = (row.connection.number, row.connection.uid);
-        Likeness { connection, direction: None, kind: 0 }
+    fn kind(_: &ConnectionRow<'_>) -> u16 {
+        0
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::super::escape;
-use super::{Cell, Column, Kind, Likeness, Payload, Row, Shown, Table, ends};
+use super::{Alike, Cell, Column, Kind, Payload, Row, Shown, Table, ends};
 use crate::event::Frame;
 use crate::ground::Endpoint;
 use crate::websocket::Opcode;
@@ -64,59 +64,59 @@ impl Table for Frames {
             |row| row.end(|end| Cell::Ip(end.ip), false),
             "The sender's address.",
         )
-        .shared(),
+        .alike(Alike::Ends),
         Column::<Self>::new(
             "src_port",
             Kind::Integer,
             |row| row.end(|end| Cell::U64(end.port.into()), false),
             "The sender's TCP port.",
         )
-        .shared(),
+        .alike(Alike::Ends),
         Column::<Self>::new(
             "dst_ip",
             Kind::Address,
             |row| row.end(|end| Cell::Ip(end.ip), true),
             "The receiver's address.",
         )
-        .shared(),
+        .alike(Alike::Ends),
         Column::<Self>::new(
             "dst_port",
             Kind::Integer,
             |row| row.end(|end| Cell::U64(end.port.into()), true),
             "The receiver's TCP port.",
         )
-        .shared(),
+        .alike(Alike::Ends),
         Column::<Self>::number(
             "opcode",
             |row| Some(row.what.header.opcode.bits().into()),
             "The opcode, 0 to 15 (RFC 6455 §5.2).",
         )
-        .shared(),
+        .alike(Alike::Kind),
         Column::<Self>::new(
             "opcode_name",
             Kind::Word,
             |row| Cell::Name(row.what.header.opcode.name()),
             "`continuation`, `text`, `binary`, `close`, `ping`, `pong`, or `reserved-N`.",
         )
-        .shared(),
+        .alike(Alike::Kind),
         Column::<Self>::new(
             "fin",
             Kind::Boolean,
             |row| Cell::Bool(row.what.header.fin),
             "Whether it is the last fragment of its message.",
         )
-        .shared(),
+        .alike(Alike::Kind),
         Column::<Self>::new(
             "rsv1",
             Kind::Boolean,
             |row| Cell::Bool(row.what.header.rsv1),
             "The first reserved bit; \"compressed\" with permessage-deflate (RFC 7692 §6).",
         )
-        .shared(),
+        .alike(Alike::Kind),
         Column::<Self>::new("rsv2", Kind::Boolean, |row| Cell::Bool(row.what.header.rsv2), "The second reserved bit.")
-            .shared(),
+            .alike(Alike::Kind),
         Column::<Self>::new("rsv3", Kind::Boolean, |row| Cell::Bool(row.what.header.rsv3), "The third reserved bit.")
-            .shared(),
+            .alike(Alike::Kind),
         Column::<Self>::new(
             "masked",
             Kind::Boolean,
@@ -125,7 +125,7 @@ impl Table for Frames {
             },
             "Whether the payload is masked (RFC 6455 §5.3).",
         )
-        .shared(),
+        .alike(Alike::Kind),
         Column::<Self>::new(
             "masking_key",
             Kind::Hex,
@@ -218,15 +218,11 @@ impl Table for Frames {
         .shown(Shown::Full),
     ];
 
-    fn likeness(row: &FrameRow<'_>) -> Likeness {
+    fn kind(row: &FrameRow<'_>) -> u16 {
         let header = &row.what.header;
-        let flags = [header.masking_key.is_some(), header.fin, header.rsv1, header.rsv2, header.rsv3];
-        let kind = flags.into_iter().fold(0, |kind, flag| kind << 1 | u16::from(flag)) << 4;
-        Likeness {
-            connection: (row.connection.number, row.connection.uid),
-            direction: row.direction,
-            kind: kind | u16::from(header.opcode.bits()),
-        }
+        let mask = [row.what.mask_is_known(), header.masking_key.is_some()];
+        let flags = [mask[0], mask[1], header.fin, header.rsv1, header.rsv2, header.rsv3];
+        flags.into_iter().fold(0, |kind, flag| kind << 1 | u16::from(flag)) << 4 | u16::from(header.opcode.bits())
     }
 }
 

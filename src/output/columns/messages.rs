@@ -2,7 +2,7 @@
 
 use super::super::escape;
 use super::frames::reason_cell;
-use super::{Cell, Column, Kind, Likeness, Payload, Row, Shown, Table};
+use super::{Alike, Cell, Column, Kind, Payload, Row, Shown, Table};
 use crate::event::{Close, Message};
 use crate::websocket::Opcode;
 
@@ -74,7 +74,7 @@ impl Table for Messages {
             |row| Cell::Name(row.what.opcode.name()),
             "`text`, `binary`, `close`, `ping` or `pong`.",
         )
-        .shared(),
+        .alike(Alike::Kind),
         Column::<Self>::number("frames", |row| Some(row.what.frames), "How many frames it has."),
         Column::<Self>::number(
             "wire_len",
@@ -150,8 +150,7 @@ impl Table for Messages {
         .shown(Shown::Full),
     ];
 
-    fn likeness(row: &MessageRow<'_>) -> Likeness {
-        let connection = (row.connection.number, row.connection.uid);
-        Likeness { connection, direction: row.direction, kind: row.what.opcode.bits().into() }
+    fn kind(row: &MessageRow<'_>) -> u16 {
+        row.what.opcode.bits().into()
     }
 }

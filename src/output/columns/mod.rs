@@ -208,19 +208,19 @@ pub trait Table: Sized + 'static {
     /// Its columns, in order.
     const COLUMNS: &'static [Column<Self>];
 
-    /// What the values of shared columns depend on.
-    fn likeness(row: &Row<'_, Self::Of<'_>>) -> Likeness;
+    /// What the values of columns that are [`Alike::Kind`] depend on.
+    fn kind(row: &Row<'_, Self::Of<'_>>) -> u16;
 }
 
-/// What rows have in common whose shared columns are equal.
+/// Which rows of a run have the same value in a column, so that it is formatted once for many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Likeness {
-    /// The connection's number and name.
-    pub connection: (u64, Uid),
-    /// The way.
-    pub direction: Option<Direction>,
-    /// Whatever else the table's shared columns show.
-    pub kind: u16,
+pub enum Alike {
+    /// None need have.
+    None,
+    /// Those of the same connection and direction.
+    Ends,
+    /// Those of the same [`Table::kind`].
+    Kind,
 }
 
 /// One column of a table.
@@ -231,8 +231,8 @@ pub struct Column<T: Table> {
     pub kind: Kind,
     /// When it is there.
     pub shown: Shown,
-    /// Whether all rows of the same [`Table::likeness`] have the same value in it, so that it is formatted once for many.
-    pub shared: bool,
+    /// Which rows have the same value in it.
+    pub alike: Alike,
     /// What it means, in a line.
     pub doc: &'static str,
     /// How to fill it.
@@ -254,7 +254,7 @@ impl<T: Table> Column<T> {
         fill: for<'a> fn(&'a Row<'a, T::Of<'a>>) -> Cell<'a>,
         doc: &'static str,
     ) -> Self {
-        Self { name, kind, shown: Shown::Always, shared: false, doc, fill: Fill::Cell(fill) }
+        Self { name, kind, shown: Shown::Always, alike: Alike::None, doc, fill: Fill::Cell(fill) }
     }
 
     const fn number(
@@ -262,7 +262,7 @@ impl<T: Table> Column<T> {
         fill: for<'a> fn(&'a Row<'a, T::Of<'a>>) -> Option<u64>,
         doc: &'static str,
     ) -> Self {
-        Self { name, kind: Kind::Integer, shown: Shown::Always, shared: false, doc, fill: Fill::Number(fill) }
+        Self { name, kind: Kind::Integer, shown: Shown::Always, alike: Alike::None, doc, fill: Fill::Number(fill) }
     }
 
     /// Its value in a row.
@@ -273,8 +273,8 @@ impl<T: Table> Column<T> {
         }
     }
 
-    const fn shared(mut self) -> Self {
-        self.shared = true;
+    const fn alike(mut self, alike: Alike) -> Self {
+        self.alike = alike;
         self
     }
 
@@ -288,21 +288,21 @@ impl<T: Table> Column<T> {
 impl<T: Table> Column<T> {
     const fn connection() -> Self {
         let doc = "The connection's number, from 0 over the input.";
-        Self::number("connection", |row| Some(row.connection.number), doc).shared()
+        Self::number("connection", |row| Some(row.connection.number), doc).alike(Alike::Ends)
     }
 
     const fn uid() -> Self {
         let doc = "The connection's name, 32 digits: the same however the capture is read.";
-        Self::new("uid", Kind::Hex, |row| Cell::Uid(row.connection.uid), doc).shared()
+        Self::new("uid", Kind::Hex, |row| Cell::Uid(row.connection.uid), doc).alike(Alike::Ends)
     }
 
     const fn capture() -> Self {
         let doc = "The label given with `--capture`.";
-        Self::new("capture", Kind::Text, |row| Cell::label(row.context), doc).shared()
+        Self::new("capture", Kind::Text, |row| Cell::label(row.context), doc).alike(Alike::Ends)
     }
 
     const fn direction() -> Self {
-        Self::new("direction", Kind::Word, |row| Cell::direction(row.direction), "`c2s` or `s2c`.").shared()
+        Self::new("direction", Kind::Word, |row| Cell::direction(row.direction), "`c2s` or `s2c`.").alike(Alike::Ends)
     }
 }
 
