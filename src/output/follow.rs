@@ -117,7 +117,7 @@ impl<W: Write> Follow<W> {
             || handshake.instead().to_owned(),
             |response| format!("{} {}", response.status, wire(response.reason.as_bytes(), 60)),
         );
-        let head = self.style.paint(Tone::Bad, &format!("REFUSED {}", answer.trim_end()));
+        let head = self.style.paint(Tone::Bad, &format!("REFUSED {}", answer.trim_end())).into_owned();
         self.opened(event, handshake, &head);
     }
 
@@ -130,13 +130,13 @@ impl<W: Write> Follow<W> {
             _ => self.content(message),
         });
         if let Some(us) = message.ping_rtt_us {
-            parts.push(self.style.paint(Tone::Faint, &format!("(round trip {})", micros(us))));
+            parts.push(self.style.paint(Tone::Faint, &format!("(round trip {})", micros(us))).into_owned());
         }
         if message.len.is_none() {
             let why = format!("(not inflated, {} on the wire)", bytes(message.wire_len));
-            parts.push(self.style.paint(Tone::Doubtful, &why));
+            parts.push(self.style.paint(Tone::Doubtful, &why).into_owned());
         } else if !message.complete {
-            parts.push(self.style.paint(Tone::Doubtful, "(incomplete)"));
+            parts.push(self.style.paint(Tone::Doubtful, "(incomplete)").into_owned());
         }
         parts.retain(|part| !part.is_empty());
         self.line += &parts.join("  ");

@@ -312,7 +312,7 @@ fn finding_lines(findings: &[FindingCount], secrets: Secrets, style: Style) -> V
     }
     let mut lines = Vec::new();
     for (found, line) in sorted.iter().zip(grid.lines(style)) {
-        lines.push(style.paint(Tone::from(found.code().severity()), &line));
+        lines.push(style.paint(Tone::from(found.code().severity()), &line).into_owned());
         lines.extend(wrapped(&explanation(&found.first, secrets)).into_iter().map(|line| format!("         {line}")));
     }
     lines

@@ -12,7 +12,7 @@ mod traffic;
 mod units;
 mod verdict;
 
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
+use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write};
 
 use tempfile::SpooledTempFile;
 
@@ -56,9 +56,9 @@ pub struct TextReport<W: Write> {
     secrets: Secrets,
     style: Style,
     overview: Overview,
-    spool: SpooledTempFile,
+    spool: BufWriter<SpooledTempFile>,
     /// Number, place and length of each report in `spool`, 24 bytes a connection: it waits like the reports.
-    index: SpooledTempFile,
+    index: BufWriter<SpooledTempFile>,
     spooled: u64,
 }
 
@@ -71,8 +71,8 @@ impl<W: Write> TextReport<W> {
             secrets,
             style,
             overview: Overview::default(),
-            spool: SpooledTempFile::new(SPOOL_BYTES),
-            index: SpooledTempFile::new(SPOOL_BYTES / INDEX_PART),
+            spool: spool(SPOOL_BYTES),
+            index: spool(SPOOL_BYTES / INDEX_PART),
             spooled: 0,
         }
     }
@@ -80,8 +80,8 @@ impl<W: Write> TextReport<W> {
     /// Reports of so many bytes wait in memory, further ones on disk. To be said before the first report.
     #[must_use]
     pub fn max_report_bytes(mut self, bytes: usize) -> Self {
-        self.spool = SpooledTempFile::new(bytes);
-        self.index = SpooledTempFile::new(bytes / INDEX_PART);
+        self.spool = spool(bytes);
+        self.index = spool(bytes / INDEX_PART);
         self
     }
 
@@ -91,11 +91,14 @@ impl<W: Write> TextReport<W> {
     /// What writing, or reading back what waited on disk, fails with.
     pub fn finish(&mut self, totals: &Totals) -> io::Result<()> {
         self.to.write_all(render_summary(totals, &self.overview, self.style).as_bytes())?;
+        let index = self.index().map_err(of_spool)?;
+        self.spool.flush().map_err(of_spool)?;
         let mut report = Vec::new();
-        for (_, place, len) in self.index().map_err(of_spool)? {
+        for (_, place, len) in index {
             report.clear();
-            self.spool.seek(SeekFrom::Start(place)).map_err(of_spool)?;
-            (&mut self.spool).take(len).read_to_end(&mut report).map_err(of_spool)?;
+            let spool = self.spool.get_mut();
+            spool.seek(SeekFrom::Start(place)).map_err(of_spool)?;
+            spool.take(len).read_to_end(&mut report).map_err(of_spool)?;
             self.to.write_all(&report)?;
         }
         self.to.flush()
@@ -117,7 +120,7 @@ impl<W: Write> TextReport<W> {
     fn index(&mut self) -> io::Result<Vec<(u64, u64, u64)>> {
         let mut bytes = Vec::new();
         self.index.rewind()?;
-        self.index.read_to_end(&mut bytes)?;
+        self.index.get_mut().read_to_end(&mut bytes)?;
         let (parts, _) = bytes.as_chunks::<8>();
         let (records, _) = parts.as_chunks::<3>();
         let mut index: Vec<_> = records.iter().map(|record| record.map(u64::from_le_bytes).into()).collect();
@@ -153,6 +156,11 @@ impl<W: Write> Whole for TextReport<W> {
     fn take(&mut self, piece: &mut Kept, numbers: Numbers) -> io::Result<()> {
         piece.tell(numbers, self)
     }
+}
+
+/// A file of which so many bytes are in memory, behind a buffer: one call of the system for many reports.
+fn spool(bytes: usize) -> BufWriter<SpooledTempFile> {
+    BufWriter::with_capacity(32 << 10, SpooledTempFile::new(bytes))
 }
 
 /// An error of the file that nobody asked for.

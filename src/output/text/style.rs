@@ -1,6 +1,6 @@
 //! Colour, where it is wanted, and the few shapes that reports are made of.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 
 use crate::ground::Severity;
 
@@ -33,9 +33,9 @@ impl From<Severity> for Tone {
 
 impl Style {
     /// `text` in its colour.
-    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> Cow<'_, str> {
         if !self.color || text.is_empty() {
-            return text.to_owned();
+            return Cow::Borrowed(text);
         }
         let code = match tone {
             Tone::Good => "32",
@@ -44,7 +44,7 @@ impl Style {
             Tone::Faint => "2",
             Tone::Strong => "1",
         };
-        format!("\x1b[{code}m{text}\x1b[0m")
+        Cow::Owned(format!("\x1b[{code}m{text}\x1b[0m"))
     }
 }
 
@@ -55,9 +55,16 @@ const INDENT: usize = 14;
 pub(super) fn section(out: &mut String, style: Style, label: &str, lines: &[String]) {
     for (place, line) in lines.iter().enumerate() {
         let label = if place == 0 { label } else { "" };
-        let pad = (INDENT - 2).saturating_sub(label.chars().count()).max(1);
-        _ = writeln!(out, "  {}{:pad$}{line}", style.paint(Tone::Faint, label), "");
+        out.push_str("  ");
+        out.push_str(&style.paint(Tone::Faint, label));
+        spaces(out, (INDENT - 2).saturating_sub(label.chars().count()).max(1));
+        out.push_str(line);
+        out.push('\n');
     }
+}
+
+fn spaces(out: &mut String, count: usize) {
+    out.extend(core::iter::repeat_n(' ', count));
 }
 
 /// Columns that a line of a section has, within 100.
@@ -128,17 +135,17 @@ impl Grid {
             }
             let width = cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0).max(name.chars().count());
             for (line, cell) in lines.iter_mut().zip(core::iter::once(*name).chain(cells)) {
-                _ = match (place, self.words) {
-                    (0, _) => write!(line, "{cell:width$}"),
-                    (_, true) => write!(line, "  {cell:width$}"),
-                    (_, false) => write!(line, "  {cell:>width$}"),
-                };
+                let (gap, room) = (if place == 0 { 0 } else { 2 }, width.saturating_sub(cell.chars().count()));
+                let (before, behind) = if place == 0 || self.words { (gap, room) } else { (gap + room, 0) };
+                spaces(line, before);
+                line.push_str(cell);
+                spaces(line, behind);
             }
         }
         for (place, line) in lines.iter_mut().enumerate() {
             line.truncate(line.trim_end().len());
             if place == 0 {
-                *line = style.paint(Tone::Faint, line);
+                *line = style.paint(Tone::Faint, line).into_owned();
             }
         }
         if self.words { lines.split_off(lines.len().min(1)) } else { lines }

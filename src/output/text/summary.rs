@@ -82,7 +82,7 @@ impl Overview {
 /// The block above the reports, which ends with an empty line.
 #[must_use]
 pub fn render_summary(totals: &Totals, overview: &Overview, style: Style) -> String {
-    let mut out = style.paint(Tone::Strong, &headline(totals));
+    let mut out = style.paint(Tone::Strong, &headline(totals)).into_owned();
     out.push('\n');
     section(&mut out, style, "websocket", &connection_lines(overview));
     section(&mut out, style, "findings", &finding_lines(overview, style));
@@ -166,7 +166,7 @@ fn finding_lines(overview: &Overview, style: Style) -> Vec<String> {
     sorted
         .iter()
         .zip(grid.lines(style))
-        .map(|((code, _), line)| style.paint(Tone::from(code.severity()), &line))
+        .map(|((code, _), line)| style.paint(Tone::from(code.severity()), &line).into_owned())
         .collect()
 }
 

@@ -24,11 +24,10 @@ pub(crate) fn bytes(value: u64) -> String {
     if value < 1024 {
         return format!("{value} B");
     }
-    let mut unit = 1_u128;
-    for name in UNITS {
-        unit <<= 10;
+    for (place, name) in (1_u32..).zip(UNITS) {
+        let unit = 1_u64 << (10 * place);
         // Rounded first: 1023.9 KiB would be written as 1024.
-        if (u128::from(value) + unit / 2) / unit < 1024 || name == "EiB" {
+        if value.saturating_add(unit / 2) >> (10 * place) < 1024 || name == "EiB" {
             return format!("{} {name}", three_digits(value, unit));
         }
     }
@@ -36,8 +35,11 @@ pub(crate) fn bytes(value: u64) -> String {
 }
 
 /// So many of a unit, with three digits: `1.25`, `12.5`, `125`.
-fn three_digits(value: u64, unit: u128) -> String {
-    let rounded = |scale: u128| (u128::from(value) * scale + unit / 2) / unit;
+fn three_digits(value: u64, unit: u64) -> String {
+    let rounded = |scale: u64| match value.checked_mul(scale).and_then(|scaled| scaled.checked_add(unit / 2)) {
+        Some(scaled) => u128::from(scaled / unit),
+        None => (u128::from(value) * u128::from(scale) + u128::from(unit) / 2) / u128::from(unit),
+    };
     match (rounded(100), rounded(10)) {
         (hundredths @ 0..1_000, _) => format!("{}.{:02}", hundredths / 100, hundredths % 100),
         (_, tenths @ 0..1_000) => format!("{}.{}", tenths / 10, tenths % 10),

@@ -13,7 +13,7 @@ const IDLE_TIMEOUTS: [u64; 13] = [15, 20, 30, 45, 60, 90, 120, 180, 300, 350, 60
 
 /// `#3 CLOSED by server, 1001 going away "bye", after 12.3 s, clean`
 pub(super) fn verdict(connection: &Identity, summary: &Summary, style: Style) -> String {
-    let number = style.paint(Tone::Strong, &format!("#{}", connection.number));
+    let number = style.paint(Tone::Strong, &format!("#{}", connection.number)).into_owned();
     format!("{number} {}", outcome(connection, summary, style))
 }
 
