@@ -63,8 +63,13 @@ pub(super) fn section(out: &mut String, style: Style, label: &str, lines: &[Stri
     }
 }
 
-fn spaces(out: &mut String, count: usize) {
-    out.extend(core::iter::repeat_n(' ', count));
+fn spaces(out: &mut String, mut count: usize) {
+    const SPACES: &str = "                                ";
+    while let Some(rest) = count.checked_sub(SPACES.len()) {
+        out.push_str(SPACES);
+        count = rest;
+    }
+    out.push_str(SPACES.get(..count).unwrap_or_default());
 }
 
 /// Columns that a line of a section has, within 100.
@@ -127,7 +132,8 @@ impl Grid {
 
     /// The lines, the header first, unless it is a list; none without a row.
     pub(super) fn lines(&self, style: Style) -> Vec<String> {
-        let mut lines = vec![String::new(); if self.rows.is_empty() { 0 } else { self.rows.len() + 1 }];
+        let count = if self.rows.is_empty() { 0 } else { self.rows.len() + 1 };
+        let mut lines: Vec<String> = (0..count).map(|_| String::with_capacity(WIDTH)).collect();
         for (place, name) in self.header.iter().enumerate() {
             let cells: Vec<&str> = self.rows.iter().map(|row| row.get(place).map_or("", String::as_str)).collect();
             if cells.iter().all(|cell| cell.is_empty()) {

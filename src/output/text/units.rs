@@ -2,7 +2,8 @@
 
 /// `1,204,733`
 pub(super) fn count(value: u64) -> String {
-    let digits = value.to_string();
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(value);
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
         if place > 0 && (digits.len() - place).is_multiple_of(3) {
@@ -28,22 +29,22 @@ pub(crate) fn bytes(value: u64) -> String {
         let unit = 1_u64 << (10 * place);
         // Rounded first: 1023.9 KiB would be written as 1024.
         if value.saturating_add(unit / 2) >> (10 * place) < 1024 || name == "EiB" {
-            return format!("{} {name}", three_digits(value, unit));
+            return three_digits(value, unit, name);
         }
     }
     String::new()
 }
 
-/// So many of a unit, with three digits: `1.25`, `12.5`, `125`.
-fn three_digits(value: u64, unit: u64) -> String {
+/// So many of a unit, with three digits: `1.25 s`, `12.5 s`, `125 s`.
+fn three_digits(value: u64, unit: u64, name: &str) -> String {
     let rounded = |scale: u64| match value.checked_mul(scale).and_then(|scaled| scaled.checked_add(unit / 2)) {
         Some(scaled) => u128::from(scaled / unit),
         None => (u128::from(value) * u128::from(scale) + u128::from(unit) / 2) / u128::from(unit),
     };
     match (rounded(100), rounded(10)) {
-        (hundredths @ 0..1_000, _) => format!("{}.{:02}", hundredths / 100, hundredths % 100),
-        (_, tenths @ 0..1_000) => format!("{}.{}", tenths / 10, tenths % 10),
-        _ => rounded(1).to_string(),
+        (hundredths @ 0..1_000, _) => format!("{}.{:02} {name}", hundredths / 100, hundredths % 100),
+        (_, tenths @ 0..1_000) => format!("{}.{} {name}", tenths / 10, tenths % 10),
+        _ => format!("{} {name}", rounded(1)),
     }
 }
 
@@ -52,8 +53,8 @@ pub(crate) fn micros(value: u64) -> String {
     let seconds = value.saturating_add(500_000) / 1_000_000;
     match value {
         0..1_000 => format!("{value} µs"),
-        1_000..999_500 => format!("{} ms", three_digits(value, 1_000)),
-        999_500..60_000_000 if seconds < 60 => format!("{} s", three_digits(value, 1_000_000)),
+        1_000..999_500 => three_digits(value, 1_000, "ms"),
+        999_500..60_000_000 if seconds < 60 => three_digits(value, 1_000_000, "s"),
         _ if seconds < 3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         _ if seconds < 86_400 => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
         _ => format!("{} d {:02} h", seconds / 86_400, seconds / 3_600 % 24),
