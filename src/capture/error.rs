@@ -1,7 +1,8 @@
 //! What can go wrong between a file or an interface and its packets.
 //!
 //! A [`CaptureError`] ends the reading of one input and says where; what was read before it stays read. A [`Warning`]
-//! does not end anything. What the packets themselves hold is not judged here.
+//! does not end anything. What the packets themselves hold is not judged here. What the system said is the error's
+//! [source](core::error::Error::source), and not told by the error itself.
 
 use core::fmt;
 use std::io;
@@ -13,7 +14,7 @@ use super::{Compression, LinkType};
 #[non_exhaustive]
 pub enum CaptureError {
     /// The file is not there, or may not be read.
-    #[error("{name}: cannot be opened: {source}")]
+    #[error("{name}: cannot be opened")]
     Open {
         /// The file, as it was named.
         name: String,
@@ -21,7 +22,7 @@ pub enum CaptureError {
         source: io::Error,
     },
     /// Reading stopped half-way: the medium failed, or the compressed data are damaged.
-    #[error("{place}: cannot be read on, after packet {packet}: {source}")]
+    #[error("{place}: cannot be read on, after packet {packet}")]
     Read {
         /// How far reading came.
         place: Place,

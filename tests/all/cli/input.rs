@@ -106,6 +106,7 @@ fn the_label_is_in_every_table() {
 fn what_is_no_capture() {
     let folder = Folder::new();
     folder.run(["missing.pcap"]).fails(&["missing.pcap", "No such file"]);
+    assert_eq!(folder.run(["missing.pcap"]).stderr.matches("No such file").count(), 1, "a reason is told once");
     folder.run(["."]).fails(&["."]);
     folder.put("notes.txt", "Dear diary, this is not a capture at all, and long enough to tell.");
     folder.run(["notes.txt"]).fails(&["notes.txt", "0"]);
