@@ -12,8 +12,8 @@ use divan::{Bencher, black_box};
 use wslens::analyzer::{Analyzer, Options};
 use wslens::capture::Input;
 use wslens::event::{Event, Sink};
-use wslens::ground::Limits;
 use wslens::net::Decoder as Packets;
+use wslens::types::Limits;
 use wslens::websocket::utf8::Utf8Checker;
 
 #[path = "../examples/generate/traffic/mod.rs"]

@@ -9,8 +9,8 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use wslens::event::{Event, Frame, Identity, Message, Sink as _, Transport, What};
-use wslens::ground::{Direction, Endpoint, FindingSet, Seen, Timestamp, Uid};
 use wslens::output::{Context, Format, Payload, TableName, Tables};
+use wslens::types::{Direction, Endpoint, FindingSet, PacketRef, Timestamp, Uid};
 use wslens::websocket::{FrameHeader, Opcode};
 
 /// Counts bytes and takes them nowhere.
@@ -68,7 +68,7 @@ fn run(table: TableName, format: Format, payload: Payload, content: &[u8], rows:
     let connection = identity();
     let started = Instant::now();
     for number in 0..rows {
-        let seen = Seen {
+        let seen = PacketRef {
             packet: number + 1,
             at: Timestamp::from_nanos(1_795_364_345_000_000_000 + number.cast_signed() * 7_919),
         };
@@ -91,11 +91,11 @@ fn identity() -> Identity {
         server: Endpoint { ip: [203, 0, 113, 80].into(), port: 8_080 },
         transport: Transport::Http1,
         tls: false,
-        first: Seen::default(),
+        first: PacketRef::default(),
     }
 }
 
-fn frame(number: u64, seen: Seen, payload: &[u8]) -> Frame<'_> {
+fn frame(number: u64, seen: PacketRef, payload: &[u8]) -> Frame<'_> {
     Frame {
         number,
         header: FrameHeader {
@@ -124,7 +124,7 @@ fn frame(number: u64, seen: Seen, payload: &[u8]) -> Frame<'_> {
     }
 }
 
-fn message(number: u64, seen: Seen, content: &[u8]) -> Message<'_> {
+fn message(number: u64, seen: PacketRef, content: &[u8]) -> Message<'_> {
     Message {
         number,
         opcode: Opcode::TEXT,

@@ -18,7 +18,7 @@ use rustix::time::{ClockId, clock_gettime};
 use wslens::analyzer::{Analyzer, Demand, Options};
 use wslens::capture::Input;
 use wslens::event::{Event, Sink, What};
-use wslens::ground::Direction;
+use wslens::types::Direction;
 use wslens::websocket::Opcode;
 
 /// CPU time of this process so far, in seconds.

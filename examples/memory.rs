@@ -21,7 +21,7 @@ mod lab;
 use std::time::Instant;
 
 use lab::{FLOODS, Flood, KINDS, Rig};
-use wslens::ground::Limits;
+use wslens::types::Limits;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -2,28 +2,28 @@
 //!
 //! Events come in the order in which the capture makes them certain. Nothing in an event outlives the call; a sink that
 //! wants to keep something copies it. [`What::Closed`] carries all that is known of a connection, so a sink that writes
-//! a line for each connection needs no other event. A sink that several workers are to feed is a [`Whole`].
+//! a line for each connection needs no other event. A sink that several workers are to feed is a [`ParallelSink`].
 
 mod owned;
-mod parts;
+mod parallel;
 mod totals;
 
 pub use owned::Owned;
-pub use parts::{Keep, Kept, Numbers, Part, Piece, Whole};
+pub use parallel::{Batch, Keep, Kept, Numbers, ParallelSink, Shard};
 pub use totals::{ClosedTls, Totals};
 
-pub use crate::ground::Uid;
-use crate::ground::{Direction, Endpoint, Finding, FindingCode, FindingSet, PerDirection, Role, Seen, Sketch};
 use crate::http::h2::ErrorCode;
 use crate::tcp::EndReason;
 use crate::tls::TlsInfo;
+pub use crate::types::Uid;
+use crate::types::{Direction, Endpoint, Finding, FindingCode, FindingSet, PacketRef, PerDirection, Role, Sketch};
 use crate::websocket::{FrameHeader, Handshake, Opcode};
 
 /// Something that happened on one WebSocket connection, or an attempt at one.
 #[derive(Debug, Clone, Copy)]
 pub struct Event<'a> {
     /// The packet that makes it certain.
-    pub seen: Seen,
+    pub seen: PacketRef,
     /// Whose it is.
     pub connection: &'a Identity,
     /// The way of the bytes it is about, where it is about one.
@@ -82,7 +82,7 @@ pub struct Identity {
     /// Whether it is within TLS: `wss`.
     pub tls: bool,
     /// The first packet of the TCP connection.
-    pub first: Seen,
+    pub first: PacketRef,
 }
 
 /// How the WebSocket was asked for.
@@ -123,9 +123,9 @@ pub struct Frame<'a> {
     /// Its place among the fragments of its message, from 0.
     pub fragment: u64,
     /// The packet that carried its first byte.
-    pub first: Seen,
+    pub first: PacketRef,
     /// The packet that carried its last byte.
-    pub last: Seen,
+    pub last: PacketRef,
     /// Where its header begins, in bytes from the first byte behind the handshake in this direction.
     pub stream_offset: u64,
     /// Its payload, unmasked and as it was on the wire, as far as it is kept for outputs.
@@ -187,9 +187,9 @@ pub struct Message<'a> {
     /// Whether its content is UTF-8, as far as it was seen.
     pub utf8: bool,
     /// The packet that carried its first byte.
-    pub first: Seen,
+    pub first: PacketRef,
     /// The packet that carried its last byte.
-    pub last: Seen,
+    pub last: PacketRef,
     /// Of a Close: what it says.
     pub close: Option<Close<'a>>,
     /// Of a Pong that answers a Ping: the time since that Ping, in microseconds.
@@ -215,11 +215,11 @@ pub struct Summary {
     /// Whether the opening handshake was captured.
     pub handshake_seen: bool,
     /// The packet that made it a WebSocket, or refused to.
-    pub opened: Option<Seen>,
+    pub opened: Option<PacketRef>,
     /// Its last packet.
-    pub last: Seen,
+    pub last: PacketRef,
     /// The last packet that carried bytes of it, in either direction.
-    pub last_byte: Option<Seen>,
+    pub last_byte: Option<PacketRef>,
     /// What became of it.
     pub outcome: Outcome,
     /// Who sent the first Close or, without one, ended TCP first.
@@ -234,7 +234,7 @@ pub struct Summary {
     /// The first Close of each direction.
     pub closes: PerDirection<Option<CloseSent>>,
     /// How TCP, or in HTTP/2 the stream, ended in each direction: END_STREAM is a FIN, RST_STREAM a RST (RFC 8441 §5).
-    pub tcp_ends: PerDirection<Option<(EndReason, Seen)>>,
+    pub tcp_ends: PerDirection<Option<(EndReason, PacketRef)>>,
     /// The first packet of the TCP connection's handshake to its third, in microseconds.
     pub tcp_handshake_us: Option<u64>,
     /// What was sent.
@@ -261,7 +261,7 @@ pub struct Http2 {
     /// How the stream ended in each direction: END_STREAM, or RST_STREAM with its error code.
     pub ends: PerDirection<Option<StreamEnd>>,
     /// The GOAWAY of each direction, if the stream was open then or it was the reason that it never was.
-    pub goaways: PerDirection<Option<(ErrorCode, Seen)>>,
+    pub goaways: PerDirection<Option<(ErrorCode, PacketRef)>>,
     /// How long each sender could send nothing since a flow-control window was used up, its own or the connection's, in
     /// microseconds (RFC 9113 §5.2).
     pub stalled_us: PerDirection<u64>,
@@ -271,7 +271,7 @@ pub struct Http2 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamEnd {
     /// The frame's packet.
-    pub seen: Seen,
+    pub seen: PacketRef,
     /// END_STREAM, which is TCP's FIN, or RST_STREAM, its RST (RFC 8441 §5).
     pub how: StreamEndKind,
 }
@@ -291,16 +291,16 @@ pub struct Silence {
     /// How long, in microseconds.
     pub us: u64,
     /// The packet before it.
-    pub from: Seen,
+    pub from: PacketRef,
     /// The packet after it.
-    pub to: Seen,
+    pub to: PacketRef,
 }
 
 /// A Close frame that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloseSent {
     /// The packet that carried its last byte.
-    pub seen: Seen,
+    pub seen: PacketRef,
     /// Its status code.
     pub code: Option<u16>,
     /// Its reason.

@@ -4,7 +4,7 @@
 //!
 //! | floor | takes | gives |
 //! | --- | --- | --- |
-//! | [`ground`] | | nouns: bytes, time, direction, limits, findings |
+//! | [`types`] | | nouns: bytes, time, direction, limits, findings |
 //! | [`capture`] | files, an interface | packets |
 //! | [`net`] | a packet | a TCP segment |
 //! | [`tcp`] | segments | bytes in order, holes, ends |
@@ -17,7 +17,7 @@
 //!
 //! A program of five lines is an analysis: see [`analyzer`].
 
-pub mod ground;
+pub mod types;
 
 pub mod capture;
 

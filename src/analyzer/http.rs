@@ -9,10 +9,10 @@ use super::midstream::{Midstream, assumed, begins_frames};
 use super::shared::Out;
 use super::websocket::WebSocket;
 use crate::event::Sink;
-use crate::ground::{Direction, Limits, Seen};
 use crate::http::h2::Setting;
 use crate::http::{Effect, H1, Loss, ResponseHead, Sniffed, Step, sniff};
 use crate::tcp::{Flow, Run};
+use crate::types::{Direction, Limits, PacketRef};
 use crate::websocket::rules::Broken;
 use crate::websocket::{Answered, Asked, is_websocket_attempt, judge};
 
@@ -37,7 +37,7 @@ pub(super) struct Http {
     /// The last request for HTTP/2, and what its HTTP2-Settings field says.
     upgrade: Option<(u64, Vec<Setting>)>,
     /// What went wrong below, so far.
-    faults: Vec<(Direction, Broken, Seen)>,
+    faults: Vec<(Direction, Broken, PacketRef)>,
 }
 
 /// A request that asks for a WebSocket, or may: its head was cut off.
@@ -128,7 +128,7 @@ impl Http {
             + self.upgrade.as_ref().map_or(0, |(_, settings)| settings.capacity() * size_of::<Setting>())
             + self.attempts.capacity() * size_of::<Attempt>()
             + self.unasked.capacity() * size_of::<(u64, Answered)>()
-            + self.faults.capacity() * size_of::<(Direction, Broken, Seen)>()
+            + self.faults.capacity() * size_of::<(Direction, Broken, PacketRef)>()
     }
 
     /// Memory is spent: lets go of heads that are not whole, which puts HTTP out of step. Gives how many bytes that was.
@@ -139,7 +139,7 @@ impl Http {
     }
 
     /// Something went wrong below: told when there is a WebSocket to tell it of.
-    pub(super) fn fault(&mut self, direction: Direction, broken: Broken, seen: Seen) {
+    pub(super) fn fault(&mut self, direction: Direction, broken: Broken, seen: PacketRef) {
         if self.faults.len() < MAX_FAULTS {
             self.faults.push((direction, broken, seen));
         }
@@ -153,7 +153,7 @@ impl Http {
         attempts: &mut u32,
         direction: Direction,
         run: Run<'_>,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(usize, Next), S::Error> {
         let must_wait = match direction {
@@ -202,7 +202,7 @@ impl Http {
         &mut self,
         flow: &Flow,
         attempts: &mut u32,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<Next, S::Error> {
         if let Some(response) = self.take_early() {
@@ -213,7 +213,7 @@ impl Http {
     }
 
     /// Whether bytes of one direction, the first of them in `seen`, have waited for the other for long enough.
-    fn waited(&mut self, flow: &Flow, seen: Seen) -> bool {
+    fn waited(&mut self, flow: &Flow, seen: PacketRef) -> bool {
         self.offers = self.offers.saturating_add(1);
         let long = flow.last.at.since(seen.at) >= PATIENCE_NANOS && self.offers >= PATIENCE_OFFERS;
         long || self.offers >= MOST_OFFERS
@@ -241,7 +241,7 @@ impl Http {
         found: Found,
         flow: &Flow,
         attempts: &mut u32,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<Next, S::Error> {
         match found {
@@ -370,7 +370,7 @@ impl Http {
         response: Early,
         flow: &Flow,
         attempts: &mut u32,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<Next, S::Error> {
         let identity = identify(flow, attempts, out);
@@ -397,7 +397,7 @@ impl Http {
         &mut self,
         flow: &Flow,
         attempts: &mut u32,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         while let Some(attempt) = self.next_attempt() {
@@ -410,7 +410,7 @@ impl Http {
 }
 
 /// Keeps of a step what is needed behind it.
-fn found(step: &Step<'_>, direction: Direction, seen: Seen) -> Found {
+fn found(step: &Step<'_>, direction: Direction, seen: PacketRef) -> Found {
     match step {
         Step::Request { number, head } => {
             let (certain, complete) = (is_websocket_attempt(head), head.complete);

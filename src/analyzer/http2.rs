@@ -1,7 +1,7 @@
 //! A connection while it speaks HTTP/2: looks for streams that are WebSockets (RFC 8441), and gives each its bytes.
 //!
 //! In: pieces of both directions. Out: for each stream what a connection of HTTP/1.1 would tell. Payload of DATA frames goes
-//! straight through to the lanes of its WebSocket. What a single stream does is decided in `http2/stream.rs`.
+//! straight through to the directions of its WebSocket. What a single stream does is decided in `http2/stream.rs`.
 //!
 //! A hole that takes a boundary between frames is a hole of unknown length in every WebSocket of that direction, since it
 //! may have held bytes of each. Streams whose request or response may have been in it are searched for frames, as
@@ -13,15 +13,15 @@ mod stream;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::midstream::Midstream;
+use super::pending::Pending;
 use super::shared::Out;
-use super::waiting::Waiting;
 use super::websocket::Note;
 use crate::event::Sink;
-use crate::ground::{Detail, Direction, FindingCode, Limits, PerDirection, Seen};
 use crate::http::h2::{ErrorCode, H2, HeaderList, Search, Setting, Step};
 use crate::tcp::{EndReason, Flow, Run};
+use crate::types::{Detail, Direction, FindingCode, Limits, PacketRef, PerDirection};
 use crate::websocket::{Answered, Asked};
-use stream::{Half, Talk};
+use stream::{HandshakeHalf, StreamState};
 
 /// Bits of evidence for a boundary between frames that was lost; the connection is known to be HTTP/2.
 const ENOUGH_BITS: u32 = 72;
@@ -36,15 +36,15 @@ const MAX_DONE: usize = 4096;
 pub(super) struct Http2 {
     h2: H2,
     /// The streams of interest.
-    talks: BTreeMap<u32, Talk>,
+    streams: BTreeMap<u32, StreamState>,
     searches: PerDirection<Option<Box<Search>>>,
     untold: Vec<Note>,
-    goaways: PerDirection<Option<(ErrorCode, Seen)>>,
+    goaways: PerDirection<Option<(ErrorCode, PacketRef)>>,
     /// The highest stream that the client was seen to open.
     asked: u32,
     /// Bytes of all streams that wait for the other direction, and what they cost.
     waiting_bytes: usize,
-    cherished: bool,
+    retained: bool,
     /// Bytes that are kept for all streams.
     kept: usize,
     /// Header lists may have been missed.
@@ -58,7 +58,7 @@ enum Found<'i> {
     Data(u32, &'i [u8]),
     Missing(u32, Option<u64>),
     Ended(u32),
-    Request(u32, Option<Box<Half>>, bool),
+    Request(u32, Option<Box<HandshakeHalf>>, bool),
     /// An answer, with its head unless the status is not known; whether the stream ends with it.
     Response(u32, Option<Box<(Answered, bool)>>, bool),
     Reset(u32, Option<ErrorCode>),
@@ -72,13 +72,13 @@ impl Http2 {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             h2: H2::new(limits),
-            talks: BTreeMap::new(),
+            streams: BTreeMap::new(),
             searches: PerDirection::default(),
             untold: Vec::new(),
             goaways: PerDirection::default(),
             asked: 0,
             waiting_bytes: 0,
-            cherished: false,
+            retained: false,
             kept: 0,
             holed: false,
             done: BTreeSet::new(),
@@ -101,7 +101,7 @@ impl Http2 {
         flow: &Flow,
         direction: Direction,
         run: Run<'_>,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<bool, S::Error> {
         match run {
@@ -127,8 +127,8 @@ impl Http2 {
     }
 
     /// A WebSocket was opened.
-    pub(super) const fn is_cherished(&self) -> bool {
-        self.cherished
+    pub(super) const fn is_retained(&self) -> bool {
+        self.retained
     }
 
     /// Something went wrong below: told of one WebSocket, since which one it belongs to is not looked for.
@@ -136,7 +136,7 @@ impl Http2 {
         &mut self,
         direction: Direction,
         broken: (FindingCode, Detail),
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         self.note((broken, Some(direction), seen), out)
@@ -147,13 +147,13 @@ impl Http2 {
         mut self,
         flow: &Flow,
         reason: EndReason,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         for direction in Direction::BOTH {
             self.end(flow, direction, reason, seen, out)?;
         }
-        while let Some(stream) = self.talks.keys().next().copied() {
+        while let Some(stream) = self.streams.keys().next().copied() {
             self.over(stream, flow, reason, seen, out)?;
         }
         Ok(())
@@ -165,13 +165,13 @@ impl Http2 {
         flow: &Flow,
         direction: Direction,
         bytes: &[u8],
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<bool, S::Error> {
         let mut input = bytes;
         loop {
-            let (talks, asked) = (&self.talks, self.asked);
-            let wanted = |stream: u32| stream > asked || talks.contains_key(&stream);
+            let (streams, asked) = (&self.streams, self.asked);
+            let wanted = |stream: u32| stream > asked || streams.contains_key(&stream);
             let step = self.h2.next(direction, &mut input, seen);
             let over = step.is_none();
             let found = step.and_then(|step| found(direction, step, seen, wanted));
@@ -210,10 +210,10 @@ impl Http2 {
         found: Found<'_>,
         flow: &Flow,
         direction: Direction,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<bool, S::Error> {
-        let before = found.stream().map(|stream| (stream, self.talk_held(stream)));
+        let before = found.stream().map(|stream| (stream, self.stream_held(stream)));
         let goes_on = self.obey(found, flow, direction, seen, out)?;
         self.recount(before);
         Ok(goes_on)
@@ -224,7 +224,7 @@ impl Http2 {
         found: Found<'_>,
         flow: &Flow,
         direction: Direction,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<bool, S::Error> {
         match found {
@@ -255,12 +255,12 @@ impl Http2 {
     fn request<S: Sink>(
         &mut self,
         stream: u32,
-        half: Option<Box<Half>>,
+        half: Option<Box<HandshakeHalf>>,
         flow: &Flow,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        let early = matches!(self.talks.get(&stream), Some(Talk::Half(half)) if half.asked.is_none());
+        let early = matches!(self.streams.get(&stream), Some(StreamState::HandshakeHalf(half)) if half.asked.is_none());
         if stream <= self.asked && !early {
             return Ok(()); // Trailers, or a stream that was there before: "cannot be reused" (RFC 9113 §5.1.1).
         }
@@ -269,18 +269,18 @@ impl Http2 {
             self.forget(stream, seen);
             return Ok(());
         };
-        if let Some(Talk::Half(before)) = self.talks.remove(&stream) {
-            let Half { answered, waiting, .. } = *before;
+        if let Some(StreamState::HandshakeHalf(before)) = self.streams.remove(&stream) {
+            let HandshakeHalf { answered, waiting, .. } = *before;
             (half.answered, half.waiting) = (answered, waiting);
         }
         let max = out.shared.limits.max_h2_streams;
-        if self.talks.len() >= max {
+        if self.streams.len() >= max {
             let detail = Detail::Number("more than # WebSockets at once", max as u64);
             return self.note(((FindingCode::Http2Flood, detail), Some(Direction::ToServer), seen), out);
         }
         self.h2.follow(stream, seen);
         let answered = half.answered.is_some();
-        self.talks.insert(stream, Talk::Half(half));
+        self.streams.insert(stream, StreamState::HandshakeHalf(half));
         if answered { self.decide(stream, flow, seen, out) } else { Ok(()) }
     }
 
@@ -291,24 +291,24 @@ impl Http2 {
         answered: Option<Box<(Answered, bool)>>,
         ends: bool,
         flow: &Flow,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        let room = self.talks.len() < out.shared.limits.max_h2_streams;
-        match (self.talks.get_mut(&stream), answered) {
-            (Some(Talk::Half(half)), Some(answered)) if half.answered.is_none() => {
+        let room = self.streams.len() < out.shared.limits.max_h2_streams;
+        match (self.streams.get_mut(&stream), answered) {
+            (Some(StreamState::HandshakeHalf(half)), Some(answered)) if half.answered.is_none() => {
                 half.answered = Some(*answered);
                 if half.asked.is_some() { self.decide(stream, flow, seen, out) } else { Ok(()) }
             }
             // Where the status is not known and the stream goes on, its bytes say what it is.
-            (Some(Talk::Half(half)), None) if half.asked.is_some() && !ends => {
+            (Some(StreamState::HandshakeHalf(half)), None) if half.asked.is_some() && !ends => {
                 half.other_lost = true;
                 Ok(())
             }
             (None, Some(answered)) if stream > self.asked && room => {
                 let other_lost = self.searches.to_server.is_some();
-                let half = Half { answered: Some(*answered), other_lost, ..Half::default() };
-                self.talks.insert(stream, Talk::Half(Box::new(half)));
+                let half = HandshakeHalf { answered: Some(*answered), other_lost, ..HandshakeHalf::default() };
+                self.streams.insert(stream, StreamState::HandshakeHalf(Box::new(half)));
                 Ok(())
             }
             _ => Ok(()),
@@ -322,14 +322,16 @@ impl Http2 {
         code: ErrorCode,
         flow: &Flow,
         direction: Direction,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         *self.goaways.get_mut(direction) = Some((code, seen));
         if direction == Direction::ToClient {
-            let above = self.talks.range(last_stream.saturating_add(1)..);
-            let unheard: Vec<u32> =
-                above.filter(|(_, talk)| matches!(talk, Talk::Half(_))).map(|(stream, _)| *stream).collect();
+            let above = self.streams.range(last_stream.saturating_add(1)..);
+            let unheard: Vec<u32> = above
+                .filter(|(_, talk)| matches!(talk, StreamState::HandshakeHalf(_)))
+                .map(|(stream, _)| *stream)
+                .collect();
             for stream in unheard {
                 self.over(stream, flow, EndReason::Fin, seen, out)?;
             }
@@ -342,16 +344,16 @@ impl Http2 {
         &mut self,
         flow: &Flow,
         direction: Direction,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         self.holed = true;
         let search = Search::new(out.shared.limits.max_resync_bytes, ENOUGH_BITS);
         *self.searches.get_mut(direction) = Some(Box::new(search));
-        let streams: Vec<u32> = self.talks.keys().copied().collect();
+        let streams: Vec<u32> = self.streams.keys().copied().collect();
         for stream in streams {
             self.piece(stream, flow, direction, Run::Gap(None), seen, out)?;
-            if let Some(Talk::Half(half)) = self.talks.get_mut(&stream) {
+            if let Some(StreamState::HandshakeHalf(half)) = self.streams.get_mut(&stream) {
                 half.other_lost |= half.asked.is_some() == (direction == Direction::ToClient);
             }
         }
@@ -364,19 +366,19 @@ impl Http2 {
         flow: &Flow,
         direction: Direction,
         reason: EndReason,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         if self.searches.get_mut(direction).as_mut().is_some_and(|search| search.settle()) {
             self.resume(flow, direction, out)?;
         }
-        let (talks, asked) = (&self.talks, self.asked);
-        let wanted = |stream: u32| stream > asked || talks.contains_key(&stream);
+        let (streams, asked) = (&self.streams, self.asked);
+        let wanted = |stream: u32| stream > asked || streams.contains_key(&stream);
         if let Some(found) = self.h2.finish(direction).and_then(|step| found(direction, step, seen, wanted)) {
             self.act(found, flow, direction, seen, out)?;
         }
-        for talk in self.talks.values_mut() {
-            if let Talk::Open(open) = talk {
+        for talk in self.streams.values_mut() {
+            if let StreamState::Open(open) = talk {
                 open.websocket.end(direction, reason, seen, out)?;
             }
         }
@@ -386,8 +388,8 @@ impl Http2 {
     /// Something is wrong with the connection: tells it of the WebSocket on the lowest stream, or remembers it until there is
     /// one.
     fn note<S: Sink>(&mut self, note: Note, out: &mut Out<'_, S>) -> Result<(), S::Error> {
-        let mut open = self.talks.values_mut().filter_map(|talk| match talk {
-            Talk::Open(open) => Some(open),
+        let mut open = self.streams.values_mut().filter_map(|talk| match talk {
+            StreamState::Open(open) => Some(open),
             _ => None,
         });
         match open.next() {
@@ -403,7 +405,12 @@ impl Http2 {
 }
 
 /// Keeps of a step what is needed behind it. `wanted` says whether responses on a stream are.
-fn found<'i>(direction: Direction, step: Step<'_, 'i>, seen: Seen, wanted: impl Fn(u32) -> bool) -> Option<Found<'i>> {
+fn found<'i>(
+    direction: Direction,
+    step: Step<'_, 'i>,
+    seen: PacketRef,
+    wanted: impl Fn(u32) -> bool,
+) -> Option<Found<'i>> {
     Some(match step {
         Step::Data { stream, payload } => Found::Data(stream, payload),
         Step::Missing { stream, len } => Found::Missing(stream, len),
@@ -428,9 +435,9 @@ fn found<'i>(direction: Direction, step: Step<'_, 'i>, seen: Seen, wanted: impl 
 }
 
 /// The request for a WebSocket, or what may be one.
-fn asked(list: &HeaderList, seen: Seen) -> Option<Box<Half>> {
+fn asked(list: &HeaderList, seen: PacketRef) -> Option<Box<HandshakeHalf>> {
     list.may_be_websocket_attempt().then(|| {
         let certain = list.is_websocket_attempt();
-        Box::new(Half { asked: Some(Asked::from_list(list, seen)), certain, ..Half::default() })
+        Box::new(HandshakeHalf { asked: Some(Asked::from_list(list, seen)), certain, ..HandshakeHalf::default() })
     })
 }

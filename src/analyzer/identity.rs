@@ -2,9 +2,9 @@
 
 use super::shared::Out;
 use crate::event::{Identity, Transport};
-use crate::ground::Uid;
-use crate::ground::uid::Origin;
 use crate::tcp::Flow;
+use crate::types::Uid;
+use crate::types::uid::Origin;
 
 /// What tells the connection that is asked for from others; takes the next number.
 pub(super) fn identify<S>(flow: &Flow, attempts: &mut u32, out: &mut Out<'_, S>) -> Identity {

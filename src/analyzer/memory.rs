@@ -6,8 +6,8 @@
 
 use super::shared::Shared;
 #[cfg(doc)]
-use crate::ground::Limits;
-use crate::ground::Room;
+use crate::types::Limits;
+use crate::types::MemoryQuota;
 
 /// The counters.
 #[derive(Debug, Clone, Copy, Default)]
@@ -91,7 +91,7 @@ impl Buffers {
     }
 
     /// Lets go of all idle ones.
-    pub(super) fn spare(&mut self) {
+    pub(super) fn trim(&mut self) {
         self.idle = Vec::new();
         self.bytes = 0;
     }
@@ -107,20 +107,20 @@ impl Shared {
 
     /// How much more may be kept now.
     #[inline]
-    pub(super) const fn room(&self) -> Room {
-        Room::new(self.memory.max.saturating_sub(self.held().saturating_add(self.memory.table)))
+    pub(super) const fn quota(&self) -> MemoryQuota {
+        MemoryQuota::new(self.memory.max.saturating_sub(self.held().saturating_add(self.memory.table)))
     }
 
     /// Buffers grew, or could not.
     #[cold]
-    pub(super) const fn note(&mut self, room: &Room) {
+    pub(super) const fn note(&mut self, room: &MemoryQuota) {
         self.memory.unsettled = self.memory.unsettled.saturating_add(room.taken());
         self.totals.shed_bytes = self.totals.shed_bytes.saturating_add(room.refused());
     }
 
     /// What nobody will miss is let go.
-    pub(super) fn spare(&mut self) {
-        self.buffers.spare();
+    pub(super) fn trim(&mut self) {
+        self.buffers.trim();
         self.scratch = Vec::new();
     }
 }
@@ -137,7 +137,7 @@ mod tests {
         }
         assert_eq!((buffers.idle.len(), buffers.held()), (2, 90_000), "one is too large, one too much");
         assert_eq!((buffers.lend().capacity(), buffers.held()), (30_000, 60_000));
-        buffers.spare();
+        buffers.trim();
         assert_eq!((buffers.lend().capacity(), buffers.held()), (0, 0));
     }
 

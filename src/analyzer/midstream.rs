@@ -6,9 +6,9 @@
 use super::shared::Out;
 use super::websocket::WebSocket;
 use crate::event::{Identity, Sink};
-use crate::ground::{Detail, Direction, PerDirection, Seen};
 use crate::http::h2::{Known, Search};
 use crate::tcp::Run;
+use crate::types::{Detail, Direction, PacketRef, PerDirection};
 use crate::websocket::resync::{Expect, Found, Resync};
 use crate::websocket::{Asked, Deflate, ExtensionOffer, FrameHeader, Handshake, Negotiated, judge};
 
@@ -78,7 +78,7 @@ impl Midstream {
         &mut self,
         direction: Direction,
         run: Run<'_>,
-        seen: Seen,
+        seen: PacketRef,
     ) -> Option<PerDirection<Option<Box<Search>>>> {
         let search = self.http2.as_mut()?.get_mut(direction).as_mut()?;
         // Whoever is the client, PUSH_PROMISE is rare.
@@ -122,7 +122,7 @@ impl Midstream {
     }
 
     /// Takes a piece of one direction, and does not say yet what it is.
-    pub(super) fn gather(&mut self, direction: Direction, run: Run<'_>, seen: Seen) {
+    pub(super) fn gather(&mut self, direction: Direction, run: Run<'_>, seen: PacketRef) {
         let searches = self.searches.get_mut(direction);
         for (search, masked) in [(&mut searches.masked, true), (&mut searches.unmasked, false)] {
             let expect = Expect { masked, deflate: true, unknown_extension: false };
@@ -146,7 +146,7 @@ impl Midstream {
     }
 
     /// Takes a piece of one direction.
-    pub(super) fn take(&mut self, direction: Direction, run: Run<'_>, seen: Seen, max: u64) -> Verdict {
+    pub(super) fn take(&mut self, direction: Direction, run: Run<'_>, seen: PacketRef, max: u64) -> Verdict {
         let oriented = self.oriented;
         if direction == Direction::ToServer && core::mem::take(&mut self.boundary) {
             match self.behind_request(run, seen) {
@@ -177,7 +177,7 @@ impl Midstream {
     }
 
     /// Whether the client's first bytes behind its request are a frame. What is no frame is gathered by the search.
-    fn behind_request(&mut self, run: Run<'_>, seen: Seen) -> Opening {
+    fn behind_request(&mut self, run: Run<'_>, seen: PacketRef) -> Opening {
         let Run::Data(data) = run else { return Opening::Other };
         let search = &mut self.searches.to_server.masked;
         let mut first = [0; FrameHeader::MAX_LEN];
@@ -209,7 +209,7 @@ impl Midstream {
         self,
         identity: Identity,
         found: &Found,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<WebSocket, S::Error> {
         // What was not offered was not agreed on (RFC 6455 §9.1).
@@ -264,7 +264,7 @@ pub(super) fn assumed() -> Negotiated {
 }
 
 /// Gives a piece to one search. Says what it found, and how much of the piece it did not take.
-fn look(search: &mut Resync, expect: &Expect, run: Run<'_>, seen: Seen) -> Option<(Found, usize)> {
+fn look(search: &mut Resync, expect: &Expect, run: Run<'_>, seen: PacketRef) -> Option<(Found, usize)> {
     let enough = |found: Option<Found>| found.filter(|found| found.bits >= ENOUGH_BITS);
     match run {
         Run::Data(mut data) => {

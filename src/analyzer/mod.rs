@@ -31,21 +31,21 @@
 //! # }
 //! ```
 
-mod conductor;
+mod direction;
+mod findings;
+mod handler;
 mod http;
 mod http2;
 mod identity;
-mod lane;
-mod ledger;
 mod memory;
 mod midstream;
+mod pending;
 mod pings;
 mod session;
 pub mod shards;
 mod shared;
 mod tls;
 mod verdict;
-mod waiting;
 mod websocket;
 
 pub use shared::Demand;
@@ -54,10 +54,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::capture::Packet;
 use crate::event::{Sink, Totals};
-use crate::ground::{Limits, Seen};
 use crate::net::Decoder;
 use crate::tcp::Table;
 use crate::tls::{KeyLog, Scratch};
+use crate::types::{Limits, PacketRef};
 use crate::websocket::inflate::InflaterPool;
 use memory::{Buffers, Memory};
 use session::Session;
@@ -95,7 +95,7 @@ pub struct Analyzer {
     net: Decoder,
     table: Table<Session>,
     shared: Shared,
-    last: Seen,
+    last: PacketRef,
 }
 
 impl Analyzer {
@@ -107,7 +107,7 @@ impl Analyzer {
         Self {
             net: Decoder::new(&limits),
             table: Table::new(&limits),
-            last: Seen::default(),
+            last: PacketRef::default(),
             shared: Shared {
                 demand: options.demand,
                 capture: options.capture.as_str().into(),

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hasher};
 
-use crate::ground::Seen;
+use crate::types::PacketRef;
 
 /// A Ping that waits for its Pong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ping {
     /// The packet that carried its last byte.
-    pub(super) seen: Seen,
+    pub(super) seen: PacketRef,
     /// Its frame.
     pub(super) frame: u64,
     /// Its message.
@@ -26,7 +26,7 @@ pub(super) struct Pings {
 
 impl Pings {
     /// A Ping was sent. Gives back the oldest one where too many wait.
-    pub(super) fn sent(&mut self, data: &[u8], seen: Seen, frame: u64, message: u64, max: usize) -> Option<Ping> {
+    pub(super) fn sent(&mut self, data: &[u8], seen: PacketRef, frame: u64, message: u64, max: usize) -> Option<Ping> {
         self.waiting.push_back(Ping { seen, frame, message, data: hash(data) });
         if self.waiting.len() > max { self.waiting.pop_front() } else { None }
     }
@@ -62,8 +62,8 @@ fn hash(data: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    fn seen(packet: u64) -> Seen {
-        Seen { packet, ..Seen::default() }
+    fn seen(packet: u64) -> PacketRef {
+        PacketRef { packet, ..PacketRef::default() }
     }
 
     #[test]

@@ -10,21 +10,21 @@ use super::http::{Http, Next, refuse};
 use super::http2::Http2;
 use super::identity::identify;
 use super::midstream::{Midstream, Verdict};
+use super::pending::Pending;
 use super::shared::Out;
 use super::tls::Tls;
-use super::waiting::Waiting;
 use super::websocket::WebSocket;
 use crate::event::Sink;
-use crate::ground::{Detail, Direction, FindingCode, PerDirection, Seen};
 use crate::http::h2::Search;
 use crate::http::{Sniffed, sniff};
 use crate::tcp::{Chunk, EndReason, Flow, Interest, Run};
+use crate::types::{Detail, Direction, FindingCode, PacketRef, PerDirection};
 
 /// One TCP connection.
 #[derive(Default)]
 pub(super) struct Session {
     protocol: Protocol,
-    waiting: PerDirection<Option<Box<Waiting>>>,
+    waiting: PerDirection<Option<Box<Pending>>>,
     /// WebSockets asked for so far.
     attempts: u32,
     /// What it was last counted to keep.
@@ -66,7 +66,7 @@ impl Session {
             } else {
                 out.shared.memory.stay();
             }
-            return Ok(Interest::Cherish);
+            return Ok(Interest::Retain);
         }
         if let Protocol::Tls(tls) = &mut self.protocol
             && self.waiting.get(direction).is_none()
@@ -100,7 +100,7 @@ impl Session {
         self,
         flow: &Flow,
         reason: EndReason,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         let counted = self.counted;
@@ -113,7 +113,7 @@ impl Session {
         mut self,
         flow: &Flow,
         reason: EndReason,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         if let Protocol::Http1(http) = &mut self.protocol {
@@ -144,7 +144,7 @@ impl Session {
         &mut self,
         direction: Direction,
         broken: (FindingCode, Detail),
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         match &mut self.protocol {
@@ -163,8 +163,8 @@ impl Session {
         match self.protocol {
             Protocol::Tls(ref tls) => tls.wants(),
             Protocol::Opaque => Interest::Drop,
-            Protocol::WebSocket(_) => Interest::Cherish,
-            Protocol::Http2(ref http2) if http2.is_cherished() => Interest::Cherish,
+            Protocol::WebSocket(_) => Interest::Retain,
+            Protocol::Http2(ref http2) if http2.is_retained() => Interest::Retain,
             Protocol::Sniffing | Protocol::Http1(_) | Protocol::Http2(_) | Protocol::Midstream(_) => Interest::Keep,
         }
     }
@@ -175,7 +175,7 @@ impl Session {
         flow: &mut Flow,
         direction: Direction,
         run: Run<'_>,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<Direction, S::Error> {
         let Protocol::Midstream(midstream) = &mut self.protocol else { return Ok(direction) };
@@ -233,7 +233,7 @@ impl Session {
         &mut self,
         verdict: Verdict,
         flow: &Flow,
-        (direction, run, seen): (Direction, Run<'_>, Seen),
+        (direction, run, seen): (Direction, Run<'_>, PacketRef),
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         match (verdict, core::mem::take(&mut self.protocol)) {
@@ -268,7 +268,7 @@ impl Session {
         flow: &mut Flow,
         direction: Direction,
         run: Run<'_>,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<usize, S::Error> {
         match &mut self.protocol {
@@ -324,7 +324,7 @@ impl Session {
     }
 
     /// Lets a piece wait.
-    fn wait<S>(&mut self, direction: Direction, run: Run<'_>, seen: Seen, out: &Out<'_, S>) {
+    fn wait<S>(&mut self, direction: Direction, run: Run<'_>, seen: PacketRef, out: &Out<'_, S>) {
         let max = out.shared.limits.max_waiting_bytes;
         self.waiting.get_mut(direction).get_or_insert_default().push(run, seen, max);
     }
@@ -368,7 +368,7 @@ fn take<S: Sink>(
     websocket: &mut WebSocket,
     direction: Direction,
     run: Run<'_>,
-    seen: Seen,
+    seen: PacketRef,
     out: &mut Out<'_, S>,
 ) -> Result<(), S::Error> {
     match run {

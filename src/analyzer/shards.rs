@@ -1,12 +1,12 @@
 //! Several workers for one input (`--threads`): what they tell together is what one would have told, byte for byte.
 //!
-//! In: an [`Input`], and a sink that can be had in parts ([`Whole`]). Out: the same calls of the sink, in the same order,
+//! In: an [`Input`], and a sink that can be had in parts ([`ParallelSink`]). Out: the same calls of the sink, in the same order,
 //! with the same numbers, however many workers there are. Only what is in this folder knows of threads.
 //!
 //! ```text
-//!                   ┌─ Input → Analyzer → Part ─┐ batches                      a plain file: each worker reads and walks it
-//! file, file, ... ──┼─ Input → Analyzer → Part ─┼─────────→ Merger → Whole
-//!                   └─ Input → Analyzer → Part ─┘ ←───────── empty ones
+//!                   ┌─ Input → Analyzer → Shard ─┐ batches                      a plain file: each worker reads and walks it
+//! file, file, ... ──┼─ Input → Analyzer → Shard ─┼─────────→ Merger → ParallelSink
+//!                   └─ Input → Analyzer → Shard ─┘ ←───────── empty ones
 //!
 //! pipe, .gz ─ Input → Dealer ─ packets ─→ every worker's Analyzer → ...        anything else is read once
 //! ```
@@ -23,11 +23,11 @@
 //!
 //! **Memory.** A worker fills sixteen batches, 4 MiB, which come back when all in them was taken. So a worker that is
 //! ahead waits for the one that is behind, and all wait for a slow output. Nobody can wait for ever: all that the worker
-//! that is behind has told can be taken. What [`Limits`](crate::ground::Limits) allow is divided among the workers; where
+//! that is behind has told can be taken. What [`Limits`](crate::types::Limits) allow is divided among the workers; where
 //! one is reached, what is given up depends on how many there are.
 
 mod batch;
-mod dealer;
+mod broadcaster;
 mod merger;
 mod openings;
 mod worker;
@@ -39,18 +39,18 @@ use std::thread::{self, JoinHandle};
 
 use super::{Analyzer, Options};
 use crate::capture::{CaptureError, Input, Secrets, Warning};
-use crate::event::{Part, Totals, Whole};
+use crate::event::{ParallelSink, Shard, Totals};
 use crate::tls::{KeyLog, KeyLogWarning};
-use batch::{BATCHES, Batch, Message};
+use batch::{BATCHES, Message, WorkerBatch};
 use merger::Merger;
-use worker::{Alarm, Share, Source, Teller, Worker};
+use worker::{Emitter, PanicNotice, Share, Source, Worker};
 
 /// How many work, and how much they say at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Workers {
     /// How many: with one there is no thread but the caller's.
     pub count: NonZeroUsize,
-    /// Bytes after which a worker hands on what it made. 256 KiB: still in the cache when it is taken.
+    /// Bytes after which a worker batches on what it made. 256 KiB: still in the cache when it is taken.
     pub batch_bytes: usize,
     /// Packets after which it does so, be there anything or not: how far it came is to be known. 8192.
     pub batch_packets: u64,
@@ -84,7 +84,7 @@ pub struct Done {
     pub reading: Reading,
 }
 
-type PieceOf<W> = <<W as Whole>::Part as Part>::Piece;
+type BatchOf<W> = <<W as ParallelSink>::Shard as Shard>::Batch;
 
 /// Reads `input` to its end, with TLS secrets from `keys` and from what it carries, and tells `sink` all that it makes certain, with as many workers. `watch` is called often, with
 /// the bytes that were read, and says whether to go on: if not, nothing more is told, and the answer is `None`.
@@ -97,7 +97,7 @@ type PieceOf<W> = <<W as Whole>::Part as Part>::Piece;
 ///
 /// # Errors
 /// Those of the sink.
-pub fn read<W: Whole>(
+pub fn read<W: ParallelSink>(
     mut input: Input,
     options: &Options,
     keys: KeyLog,
@@ -118,15 +118,15 @@ pub fn read<W: Whole>(
             done
         }));
     }
-    match Crew::hire(input, options, workers, sink) {
-        Ok(crew) => crew.work(sink, &mut watch),
+    match WorkerPool::hire(input, options, workers, sink) {
+        Ok(pool) => pool.work(sink, &mut watch),
         // The system has no more threads for us.
         Err(input) => alone(*input, options, keys, sink, &mut watch),
     }
 }
 
 /// The same on this thread.
-fn alone<W: Whole>(
+fn alone<W: ParallelSink>(
     mut input: Input,
     options: &Options,
     keys: KeyLog,
@@ -172,35 +172,35 @@ fn keep_secrets(all: Vec<Secrets>, analyzer: &mut Analyzer) {
     }
 }
 
-/// All workers, and the dealer where there is one.
-struct Crew<W: Whole> {
-    messages: Receiver<Message<PieceOf<W>>>,
-    spare: Vec<Sender<Batch<PieceOf<W>>>>,
+/// All workers, and the broadcaster where there is one.
+struct WorkerPool<W: ParallelSink> {
+    messages: Receiver<Message<BatchOf<W>>>,
+    spare: Vec<Sender<WorkerBatch<BatchOf<W>>>>,
     threads: Vec<JoinHandle<()>>,
     meter: crate::capture::Meter,
 }
 
-impl<W: Whole> Crew<W> {
+impl<W: ParallelSink> WorkerPool<W> {
     /// Starts all threads; gives the input back if the system does not have as many. Nobody begins before all are there.
     fn hire(input: Input, options: &Options, workers: &Workers, whole: &W) -> Result<Self, Box<Input>> {
         let count = workers.count.get();
-        let mut crew = Self {
+        let mut pool = Self {
             messages: channel().1,
             spare: Vec::with_capacity(count),
             threads: Vec::with_capacity(count + 1),
             meter: input.meter(),
         };
         let (to_merger, messages) = channel();
-        crew.messages = messages;
+        pool.messages = messages;
         let options = Options { limits: options.limits.sane().for_one_of(count), ..options.clone() };
         let mut starts = Vec::with_capacity(count);
         for number in 0..count {
             let (spare_in, spare) = channel();
             let (start, source) = channel();
-            let worker = Worker::<W::Part>::new(
+            let worker = Worker::<W::Shard>::new(
                 Share { number, count },
                 Analyzer::new(&options),
-                Teller::new(number, *workers, whole.part(), to_merger.clone(), spare),
+                Emitter::new(number, *workers, whole.shard(), to_merger.clone(), spare),
             );
             let body = move || {
                 if let Ok(source) = source.recv() {
@@ -208,17 +208,17 @@ impl<W: Whole> Crew<W> {
                 }
             };
             let Some(thread) = spawn("wslens-worker", body) else { return Err(Box::new(input)) };
-            crew.threads.push(thread);
-            crew.spare.push(spare_in);
+            pool.threads.push(thread);
+            pool.spare.push(spare_in);
             starts.push(start);
         }
-        crew.start(input, *workers, &to_merger, &starts)?;
-        for spare in &crew.spare {
+        pool.start(input, *workers, &to_merger, &starts)?;
+        for spare in &pool.spare {
             for _ in 0..BATCHES {
-                _ = spare.send(Batch::default());
+                _ = spare.send(WorkerBatch::default());
             }
         }
-        Ok(crew)
+        Ok(pool)
     }
 
     /// Gives each worker its packets.
@@ -226,7 +226,7 @@ impl<W: Whole> Crew<W> {
         &mut self,
         input: Input,
         workers: Workers,
-        to_merger: &Sender<Message<PieceOf<W>>>,
+        to_merger: &Sender<Message<BatchOf<W>>>,
         starts: &[Sender<Source>],
     ) -> Result<(), Box<Input>> {
         let more = (1..starts.len()).map(|_| input.again()).collect::<Option<Vec<_>>>();
@@ -237,18 +237,18 @@ impl<W: Whole> Crew<W> {
             return Ok(());
         }
         let (inputs, input_out) = channel::<Input>();
-        let (hands, sources): (Vec<_>, Vec<_>) = starts.iter().map(|_| channel()).unzip();
-        let alarm = Alarm { number: starts.len(), to_merger: to_merger.clone() };
+        let (batches, sources): (Vec<_>, Vec<_>) = starts.iter().map(|_| channel()).unzip();
+        let alarm = PanicNotice { number: starts.len(), to_merger: to_merger.clone() };
         let body = move || {
             if let Ok(input) = input_out.recv() {
-                let reading = dealer::deal(input, workers, &hands);
+                let reading = broadcaster::broadcast(input, workers, &batches);
                 _ = alarm.to_merger.send(Message::Read(reading));
             }
         };
-        let Some(thread) = spawn("wslens-dealer", body) else { return Err(Box::new(input)) };
+        let Some(thread) = spawn("wslens-broadcaster", body) else { return Err(Box::new(input)) };
         self.threads.push(thread);
         for (start, source) in starts.iter().zip(sources) {
-            _ = start.send(Source::Dealt(source));
+            _ = start.send(Source::Broadcast(source));
         }
         _ = inputs.send(input);
         Ok(())

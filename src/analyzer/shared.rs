@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::memory::{Buffers, Memory};
 use crate::event::{ClosedTls, Event, Identity, Sink, Totals, What};
-use crate::ground::{Direction, Endpoint, Limits, Seen};
 use crate::tcp::Flow;
 use crate::tls::{Closed, KeyLog, Scratch, TlsInfo};
+use crate::types::{Direction, Endpoint, Limits, PacketRef};
 use crate::websocket::inflate::InflaterPool;
 
 /// How much payload the outputs want. What nobody wants is neither kept nor, where nobody checks it, unmasked.
@@ -131,7 +131,7 @@ impl<S: Sink> Out<'_, S> {
     pub(super) fn say(
         &mut self,
         connection: &Identity,
-        seen: Seen,
+        seen: PacketRef,
         direction: Option<Direction>,
         what: What<'_>,
     ) -> Result<(), S::Error> {

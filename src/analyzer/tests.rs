@@ -3,7 +3,7 @@
 use super::*;
 use crate::capture::LinkType;
 use crate::event::{Event, What};
-use crate::ground::Timestamp;
+use crate::types::Timestamp;
 use proptest::prelude::*;
 
 const MIB: usize = 1 << 20;
@@ -53,7 +53,7 @@ impl Sink for Count {
                 self.whole += u64::from(message.content_whole);
             }
             What::Finding(finding) => {
-                self.lost_contexts += u64::from(finding.code == crate::ground::FindingCode::InflateContextLost);
+                self.lost_contexts += u64::from(finding.code == crate::types::FindingCode::InflateContextLost);
             }
             What::Closed(_) => self.closed += 1,
             _ => {}
@@ -66,7 +66,7 @@ impl Sink for Count {
 struct Rig {
     analyzer: Analyzer,
     count: Count,
-    seen: Seen,
+    seen: PacketRef,
     most: usize,
     worst: usize,
     seq: std::collections::HashMap<(u16, bool), u32>,
@@ -78,7 +78,7 @@ impl Rig {
         let demand = Demand { content_bytes: u64::MAX, frame_bytes: 0 };
         let worst = limits.worst_case_bytes();
         let analyzer = Analyzer::new(&Options { limits, demand, ..Options::default() });
-        Self { analyzer, count: Count::default(), seen: Seen::default(), most: 0, worst, seq: [].into() }
+        Self { analyzer, count: Count::default(), seen: PacketRef::default(), most: 0, worst, seq: [].into() }
     }
 
     fn packet(&mut self, bytes: &[u8]) {

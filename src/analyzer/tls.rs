@@ -4,15 +4,15 @@
 //! A connection that stays closed is told of where it may carry WebSocket, or where all were asked for; and counted.
 
 use super::identity::identify;
+use super::pending::{Pending, left_of, rest_of};
 use super::session::Session;
 use super::shared::Out;
-use super::waiting::{Waiting, left_of, rest_of};
-use super::websocket::Common;
+use super::websocket::Conversation;
 use crate::event::{Identity, Outcome, Sink, Summary, What};
-use crate::ground::{Detail, Direction, FindingCode, PerDirection, Seen, Sketch};
 use crate::http::{Sniffed, sniff};
 use crate::tcp::{Chunk, Depth, EndReason, Flow, Interest, Run};
 use crate::tls::{Closed, Decryptor, Step, Waits};
+use crate::types::{Detail, Direction, FindingCode, PacketRef, PerDirection, Sketch};
 use crate::websocket::Handshake;
 
 /// What a piece that waits costs besides its bytes.
@@ -25,7 +25,7 @@ pub(super) const MAX_DEPTH: u8 = 3;
 pub(super) struct Tls {
     decryptor: Decryptor,
     inner: Session,
-    waiting: PerDirection<Waiting>,
+    waiting: PerDirection<Pending>,
     /// Bytes that wait, as they were counted.
     waiting_bytes: usize,
     /// The key log as it was when everything that waits was last offered.
@@ -34,7 +34,7 @@ pub(super) struct Tls {
     offsets: PerDirection<u64>,
     /// Bytes were lost before any plaintext came.
     early_gaps: PerDirection<bool>,
-    ends: PerDirection<Option<(EndReason, Seen)>>,
+    ends: PerDirection<Option<(EndReason, PacketRef)>>,
     /// What the session inside last wanted.
     interest: Option<Interest>,
     /// It stays closed, and that was counted; or it is a WebSocket, and its server was noted.
@@ -114,8 +114,8 @@ impl Tls {
     }
 
     /// Bytes that [`Self::shed`] would let go.
-    pub(super) fn burden(&self, depth: Depth) -> usize {
-        self.waiting_bytes.saturating_add(self.inner.burden(depth))
+    pub(super) fn sheddable_bytes(&self, depth: Depth) -> usize {
+        self.waiting_bytes.saturating_add(self.inner.sheddable_bytes(depth))
     }
 
     /// Memory is spent: what waits for secrets becomes a hole, and the session inside lets go of what it can. Gives how many
@@ -124,7 +124,7 @@ impl Tls {
         &mut self,
         flow: &Flow,
         depth: Depth,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<u64, S::Error> {
         let gone = self.waiting_bytes as u64;
@@ -141,7 +141,7 @@ impl Tls {
         mut self,
         flow: &Flow,
         reason: EndReason,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         let mut flow = flow.clone();
@@ -166,7 +166,7 @@ impl Tls {
         &mut self,
         direction: Direction,
         broken: (FindingCode, Detail),
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         self.inner.fault(direction, broken, seen, &mut out.inside(self.decryptor.info()))
@@ -178,7 +178,7 @@ impl Tls {
         flow: &mut Flow,
         direction: Direction,
         run: Run<'_>,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<usize, S::Error> {
         match run {
@@ -217,7 +217,7 @@ impl Tls {
         flow: &mut Flow,
         direction: Direction,
         step: Step<'_>,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         match step {
@@ -241,7 +241,7 @@ impl Tls {
         &mut self,
         flow: &mut Flow,
         direction: Direction,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         if self.decryptor.closed().is_some() {
@@ -261,7 +261,7 @@ impl Tls {
         flow: &mut Flow,
         direction: Direction,
         run: Run<'_>,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         if self.interest == Some(Interest::Drop) {
@@ -307,7 +307,7 @@ impl Tls {
         &mut self,
         direction: Direction,
         run: Run<'_>,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         let len = if let Run::Data(data) = run { data.len() } else { 0 };
@@ -345,7 +345,7 @@ impl Tls {
     }
 
     /// Nothing will come that a direction waits for. What was opened in part is told of inside.
-    fn give_up<S: Sink>(&mut self, seen: Seen, out: &mut Out<'_, S>) -> Result<(), S::Error> {
+    fn give_up<S: Sink>(&mut self, seen: PacketRef, out: &mut Out<'_, S>) -> Result<(), S::Error> {
         if self.decryptor.closed().is_some() {
             return Ok(());
         }
@@ -362,7 +362,7 @@ impl Tls {
     fn interest<S>(&mut self, flow: &Flow, out: &mut Out<'_, S>) -> Interest {
         let Some(why) = self.decryptor.closed() else {
             let interest = self.interest.unwrap_or(Interest::Keep);
-            if interest == Interest::Cherish && !core::mem::replace(&mut self.counted, true) {
+            if interest == Interest::Retain && !core::mem::replace(&mut self.counted, true) {
                 out.shared.note_websocket_host(flow, self.decryptor.info());
             }
             if interest == Interest::Drop {
@@ -394,7 +394,7 @@ impl Tls {
     }
 
     /// Tells of a connection that stays closed.
-    fn list<S: Sink>(&self, why: Closed, flow: &Flow, seen: Seen, out: &mut Out<'_, S>) -> Result<(), S::Error> {
+    fn list<S: Sink>(&self, why: Closed, flow: &Flow, seen: PacketRef, out: &mut Out<'_, S>) -> Result<(), S::Error> {
         let mut inside = out.inside(self.decryptor.info());
         let identity = identify(flow, &mut 0, &mut inside);
         let at = self.decryptor.info().hello.unwrap_or(flow.first);
@@ -405,15 +405,15 @@ impl Tls {
 /// Tells of a TLS connection that may be a WebSocket and stays closed; its ClientHello came with the packet given.
 fn closed_tls<S: Sink>(
     identity: Identity,
-    (why, at): (Closed, Seen),
+    (why, at): (Closed, PacketRef),
     flow: &Flow,
-    tcp_ends: PerDirection<Option<(EndReason, Seen)>>,
-    seen: Seen,
+    tcp_ends: PerDirection<Option<(EndReason, PacketRef)>>,
+    seen: PacketRef,
     out: &mut Out<'_, S>,
 ) -> Result<(), S::Error> {
-    let mut common = Common::new(identity);
+    let mut conversation = Conversation::new(identity);
     let detail = Detail::text(why.to_string());
-    common.tell((FindingCode::TlsUndecryptable, detail), None, at, out)?;
+    conversation.tell((FindingCode::TlsUndecryptable, detail), None, at, out)?;
     let summary = Summary {
         handshake: Handshake::default(),
         handshake_seen: false,
@@ -432,8 +432,8 @@ fn closed_tls<S: Sink>(
         ping_rtts_us: Sketch::default(),
         longest_silence: None,
         http2: None,
-        findings: common.ledger.into_counts(),
+        findings: conversation.findings.into_counts(),
         tls: out.tls.cloned().map(Box::new),
     };
-    out.say(&common.identity, seen, None, What::Closed(&summary))
+    out.say(&conversation.identity, seen, None, What::Closed(&summary))
 }

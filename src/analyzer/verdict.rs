@@ -1,9 +1,9 @@
 //! What became of a connection: what an endpoint's API would say (RFC 6455 §7.1.4 to §7.1.6).
 
 use crate::event::{CloseSent, Outcome};
-use crate::ground::{Direction, PerDirection, Role, Seen};
 use crate::tcp::EndReason;
 use crate::tls::TlsInfo;
+use crate::types::{Direction, PacketRef, PerDirection, Role};
 use crate::websocket::CloseCode;
 
 /// What became of a connection, and by whom.
@@ -19,7 +19,7 @@ pub(super) struct Verdict {
 pub(super) fn verdict(
     first_close: Option<Direction>,
     closes: &PerDirection<Option<CloseSent>>,
-    ends: &PerDirection<Option<(EndReason, Seen)>>,
+    ends: &PerDirection<Option<(EndReason, PacketRef)>>,
     tls: Option<&TlsInfo>,
 ) -> Verdict {
     if let Some(first) = first_close {

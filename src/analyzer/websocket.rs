@@ -1,19 +1,19 @@
-//! One WebSocket connection, from the 101 to its end: both lanes, and what only both together show.
+//! One WebSocket connection, from the 101 to its end: both directions, and what only both together show.
 
 mod memory;
 mod refused;
 
-use super::lane::Lane;
-use super::ledger::Ledger;
+use super::direction::DirectionState;
+use super::findings::Findings;
+use super::pending::Pending;
 use super::pings::{Ping, Pings};
 use super::shared::Out;
 use super::verdict::verdict;
-use super::waiting::Waiting;
 use crate::event::{CloseSent, Http2, Identity, Silence, Sink, Summary, Traffic, What};
-use crate::ground::{Detail, Direction, Finding, FindingCode, PerDirection, Seen, Sketch};
 use crate::http::{SNIFF_BYTES, Sniffed, sniff};
 use crate::tcp::{EndReason, Flow, Run};
 use crate::tls::TlsInfo;
+use crate::types::{Detail, Direction, Finding, FindingCode, PacketRef, PerDirection, Sketch};
 use crate::websocket::resync::Resync;
 use crate::websocket::rules::Broken;
 use crate::websocket::{CloseBody, Fault, Handshake, Judged};
@@ -25,47 +25,47 @@ const PING_PATIENCE_NANOS: i64 = 1_000_000_000;
 
 /// One connection.
 pub(super) struct WebSocket {
-    lanes: PerDirection<Lane>,
-    common: Common,
+    directions: PerDirection<DirectionState>,
+    conversation: Conversation,
     handshake: Handshake,
     handshake_seen: bool,
     /// The packet that made it a WebSocket, where that was captured.
-    opened: Option<Seen>,
+    opened: Option<PacketRef>,
     /// What each direction turned out to begin with.
     openings: PerDirection<Opening>,
     /// What the handshake keeps; it does not change.
     handshake_held: usize,
     /// Which direction gathered nothing when it was last looked at.
     rested: PerDirection<bool>,
-    ends: PerDirection<Option<(EndReason, Seen)>>,
+    ends: PerDirection<Option<(EndReason, PacketRef)>>,
     /// What HTTP/2 shows beyond that.
     http2: Option<Http2>,
 }
 
 /// Something to tell that belongs to no frame: what, whose, where.
-pub(super) type Note = (Broken, Option<Direction>, Seen);
+pub(super) type Note = (Broken, Option<Direction>, PacketRef);
 
 /// What a direction begins with behind the handshake.
 enum Opening {
     /// Too few bytes came to tell frames from HTTP. No frame that is allowed begins as HTTP does, but for those of
     /// compressed messages; so hardly any frame ever waits.
-    Unknown(Waiting),
+    Unknown(Pending),
     Frames,
     Http,
 }
 
 impl Default for Opening {
     fn default() -> Self {
-        Self::Unknown(Waiting::default())
+        Self::Unknown(Pending::default())
     }
 }
 
-/// What both lanes share.
-pub(super) struct Common {
+/// What both directions share.
+pub(super) struct Conversation {
     /// What tells this connection from others.
     pub(super) identity: Identity,
     /// What was found.
-    pub(super) ledger: Ledger,
+    pub(super) findings: Findings,
     /// Pings that each direction sent.
     pub(super) pings: PerDirection<Pings>,
     /// Their round trips.
@@ -74,20 +74,20 @@ pub(super) struct Common {
     messages: u64,
     first_close: Option<Direction>,
     closes: PerDirection<Option<CloseSent>>,
-    quiet: Quiet,
-    quiet_lanes: PerDirection<Quiet>,
+    silence: SilenceTracker,
+    silence_by_direction: PerDirection<SilenceTracker>,
 }
 
 /// Looks for the longest silence.
 #[derive(Debug, Clone, Copy, Default)]
-struct Quiet {
-    last: Option<Seen>,
+struct SilenceTracker {
+    last: Option<PacketRef>,
     longest: Option<Silence>,
 }
 
-impl Quiet {
+impl SilenceTracker {
     /// Something was sent.
-    fn sent(&mut self, seen: Seen) {
+    fn sent(&mut self, seen: PacketRef) {
         if let Some(last) = self.last
             && last.packet != seen.packet
         {
@@ -100,19 +100,19 @@ impl Quiet {
     }
 }
 
-impl Common {
+impl Conversation {
     pub(super) fn new(identity: Identity) -> Self {
         Self {
             identity,
-            ledger: Ledger::default(),
+            findings: Findings::default(),
             pings: PerDirection::default(),
             ping_rtts_us: Sketch::default(),
             frames: 0,
             messages: 0,
             first_close: None,
             closes: PerDirection::default(),
-            quiet: Quiet::default(),
-            quiet_lanes: PerDirection::default(),
+            silence: SilenceTracker::default(),
+            silence_by_direction: PerDirection::default(),
         }
     }
 
@@ -130,7 +130,7 @@ impl Common {
 
     /// A Close was sent. A hole can hold one direction up: who was first is told by the packets, not by the order in which
     /// they are heard.
-    pub(super) fn closed(&mut self, direction: Direction, body: CloseBody<'_>, seen: Seen) {
+    pub(super) fn closed(&mut self, direction: Direction, body: CloseBody<'_>, seen: PacketRef) {
         let first = self.first_close.and_then(|first| self.closes.get(first).as_ref());
         let is_first = first.is_none_or(|first| seen.packet < first.seen.packet);
         let close = self.closes.get_mut(direction);
@@ -159,7 +159,7 @@ impl Common {
             in_message: true,
             detail: Detail::None,
         };
-        self.ledger.note(finding, &self.identity, out)
+        self.findings.record(finding, &self.identity, out)
     }
 
     /// Tells of something that belongs to no frame.
@@ -167,11 +167,11 @@ impl Common {
         &mut self,
         (code, detail): Broken,
         direction: Option<Direction>,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         let finding = Finding { code, seen, direction, frame: None, message: None, in_message: false, detail };
-        self.ledger.note(finding, &self.identity, out)
+        self.findings.record(finding, &self.identity, out)
     }
 }
 
@@ -180,16 +180,16 @@ impl WebSocket {
     pub(super) fn open<S: Sink>(
         identity: Identity,
         judged: Judged,
-        opened: Seen,
+        opened: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<Self, S::Error> {
-        let mut common = Common::new(identity);
-        let handshake = tell_handshake(&mut common, judged, opened, out)?;
-        out.say(&common.identity, opened, None, What::Upgraded(&handshake))?;
+        let mut conversation = Conversation::new(identity);
+        let handshake = tell_handshake(&mut conversation, judged, opened, out)?;
+        out.say(&conversation.identity, opened, None, What::Upgraded(&handshake))?;
         let negotiated = handshake.negotiated;
         Ok(Self {
-            lanes: PerDirection::from_fn(|direction| Lane::new(direction, negotiated)),
-            common,
+            directions: PerDirection::from_fn(|direction| DirectionState::new(direction, negotiated)),
+            conversation,
             handshake_seen: handshake.response.is_some(),
             handshake_held: handshake.held(),
             rested: PerDirection::default(),
@@ -208,30 +208,30 @@ impl WebSocket {
         judged: Judged,
         (resyncs, boundary): (PerDirection<Resync>, bool),
         detail: Detail,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<Self, S::Error> {
         let mut websocket = Self::open(identity, judged, seen, out)?;
         websocket.opened = None;
-        websocket.common.tell((FindingCode::Midstream, detail), None, seen, out)?;
+        websocket.conversation.tell((FindingCode::Midstream, detail), None, seen, out)?;
         websocket.openings = PerDirection { to_server: Opening::Frames, to_client: Opening::Frames };
-        let PerDirection { to_server, to_client } = &mut websocket.lanes;
-        let common = &mut websocket.common;
+        let PerDirection { to_server, to_client } = &mut websocket.directions;
+        let conversation = &mut websocket.conversation;
         if boundary {
-            to_server.begin_with(&resyncs.to_server, common, out)?;
+            to_server.begin_with(&resyncs.to_server, conversation, out)?;
         } else {
             to_server.begin_lost(resyncs.to_server);
-            to_server.resynchronize(true, seen, common, out)?;
+            to_server.resynchronize(true, seen, conversation, out)?;
         }
         to_client.begin_lost(resyncs.to_client);
-        to_client.resynchronize(true, seen, common, out)?;
+        to_client.resynchronize(true, seen, conversation, out)?;
         Ok(websocket)
     }
 
     /// The head before this direction's frames was cut off: where they begin is not known.
     pub(super) fn begin_lost(&mut self, direction: Direction, max_bytes: usize) {
         *self.openings.get_mut(direction) = Opening::Frames;
-        self.lanes.get_mut(direction).begin_lost(Resync::new(max_bytes));
+        self.directions.get_mut(direction).begin_lost(Resync::new(max_bytes));
     }
 
     /// Takes bytes of one packet.
@@ -239,13 +239,13 @@ impl WebSocket {
         &mut self,
         direction: Direction,
         bytes: &[u8],
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        self.common.quiet.sent(seen);
-        self.common.quiet_lanes.get_mut(direction).sent(seen);
+        self.conversation.silence.sent(seen);
+        self.conversation.silence_by_direction.get_mut(direction).sent(seen);
         if self.are_frames(direction, bytes, seen, out)? {
-            self.lanes.get_mut(direction).data(bytes, seen, &mut self.common, out)?;
+            self.directions.get_mut(direction).data(bytes, seen, &mut self.conversation, out)?;
         }
         Ok(())
     }
@@ -255,7 +255,7 @@ impl WebSocket {
         &mut self,
         direction: Direction,
         bytes: &[u8],
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<bool, S::Error> {
         let opening = self.openings.get_mut(direction);
@@ -270,7 +270,7 @@ impl WebSocket {
             Sniffed::NeedMore => waiting.push(Run::Data(bytes), seen, SNIFF_BYTES),
             Sniffed::Http1(_) => {
                 *opening = Opening::Http;
-                self.common.tell((FindingCode::HttpAfterUpgrade, Detail::None), Some(direction), seen, out)?;
+                self.conversation.tell((FindingCode::HttpAfterUpgrade, Detail::None), Some(direction), seen, out)?;
             }
             _ => {
                 self.begin_frames(direction, out)?;
@@ -286,9 +286,9 @@ impl WebSocket {
         let Opening::Unknown(waiting) = opening else { return Ok(()) };
         let mut waiting = core::mem::take(waiting);
         *opening = Opening::Frames;
-        let (lane, common) = (self.lanes.get_mut(direction), &mut self.common);
+        let (state, conversation) = (self.directions.get_mut(direction), &mut self.conversation);
         waiting.offer(|run, seen| match run {
-            Run::Data(data) => lane.data(data, seen, common, out).map(|()| 0),
+            Run::Data(data) => state.data(data, seen, conversation, out).map(|()| 0),
             _ => Ok(0),
         })?;
         Ok(())
@@ -299,11 +299,11 @@ impl WebSocket {
         &mut self,
         direction: Direction,
         hole: Option<u64>,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         self.begin_frames(direction, out)?;
-        self.lanes.get_mut(direction).gap(hole, seen, &mut self.common, out)
+        self.directions.get_mut(direction).gap(hole, seen, &mut self.conversation, out)
     }
 
     /// Takes what went wrong below.
@@ -311,16 +311,16 @@ impl WebSocket {
         &mut self,
         direction: Direction,
         broken: Broken,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        self.common.tell(broken, Some(direction), seen, out)
+        self.conversation.tell(broken, Some(direction), seen, out)
     }
 
     /// Takes something that was found around it.
     pub(super) fn note<S: Sink>(&mut self, note: Note, out: &mut Out<'_, S>) -> Result<(), S::Error> {
         let (broken, direction, seen) = note;
-        self.common.tell(broken, direction, seen, out)
+        self.conversation.tell(broken, direction, seen, out)
     }
 
     /// Takes the end of one direction.
@@ -328,7 +328,7 @@ impl WebSocket {
         &mut self,
         direction: Direction,
         reason: EndReason,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         if self.ends.get(direction).is_some() {
@@ -336,7 +336,7 @@ impl WebSocket {
         }
         *self.ends.get_mut(direction) = Some((reason, seen));
         self.begin_frames(direction, out)?;
-        self.lanes.get_mut(direction).finish(seen, &mut self.common, out)
+        self.directions.get_mut(direction).finish(seen, &mut self.conversation, out)
     }
 
     /// Ends it with its HTTP/2 stream.
@@ -345,7 +345,7 @@ impl WebSocket {
         http2: Http2,
         flow: &Flow,
         reason: EndReason,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         self.http2 = Some(http2);
@@ -357,17 +357,17 @@ impl WebSocket {
         mut self,
         flow: &Flow,
         reason: EndReason,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         for direction in Direction::BOTH {
             self.end(direction, reason, seen, out)?;
         }
-        let mut pings = core::mem::take(&mut self.common.pings);
+        let mut pings = core::mem::take(&mut self.conversation.pings);
         for direction in Direction::BOTH {
             for ping in pings.get_mut(direction).unanswered() {
                 if reason != EndReason::CaptureOver || flow.last.at.since(ping.seen.at) >= PING_PATIENCE_NANOS {
-                    self.common.unanswered(ping, direction, out)?;
+                    self.conversation.unanswered(ping, direction, out)?;
                 }
             }
         }
@@ -377,46 +377,47 @@ impl WebSocket {
 
     /// What is known in the end.
     fn summary(self, flow: &Flow, tls: Option<&TlsInfo>) -> (Summary, Identity) {
-        let Self { lanes, common, handshake, handshake_seen, opened, ends, http2, .. } = self;
-        let verdict = verdict(common.first_close, &common.closes, &ends, tls);
-        let mut traffic = PerDirection { to_server: lanes.to_server.traffic, to_client: lanes.to_client.traffic };
+        let Self { directions, conversation, handshake, handshake_seen, opened, ends, http2, .. } = self;
+        let verdict = verdict(conversation.first_close, &conversation.closes, &ends, tls);
+        let mut traffic =
+            PerDirection { to_server: directions.to_server.traffic, to_client: directions.to_client.traffic };
         for direction in Direction::BOTH {
             let one: &mut Traffic = traffic.get_mut(direction);
             let counters = flow.counters.get(direction);
             one.retransmissions = counters.retransmissions.into();
             one.out_of_order = counters.out_of_order.into();
-            one.longest_silence = common.quiet_lanes.get(direction).longest;
+            one.longest_silence = conversation.silence_by_direction.get(direction).longest;
         }
         let summary = Summary {
             handshake,
             handshake_seen,
             opened,
             last: flow.last,
-            last_byte: common.quiet.last,
+            last_byte: conversation.silence.last,
             outcome: verdict.outcome,
             closed_by: verdict.closed_by,
             close_code: verdict.close_code,
             close_reason: verdict.close_reason,
             clean: verdict.clean,
-            closes: common.closes,
+            closes: conversation.closes,
             tcp_ends: ends,
             tcp_handshake_us: flow.handshake_us,
             traffic,
-            ping_rtts_us: common.ping_rtts_us,
-            longest_silence: common.quiet.longest,
+            ping_rtts_us: conversation.ping_rtts_us,
+            longest_silence: conversation.silence.longest,
             http2,
-            findings: common.ledger.into_counts(),
+            findings: conversation.findings.into_counts(),
             tls: tls.cloned().map(Box::new),
         };
-        (summary, common.identity)
+        (summary, conversation.identity)
     }
 }
 
 /// Tells a handshake's findings, each at the packet that ended its head.
 fn tell_handshake<S: Sink>(
-    common: &mut Common,
+    conversation: &mut Conversation,
     Judged { handshake, faults }: Judged,
-    seen: Seen,
+    seen: PacketRef,
     out: &mut Out<'_, S>,
 ) -> Result<Handshake, S::Error> {
     for Fault { code, direction, detail } in faults {
@@ -424,7 +425,7 @@ fn tell_handshake<S: Sink>(
             Direction::ToServer => handshake.request.as_ref().map(|request| request.seen),
             Direction::ToClient => handshake.response.as_ref().map(|response| response.seen),
         };
-        common.tell((code, detail), Some(direction), at.unwrap_or(seen), out)?;
+        conversation.tell((code, detail), Some(direction), at.unwrap_or(seen), out)?;
     }
     Ok(handshake)
 }

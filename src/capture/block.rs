@@ -23,7 +23,7 @@ use super::compressed::TrailingBytes;
 /// Bytes read into a block, so that it stays in a processor's second-level cache while it is walked; 512 KiB and 1 MiB
 /// were not faster.
 pub(super) const BLOCK_BYTES: usize = 256 << 10;
-/// Room in front of them for the head of a record that began in the block before: any Ethernet, most super-segments.
+/// MemoryQuota in front of them for the head of a record that began in the block before: any Ethernet, most super-segments.
 pub(super) const HEADROOM: usize = 64 << 10;
 
 /// What it means to read from a stream, and so who does it.

@@ -24,7 +24,7 @@ use super::pcap::{self, Pcap};
 use super::pcapng::Pcapng;
 use super::record::{Fault, Record, Secrets, Step};
 use super::source::Source;
-use crate::ground::{Seen, Timestamp};
+use crate::types::{PacketRef, Timestamp};
 
 /// Bytes of secrets that wait to be taken, at most; more are dropped, with a warning.
 const MOST_SECRETS_BYTES: usize = 64 << 20;
@@ -279,7 +279,7 @@ impl Input {
     fn lend(&self, record: &Record) -> Option<Packet<'_>> {
         let reading = self.reading.as_ref()?;
         Some(Packet {
-            seen: Seen { packet: self.packets, at: record.at },
+            seen: PacketRef { packet: self.packets, at: record.at },
             link: record.link,
             bytes: reading.blocks.slice(record.start, record.len),
             original_len: record.original_len,

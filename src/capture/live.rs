@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::error::CaptureError;
 use super::{LinkType, Packet, dlt};
-use crate::ground::{Seen, Timestamp};
+use crate::types::{PacketRef, Timestamp};
 
 /// What to sniff, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl Live {
                 *packets += 1;
                 let at = time(packet.header, self.nanos_per_tick);
                 Ok(LiveStep::Packet(Packet {
-                    seen: Seen { packet: *packets, at },
+                    seen: PacketRef { packet: *packets, at },
                     link: self.link,
                     bytes: packet.data,
                     original_len: packet.header.len.max(packet.header.caplen),

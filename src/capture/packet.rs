@@ -1,6 +1,6 @@
 //! What the capture floor hands up: one packet, borrowed from the block it was read into.
 
-use crate::ground::Seen;
+use crate::types::PacketRef;
 
 /// The kind of the first header in a packet, as numbered in the pcap registry of link types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,7 +29,7 @@ impl LinkType {
 #[derive(Debug, Clone, Copy)]
 pub struct Packet<'a> {
     /// Its number over the whole input, and its time.
-    pub seen: Seen,
+    pub seen: PacketRef,
     /// What its first header is.
     pub link: LinkType,
     /// The bytes that were captured.

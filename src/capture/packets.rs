@@ -1,7 +1,7 @@
 //! Packets that outlive the block they were read into: copies, one after the other.
 
 use super::{LinkType, Packet};
-use crate::ground::Seen;
+use crate::types::PacketRef;
 
 /// Copies of packets, in order.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub struct Packets {
 /// All of a packet but its bytes.
 #[derive(Debug, Clone, Copy)]
 struct Head {
-    seen: Seen,
+    seen: PacketRef,
     link: LinkType,
     original_len: u32,
     /// Where its bytes end; they begin where those of the one before do.
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn they_come_back_as_they_went_in() {
         let packet = |number: u64, bytes: &'static [u8]| Packet {
-            seen: Seen { packet: number, ..Seen::default() },
+            seen: PacketRef { packet: number, ..PacketRef::default() },
             link: LinkType::RAW,
             bytes,
             original_len: 9,

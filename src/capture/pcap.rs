@@ -13,7 +13,7 @@ use super::LinkType;
 use super::block::Blocks;
 use super::error::Corruption;
 use super::record::{ByteOrder, Fault, Record, Step, most_captured, size};
-use crate::ground::Timestamp;
+use crate::types::Timestamp;
 
 /// Bytes of the file header.
 pub(super) const FILE_HEADER_LEN: usize = 24;

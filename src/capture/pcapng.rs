@@ -14,7 +14,7 @@ use super::LinkType;
 use super::block::Blocks;
 use super::error::Corruption;
 use super::record::{ByteOrder, Fault, Record, Secrets, Step, most_captured, size};
-use crate::ground::Timestamp;
+use crate::types::Timestamp;
 
 mod interface;
 

@@ -2,7 +2,7 @@
 
 use super::LinkType;
 use super::error::Corruption;
-use crate::ground::Timestamp;
+use crate::types::Timestamp;
 
 /// The byte order of the machine that wrote a file, or a section of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use wslens::ground::{FindingCode, Limits, Unit};
+use wslens::types::{FindingCode, Limits, Unit};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -81,7 +81,7 @@ pub(super) struct LiveArgs {
     /// Bytes of each packet that are captured
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "256KiB", help_heading = "Input")]
     pub(super) snaplen: u64,
-    /// Room for packets that wait to be read, in the kernel
+    /// MemoryQuota for packets that wait to be read, in the kernel
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "32MiB", help_heading = "Input")]
     pub(super) buffer: u64,
     /// Also packets that are not for this machine

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use wslens::ground::{FindingCode, Severity};
+use wslens::types::{FindingCode, Severity};
 
 /// Explains one code, or lists them all.
 ///

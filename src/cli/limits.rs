@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use wslens::ground::{Limits, Unit};
+use wslens::types::{Limits, Unit};
 
 use super::explain::wrap;
 

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use wslens::ground::{FindingCode, Severity};
+use wslens::types::{FindingCode, Severity};
 
 use args::{Cli, ColorKind, Command};
 

@@ -56,7 +56,7 @@ impl Outlets {
 
     fn outlet(&self, file: File, name: String) -> io::Result<Outlet> {
         #[cfg(unix)]
-        self.spare(&file)?;
+        self.refuse_overwrite(&file)?;
         self.open.fetch_add(1, Ordering::Relaxed);
         let (open, endless) = (Arc::clone(&self.open), self.endless);
         // Who looks at a terminal wants to see it now.
@@ -66,7 +66,7 @@ impl Outlets {
 
     /// Refuses a file that is written already: by another name, or as standard output.
     #[cfg(unix)]
-    fn spare(&self, file: &File) -> io::Result<()> {
+    fn refuse_overwrite(&self, file: &File) -> io::Result<()> {
         use std::os::unix::fs::MetadataExt as _;
         let about = file.metadata()?;
         let (file, mut files) = ((about.dev(), about.ino()), self.files.borrow_mut());

@@ -3,9 +3,9 @@
 use std::io;
 
 use anyhow::{Context as _, Result};
-use wslens::event::{Event, Keep, Kept, Numbers, Part, Piece, Sink, Totals, What, Whole};
-use wslens::ground::Severity;
-use wslens::output::{Follow, JsonReport, Order, Style, Tables, TablesPart, TablesPiece, TextReport};
+use wslens::event::{Batch, Event, Keep, Kept, Numbers, ParallelSink, Shard, Sink, Totals, What};
+use wslens::output::{Follow, JsonReport, Order, Style, Tables, TablesBatch, TablesShard, TextReport};
+use wslens::types::Severity;
 
 use super::outlet::{Outlet, Outlets};
 use super::plan::{Plan, Stdout};
@@ -119,16 +119,16 @@ impl Sink for Outputs {
 }
 
 /// A worker's part of all outputs.
-pub(super) struct OutputsPart {
-    tables: Option<TablesPart>,
+pub(super) struct OutputsShard {
+    tables: Option<TablesShard>,
     report: Option<Keep>,
     worst: Option<Severity>,
 }
 
 /// What these make of events.
 #[derive(Debug, Default)]
-pub(super) struct OutputsPiece {
-    tables: TablesPiece,
+pub(super) struct OutputsBatch {
+    tables: TablesBatch,
     report: Kept,
     /// Who made something of each event of which anything was made.
     made: Vec<Made>,
@@ -145,10 +145,10 @@ struct Made {
     worst: Option<Severity>,
 }
 
-impl Part for OutputsPart {
-    type Piece = OutputsPiece;
+impl Shard for OutputsShard {
+    type Batch = OutputsBatch;
 
-    fn event(&mut self, event: &Event<'_>, piece: &mut OutputsPiece) -> bool {
+    fn event(&mut self, event: &Event<'_>, batch: &mut OutputsBatch) -> bool {
         let mut made = Made::default();
         if let What::Finding(finding) = event.what
             && self.worst < Some(finding.code.severity())
@@ -156,17 +156,17 @@ impl Part for OutputsPart {
             self.worst = Some(finding.code.severity());
             made.worst = self.worst;
         }
-        made.tables = self.tables.as_mut().is_some_and(|tables| tables.event(event, &mut piece.tables));
-        made.report = self.report.as_mut().is_some_and(|report| report.event(event, &mut piece.report));
+        made.tables = self.tables.as_mut().is_some_and(|tables| tables.event(event, &mut batch.tables));
+        made.report = self.report.as_mut().is_some_and(|report| report.event(event, &mut batch.report));
         let any = made != Made::default();
         if any {
-            piece.made.push(made);
+            batch.made.push(made);
         }
         any
     }
 }
 
-impl Piece for OutputsPiece {
+impl Batch for OutputsBatch {
     fn held(&self) -> usize {
         self.tables.held() + self.report.held() + self.made.len() * size_of::<Made>()
     }
@@ -179,35 +179,35 @@ impl Piece for OutputsPiece {
     }
 }
 
-impl Whole for Outputs {
-    type Part = OutputsPart;
+impl ParallelSink for Outputs {
+    type Shard = OutputsShard;
 
-    fn part(&self) -> OutputsPart {
-        OutputsPart {
-            tables: self.has_tables.then(|| self.tables.part()),
+    fn shard(&self) -> OutputsShard {
+        OutputsShard {
+            tables: self.has_tables.then(|| self.tables.shard()),
             report: match &self.report {
-                Report::Text(report) => Some(report.part()),
-                Report::Json(report) => Some(report.part()),
-                Report::Follow(report) => Some(report.part()),
+                Report::Text(report) => Some(report.shard()),
+                Report::Json(report) => Some(report.shard()),
+                Report::Follow(report) => Some(report.shard()),
                 Report::None => None,
             },
             worst: None,
         }
     }
 
-    fn take(&mut self, piece: &mut OutputsPiece, numbers: Numbers) -> io::Result<()> {
-        let made = piece.made.get(piece.taken).copied().unwrap_or_default();
-        piece.taken += 1;
+    fn take(&mut self, batch: &mut OutputsBatch, numbers: Numbers) -> io::Result<()> {
+        let made = batch.made.get(batch.taken).copied().unwrap_or_default();
+        batch.taken += 1;
         self.worst = self.worst.max(made.worst);
         if made.tables {
-            self.tables.take(&mut piece.tables, numbers)?;
+            self.tables.take(&mut batch.tables, numbers)?;
         }
         if made.report {
-            let piece = &mut piece.report;
+            let batch = &mut batch.report;
             match &mut self.report {
-                Report::Text(report) => report.take(piece, numbers)?,
-                Report::Json(report) => report.take(piece, numbers)?,
-                Report::Follow(report) => report.take(piece, numbers)?,
+                Report::Text(report) => report.take(batch, numbers)?,
+                Report::Json(report) => report.take(batch, numbers)?,
+                Report::Follow(report) => report.take(batch, numbers)?,
                 Report::None => {}
             }
         }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use wslens::analyzer::{Demand, Options};
-use wslens::ground::{Limits, Severity, Shares};
 use wslens::output::{Context, Format, Only, PREVIEW_BYTES, Payload, Secrets, TableName};
+use wslens::types::{Limits, Severity, Shares};
 
 use super::args::{ColorKind, CommonArgs, FormatKind, PayloadKind, ReportKind, SeverityKind, Switch};
 

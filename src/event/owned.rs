@@ -4,14 +4,14 @@
 //! is for events that are rare, or rarely wanted.
 
 use super::{Close, Event, Frame, Identity, Message, Summary, What};
-use crate::ground::{Direction, Finding, Seen};
+use crate::types::{Direction, Finding, PacketRef};
 use crate::websocket::Handshake;
 
 /// A copy of an [`Event`].
 #[derive(Debug, Clone)]
 pub struct Owned {
     /// The packet that makes it certain.
-    pub seen: Seen,
+    pub seen: PacketRef,
     /// Whose it is.
     pub connection: Identity,
     /// The way of the bytes it is about, where it is about one.

@@ -1,6 +1,6 @@
 //! What was read, in numbers.
 
-use crate::ground::Timestamp;
+use crate::types::Timestamp;
 
 /// What was read, over the whole input: for the head of a report.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

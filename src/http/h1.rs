@@ -24,7 +24,7 @@ use super::exchange::Exchange;
 use super::head::{RequestHead, ResponseHead};
 use super::requests::Requests;
 use super::responses::Responses;
-use crate::ground::{Direction, Limits};
+use crate::types::{Direction, Limits};
 
 /// Follows one connection.
 #[derive(Debug)]

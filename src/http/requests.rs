@@ -8,7 +8,7 @@ use super::h1::{Loss, Step};
 use super::head::Wants;
 use super::parse;
 use super::sniff::{self, Guess, SNIFF_BYTES};
-use crate::ground::Limits;
+use crate::types::Limits;
 
 /// The requests of one connection.
 #[derive(Debug)]

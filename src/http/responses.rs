@@ -7,7 +7,7 @@ use super::exchange::{Exchange, Kind};
 use super::h1::{Effect, Loss, Step};
 use super::parse;
 use super::sniff::{self, Guess, SNIFF_BYTES};
-use crate::ground::Limits;
+use crate::types::Limits;
 
 /// The responses of one connection.
 #[derive(Debug)]

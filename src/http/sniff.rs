@@ -13,7 +13,7 @@
 //! Empty lines before a request or response are skipped (RFC 9112 §2.2), as long as they fit.
 
 use super::parse::{is_tchar, request_line, trim_line_end};
-use crate::ground::Role;
+use crate::types::Role;
 
 /// How many bytes are enough, always.
 pub const SNIFF_BYTES: usize = 24;

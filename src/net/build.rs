@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::capture::LinkType;
-use crate::ground::Endpoint;
+use crate::types::Endpoint;
 
 /// Who sends everything.
 pub(super) const fn client(v6: bool) -> Endpoint {

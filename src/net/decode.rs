@@ -7,8 +7,8 @@ use super::ip::{Datagram, protocol};
 use super::piece::{Piece, Skip};
 use super::{link, tcp_header, tunnel};
 use crate::capture::{LinkType, Packet};
-use crate::ground::{Limits, Seen};
 use crate::net::Segment;
+use crate::types::{Limits, PacketRef};
 
 /// How many tunnels may lie in one another.
 const MAX_TUNNELS: usize = 4;
@@ -167,7 +167,7 @@ fn ip_offset(packet: &Packet<'_>) -> Option<usize> {
 /// and no tunnel. Everything is read from arrays of known length, nothing is called, and nothing goes through memory: a
 /// fifth of the time of the long way, which finds the same. A `None` says nothing.
 #[inline]
-fn plain_ip(ip: &[u8], seen: Seen) -> Option<Result<Segment<'_>, Skip>> {
+fn plain_ip(ip: &[u8], seen: PacketRef) -> Option<Result<Segment<'_>, Skip>> {
     let (src, dst, protocol, len, rest) = match ip.first()? {
         0x45 => {
             let (header, rest) = ip.split_first_chunk::<20>()?;
@@ -214,7 +214,7 @@ fn is_quic(payload: &[u8]) -> bool {
 }
 
 /// Goes down through tunnels, from an IP packet to the segment or the first fragment.
-fn unwrap_ip(mut ip: Piece<'_>, seen: Seen) -> Result<Found<'_>, Skip> {
+fn unwrap_ip(mut ip: Piece<'_>, seen: PacketRef) -> Result<Found<'_>, Skip> {
     for _ in 0..=MAX_TUNNELS {
         if let Some(found) = plain_ip(ip.bytes(), seen) {
             return found.map(Found::Segment);
@@ -229,14 +229,14 @@ fn unwrap_ip(mut ip: Piece<'_>, seen: Seen) -> Result<Found<'_>, Skip> {
 }
 
 /// The same from a datagram that was put together.
-fn unwrap_whole(whole: &Whole, seen: Seen) -> Result<Found<'_>, Skip> {
+fn unwrap_whole(whole: &Whole, seen: PacketRef) -> Result<Found<'_>, Skip> {
     let datagram = whole.datagram().behind_extensions()?;
     bottom(datagram, seen)
         .unwrap_or_else(|| tunnel::inside(datagram.protocol, datagram.payload).and_then(|ip| unwrap_ip(ip, seen)))
 }
 
 /// What a datagram holds, unless that is to be looked for in a tunnel.
-fn bottom(datagram: Datagram<'_>, seen: Seen) -> Option<Result<Found<'_>, Skip>> {
+fn bottom(datagram: Datagram<'_>, seen: PacketRef) -> Option<Result<Found<'_>, Skip>> {
     if datagram.fragment.is_some() {
         Some(Ok(Found::Fragment(datagram)))
     } else if datagram.protocol == protocol::TCP {
@@ -247,7 +247,7 @@ fn bottom(datagram: Datagram<'_>, seen: Seen) -> Option<Result<Found<'_>, Skip>>
 }
 
 /// The datagram that a fragment completes. What was in fragments may be a tunnel, and a fragment lie in that.
-fn complete(fragments: &mut Fragments, part: &Datagram<'_>, seen: Seen) -> Result<Option<Whole>, Skip> {
+fn complete(fragments: &mut Fragments, part: &Datagram<'_>, seen: PacketRef) -> Result<Option<Whole>, Skip> {
     let mut whole = fragments.add(part, seen.at)?;
     for _ in 0..MAX_TUNNELS {
         let Some(outer) = whole.take() else {

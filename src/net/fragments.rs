@@ -17,7 +17,7 @@ use hashbrown::HashMap;
 
 use super::ip::{Datagram, Fragment};
 use super::piece::{Piece, Skip};
-use crate::ground::{Limits, Timestamp};
+use crate::types::{Limits, Timestamp};
 
 /// What no datagram exceeds: its length is written in 16 bits.
 const MAX_LEN: u32 = 65_535;
@@ -146,7 +146,7 @@ impl Fragments {
 
     /// Takes back a datagram that is not needed any more, for its buffer.
     pub fn recycle(&mut self, whole: Whole) {
-        self.spare(whole.buffer);
+        self.keep_buffer(whole.buffer);
     }
 
     /// How many datagrams were given up.
@@ -192,7 +192,7 @@ impl Fragments {
         if !datagram.buffer.is_in_order() {
             let mut ordered = self.spare.pop().unwrap_or_default();
             datagram.buffer.copy_in_order(&mut ordered.bytes);
-            self.spare(mem::replace(&mut datagram.buffer, ordered));
+            self.keep_buffer(mem::replace(&mut datagram.buffer, ordered));
         }
         let Key { src, dst, .. } = datagram.key;
         let len = datagram.end.and_then(|end| usize::try_from(end).ok())?;
@@ -211,7 +211,7 @@ impl Fragments {
     fn give_up(&mut self, number: u64) {
         if let Some(datagram) = self.remove(number) {
             self.lost = self.lost.saturating_add(u64::from(!datagram.again));
-            self.spare(datagram.buffer);
+            self.keep_buffer(datagram.buffer);
         }
     }
 
@@ -222,7 +222,7 @@ impl Fragments {
         Some(datagram)
     }
 
-    fn spare(&mut self, mut buffer: Buffer) {
+    fn keep_buffer(&mut self, mut buffer: Buffer) {
         if self.spare.len() < MAX_SPARE {
             buffer.bytes.clear();
             buffer.runs.clear();

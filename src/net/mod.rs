@@ -13,11 +13,11 @@
 //!
 //! ```
 //! use wslens::capture::{LinkType, Packet};
-//! use wslens::ground::{Limits, Seen};
+//! use wslens::types::{Limits, PacketRef};
 //! use wslens::net::Decoder;
 //!
 //! let mut decoder = Decoder::new(&Limits::default());
-//! let packet = Packet { seen: Seen::default(), link: LinkType::RAW, bytes: &[0x45, 0], original_len: 1500 };
+//! let packet = Packet { seen: PacketRef::default(), link: LinkType::RAW, bytes: &[0x45, 0], original_len: 1500 };
 //! assert!(decoder.decode(&packet).is_none(), "its headers were cut off");
 //! assert_eq!(decoder.counts().header_cut, 1);
 //! ```

@@ -1,6 +1,6 @@
 //! A TCP segment, and arithmetic on sequence numbers (RFC 9293 §3.1, §3.4).
 
-use crate::ground::{Endpoint, Seen};
+use crate::types::{Endpoint, PacketRef};
 
 /// A sequence number: a place in one direction's stream, modulo 2^32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,7 +49,7 @@ pub struct Segment<'a> {
     /// The window field, not scaled.
     pub window: u16,
     /// The packet that carried it (the last one, of a fragmented datagram).
-    pub seen: Seen,
+    pub seen: PacketRef,
     /// The payload that was captured.
     pub payload: &'a [u8],
     /// How many bytes of payload the snaplen took away behind `payload`.

@@ -5,7 +5,7 @@
 use super::ip::Datagram;
 use super::piece::Skip;
 use super::segment::{Segment, SeqNumber, TcpFlags};
-use crate::ground::{Endpoint, Reader, Seen};
+use crate::types::{Endpoint, PacketRef, Reader};
 
 /// Bytes of a header without options.
 const MIN_LEN: usize = 20;
@@ -15,7 +15,7 @@ const MIN_LEN: usize = 20;
 /// # Errors
 /// The first 20 bytes were not captured, or the header's length cannot be.
 #[inline]
-pub fn segment<'a>(datagram: &Datagram<'a>, seen: Seen) -> Result<Segment<'a>, Skip> {
+pub fn segment<'a>(datagram: &Datagram<'a>, seen: PacketRef) -> Result<Segment<'a>, Skip> {
     let (header, behind) = datagram.payload.header::<MIN_LEN>()?;
     let fields = Fields::read(header).ok_or(Skip::Malformed)?;
     let header_len = usize::from(fields.data_offset >> 4) * 4;
@@ -86,7 +86,7 @@ mod tests {
             0xC0, 0x01, 0x1F, 0x98, 1, 2, 3, 4, 5, 6, 7, 8, 0x60, 0x12, 0xFA, 0xF0, 0, 0, 0, 0, 2, 4, 5, 0xB4, b'x',
             b'y',
         ];
-        let segment = segment(&datagram(&bytes, bytes.len()), Seen::default()).unwrap();
+        let segment = segment(&datagram(&bytes, bytes.len()), PacketRef::default()).unwrap();
         assert_eq!((segment.src.port, segment.dst.port), (0xC001, 8088));
         assert_eq!((segment.seq.0, segment.ack.0, segment.window), (0x0102_0304, 0x0506_0708, 64240));
         assert_eq!(segment.flags, TcpFlags { syn: true, ack: true, fin: false, rst: false });
@@ -98,7 +98,7 @@ mod tests {
         let with = |bits| {
             let mut bytes = build::tcp_segment(false, b"");
             bytes[13] = bits;
-            segment(&datagram(&bytes, bytes.len()), Seen::default()).unwrap().flags
+            segment(&datagram(&bytes, bytes.len()), PacketRef::default()).unwrap().flags
         };
         assert_eq!(with(0xFF), TcpFlags { syn: true, ack: true, fin: true, rst: true });
         assert_eq!(with(0xE8), TcpFlags::default());
@@ -112,7 +112,7 @@ mod tests {
     fn cut_options_are_no_loss() {
         let bytes = build::tcp_segment(true, b"payload");
         for captured in 0..=bytes.len() {
-            let read = segment(&datagram(&bytes[..captured], bytes.len()), Seen::default());
+            let read = segment(&datagram(&bytes[..captured], bytes.len()), PacketRef::default());
             if captured < 20 {
                 assert_eq!(read.unwrap_err(), Skip::HeaderCut);
             } else {
@@ -128,8 +128,8 @@ mod tests {
         let mut bytes = build::tcp_segment(false, b"payload");
         for data_offset in [0x40, 0x00, 0x70] {
             bytes[12] = data_offset;
-            assert_eq!(segment(&datagram(&bytes, bytes.len()), Seen::default()).unwrap_err(), Skip::Malformed);
+            assert_eq!(segment(&datagram(&bytes, bytes.len()), PacketRef::default()).unwrap_err(), Skip::Malformed);
         }
-        assert_eq!(segment(&datagram(&bytes[..19], 19), Seen::default()).unwrap_err(), Skip::Malformed);
+        assert_eq!(segment(&datagram(&bytes[..19], 19), PacketRef::default()).unwrap_err(), Skip::Malformed);
     }
 }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
-use crate::ground::Endpoint;
+use crate::types::Endpoint;
 
 /// TCP's number among the protocols over IP.
 const TCP: u8 = 6;

@@ -59,7 +59,7 @@ pub fn is_unsafe(c: char) -> bool {
 
 /// Whether all of `bytes` is printable ASCII without a backslash, and so safe as it is.
 pub(super) fn is_plain(bytes: &[u8]) -> bool {
-    // Whole blocks without a branch in them, which the compiler turns into vector code.
+    // ParallelSink blocks without a branch in them, which the compiler turns into vector code.
     bytes
         .chunks(32)
         .all(|block| block.iter().fold(true, |plain, &b| plain & (b.wrapping_sub(0x20) < 0x5f) & (b != b'\\')))

@@ -6,10 +6,10 @@ use crate::event::{
     Close, CloseSent, Event, FindingCount, Frame, Identity, Message, Outcome, Silence, Sink, Summary, Totals, Traffic,
     Transport, Uid, What,
 };
-use crate::ground::{
-    Detail, Direction, Endpoint, Finding, FindingCode, FindingSet, PerDirection, Role, Seen, Sketch, Timestamp,
-};
 use crate::tcp::EndReason;
+use crate::types::{
+    Detail, Direction, Endpoint, Finding, FindingCode, FindingSet, PacketRef, PerDirection, Role, Sketch, Timestamp,
+};
 use crate::websocket::{AcceptCheck, Deflate, FrameHeader, Handshake, Negotiated, Opcode, Request, Response};
 
 pub(super) const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
@@ -21,8 +21,8 @@ pub(super) const HOSTILE: &[u8] = b"\x1b[2J\x1b]0;owned\x07\xe2\x80\xae\0\r\n\"q
 pub(super) const HOSTILE_TEXT: &str = "=HYPERLINK(\"http://x\",\"y\")\u{1b}[31m\u{202e}\0\r\n\\";
 
 /// A packet, and microseconds after 2026-11-22T16:19:05.123456789Z.
-pub(super) const fn seen(packet: u64, micros: i64) -> Seen {
-    Seen { packet, at: Timestamp::from_nanos(1_795_364_345_123_456_789 + micros * 1_000) }
+pub(super) const fn seen(packet: u64, micros: i64) -> PacketRef {
+    PacketRef { packet, at: Timestamp::from_nanos(1_795_364_345_123_456_789 + micros * 1_000) }
 }
 
 pub(super) fn identity() -> Identity {

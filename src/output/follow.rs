@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use super::escape;
 use super::redact::Secrets;
 use super::text::{Style, Tone, arrow, bytes, close_code_text, explanation, micros, outcome, url, wire};
-use crate::event::{Close, Event, Identity, Keep, Kept, Message, Numbers, Outcome, Sink, What, Whole};
-use crate::ground::{Finding, Seen};
+use crate::event::{Close, Event, Identity, Keep, Kept, Message, Numbers, Outcome, ParallelSink, Sink, What};
+use crate::types::{Finding, PacketRef};
 use crate::websocket::{Handshake, Opcode};
 
 /// Bytes of a message's content that a line shows unless told otherwise.
@@ -83,7 +83,7 @@ impl<W: Write> Follow<W> {
     }
 
     /// `16:19:05.123456  #3 →`
-    fn begin(&mut self, event: &Event<'_>, seen: Seen) {
+    fn begin(&mut self, event: &Event<'_>, seen: PacketRef) {
         self.line.clear();
         let time = seen.at.to_string();
         self.line += &self.style.paint(Tone::Faint, time.get(11..26).unwrap_or_default());
@@ -196,10 +196,10 @@ impl<W: Write> Sink for Follow<W> {
     }
 }
 
-impl<W: Write> Whole for Follow<W> {
-    type Part = Keep;
+impl<W: Write> ParallelSink for Follow<W> {
+    type Shard = Keep;
 
-    fn part(&self) -> Keep {
+    fn shard(&self) -> Keep {
         let only = self.only.clone();
         let may_be = move |connection: &Identity| matches!(only, Only::Number(_)) || only.takes(connection);
         // A character beyond what is shown, so that a cut shows.
@@ -207,8 +207,8 @@ impl<W: Write> Whole for Follow<W> {
         Keep::new(move |event| !matches!(event.what, What::Frame(_)) && may_be(event.connection), content_bytes)
     }
 
-    fn take(&mut self, piece: &mut Kept, numbers: Numbers) -> io::Result<()> {
-        piece.tell(numbers, self)
+    fn take(&mut self, batch: &mut Kept, numbers: Numbers) -> io::Result<()> {
+        batch.tell(numbers, self)
     }
 }
 

@@ -7,9 +7,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::ground::Direction;
+use crate::types::Direction;
 #[cfg(doc)]
-use crate::ground::Limits;
+use crate::types::Limits;
 
 /// Bytes of rows that may wait, unless somebody says otherwise ([`Limits::max_row_bytes`]). A sender that leaves a message
 /// open for longer than that gets frames without a message number.

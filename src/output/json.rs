@@ -11,12 +11,12 @@ use super::columns::{Cell, Column, Connections, Context, Row, columns};
 use super::ndjson::Ndjson;
 use super::table::RowFormat as _;
 use crate::event::{
-    CloseSent, Event, FindingCount, Http2, Keep, Kept, Numbers, Silence, Sink, StreamEndKind, Summary, Traffic, What,
-    Whole,
+    CloseSent, Event, FindingCount, Http2, Keep, Kept, Numbers, ParallelSink, Silence, Sink, StreamEndKind, Summary,
+    Traffic, What,
 };
-use crate::ground::{Detail, PerDirection, Seen, Sketch};
 use crate::tcp::EndReason;
 use crate::tls::TlsInfo;
+use crate::types::{Detail, PacketRef, PerDirection, Sketch};
 use crate::websocket::{Handshake, Opcode};
 
 /// Writes reports for programs.
@@ -79,15 +79,15 @@ impl<W: Write> Sink for JsonReport<W> {
     }
 }
 
-impl<W: Write> Whole for JsonReport<W> {
-    type Part = Keep;
+impl<W: Write> ParallelSink for JsonReport<W> {
+    type Shard = Keep;
 
-    fn part(&self) -> Keep {
+    fn shard(&self) -> Keep {
         Keep::new(|event| matches!(event.what, What::Closed(_)), 0)
     }
 
-    fn take(&mut self, piece: &mut Kept, numbers: Numbers) -> io::Result<()> {
-        piece.tell(numbers, self)
+    fn take(&mut self, batch: &mut Kept, numbers: Numbers) -> io::Result<()> {
+        batch.tell(numbers, self)
     }
 }
 
@@ -159,7 +159,7 @@ impl Json {
         self.out.push(b']');
     }
 
-    fn seen(&mut self, seen: Seen) {
+    fn seen(&mut self, seen: PacketRef) {
         self.cell("packet", &Cell::U64(seen.packet));
         self.cell("time", &Cell::Time(seen.at));
     }
@@ -259,7 +259,7 @@ fn close(json: &mut Json, direction: &str, close: &Option<CloseSent>) {
     });
 }
 
-fn tcp_end(json: &mut Json, direction: &str, end: &Option<(EndReason, Seen)>) {
+fn tcp_end(json: &mut Json, direction: &str, end: &Option<(EndReason, PacketRef)>) {
     json.optional(direction, end.as_ref(), |json, (reason, seen)| {
         json.seen(*seen);
         json.cell("reason", &Cell::Name(end_name(*reason)));

@@ -48,5 +48,5 @@ pub use follow::{Follow, Only};
 pub use json::JsonReport;
 pub use redact::Secrets;
 pub use table::{Format, TableWriter};
-pub use tables::{TableName, Tables, TablesPart, TablesPiece};
+pub use tables::{TableName, Tables, TablesBatch, TablesShard};
 pub use text::{Order, Overview, Style, TextReport};

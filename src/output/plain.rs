@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::IpAddr;
 
 use super::escape::hex_digit;
-use crate::ground::Timestamp;
+use crate::types::Timestamp;
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
@@ -57,7 +57,7 @@ fn eight_digits(value: u32) -> u64 {
     digits | ASCII_ZEROS
 }
 
-/// Appends `before` and then `value` in decimal, in one piece.
+/// Appends `before` and then `value` in decimal, in one batch.
 #[inline]
 pub(super) fn number_behind(out: &mut Vec<u8>, before: u8, value: u64) {
     if let value @ 0..10 = value {

@@ -118,14 +118,14 @@ fn redact_pieces<'a>(
     let mut out = String::new();
     let mut copied = 0;
     let mut at = 0;
-    for piece in text.split(border) {
-        if let Some(safe) = redact(piece) {
+    for batch in text.split(border) {
+        if let Some(safe) = redact(batch) {
             out.push_str(text.get(copied..at).unwrap_or_default());
             out.push_str(&safe);
-            copied = at + piece.len();
+            copied = at + batch.len();
         }
-        // The border after a piece is one character; its length is found where the next begins.
-        at += piece.len();
+        // The border after a batch is one character; its length is found where the next begins.
+        at += batch.len();
         at += text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
     }
     if copied == 0 && out.is_empty() {

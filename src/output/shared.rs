@@ -6,7 +6,7 @@
 
 use super::columns::Alike;
 use crate::event::Uid;
-use crate::ground::Direction;
+use crate::types::Direction;
 
 /// Connections' directions that are remembered: 512, of about 200 bytes each, which stay in the processor's cache; where
 /// many more connections are open at a time, rows are formatted as if there were none.

@@ -2,17 +2,17 @@
 //!
 //! In: events. Out: the rows of `connections`, `frames`, `messages` and `findings`, each to its own place.
 
-mod part;
+mod shard;
 
 use std::io::{self, Write};
 
-pub use part::{TablesPart, TablesPiece};
+pub use shard::{TablesBatch, TablesShard};
 
 use super::columns::{Connections, Context, Findings, Frames, Messages, Row, Table};
 use super::hold::Open;
 use super::table::{Format, TableWriter};
 use crate::event::{Event, Message, Sink, What};
-use crate::ground::Direction;
+use crate::types::Direction;
 
 /// Which table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Tables {
     }
 
     /// Rows of so many bytes may wait for their message's number, in each table that is added from here on
-    /// ([`crate::ground::Shares::rows`]).
+    /// ([`crate::types::Shares::rows`]).
     #[must_use]
     pub const fn max_row_bytes(mut self, bytes: usize) -> Self {
         self.max_row_bytes = Some(bytes);

@@ -16,10 +16,10 @@
 use super::budget::{Budget, index, low_32};
 use super::held::{Added, HeldContent};
 use super::history::History;
+use super::out_of_order::OutOfOrder;
 use super::piece::{Input, Piece};
-use super::waiting::Waiting;
-use crate::ground::Seen;
 use crate::net::{Segment, SeqNumber};
+use crate::types::PacketRef;
 
 /// Numbers further away than this belong to no segment or acknowledgment of now: a window is at most 2^30 bytes
 /// (RFC 7323 §2.3).
@@ -47,7 +47,7 @@ pub(super) struct Assembler {
     two_sided: bool,
     history: History,
     /// Only while something is out of order.
-    waiting: Option<Box<Waiting>>,
+    waiting: Option<Box<OutOfOrder>>,
 }
 
 impl Assembler {
@@ -143,7 +143,7 @@ impl Assembler {
     }
 
     /// The sender's FIN stands at `offset`. The first one counts.
-    pub(super) fn finish_at(&mut self, offset: u64, seen: Seen, budget: &mut Budget) {
+    pub(super) fn finish_at(&mut self, offset: u64, seen: PacketRef, budget: &mut Budget) {
         if self.fin().is_some() || offset < self.next {
             return;
         }
@@ -154,7 +154,7 @@ impl Assembler {
     }
 
     /// The other side acknowledges all before `ack`.
-    pub(super) fn acknowledge(&mut self, ack: SeqNumber, seen: Seen, budget: &mut Budget) {
+    pub(super) fn acknowledge(&mut self, ack: SeqNumber, seen: PacketRef, budget: &mut Budget) {
         if !self.begun || self.ended {
             return;
         }
@@ -202,7 +202,7 @@ impl Assembler {
     }
 
     /// The next piece when nothing more will come: what is held, and the gaps between.
-    pub(super) fn flush(&mut self, seen: Seen, budget: &mut Budget) -> Option<Piece<'static>> {
+    pub(super) fn flush(&mut self, seen: PacketRef, budget: &mut Budget) -> Option<Piece<'static>> {
         let fin = self.fin().unwrap_or(u64::MAX);
         let first = self.first_held().filter(|&first| first < fin);
         if first == Some(self.next) {
@@ -240,7 +240,7 @@ impl Assembler {
     pub(super) fn forget(&mut self, budget: &mut Budget) {
         budget.give_back_history(core::mem::take(&mut self.history).held());
         if let Some(waiting) = self.waiting.take() {
-            budget.give_back_disorder(Waiting::BYTES);
+            budget.give_back_disorder(OutOfOrder::BYTES);
             budget.give_back(waiting.held.held());
         }
     }
@@ -262,7 +262,7 @@ impl Assembler {
     ///
     /// That happens when more than 2^30 bytes are missing (a file of a ring is lost). Less than 2^32 but more than
     /// 3 * 2^30 missing bytes look like retransmissions, and are taken for such.
-    pub(super) fn strays_to(&mut self, seq: SeqNumber, len: u32, seen: Seen, budget: &mut Budget) -> bool {
+    pub(super) fn strays_to(&mut self, seq: SeqNumber, len: u32, seen: PacketRef, budget: &mut Budget) -> bool {
         let two_sided = self.two_sided;
         len > 0 && self.wait(seen, budget).strays_to(seq, len, two_sided)
     }
@@ -282,15 +282,15 @@ impl Assembler {
         }
     }
 
-    fn wait(&mut self, seen: Seen, budget: &mut Budget) -> &mut Waiting {
+    fn wait(&mut self, seen: PacketRef, budget: &mut Budget) -> &mut OutOfOrder {
         self.waiting.get_or_insert_with(|| {
-            budget.take_disorder(Waiting::BYTES);
-            Box::new(Waiting::new(seen))
+            budget.take_disorder(OutOfOrder::BYTES);
+            Box::new(OutOfOrder::new(seen))
         })
     }
 
     /// The packet that carried the sender's FIN.
-    pub(super) fn fin_seen(&self) -> Option<Seen> {
+    pub(super) fn fin_seen(&self) -> Option<PacketRef> {
         self.waiting.as_ref()?.fin_seen
     }
 
@@ -349,7 +349,7 @@ impl Assembler {
     }
 
     /// The first that is held; its place has come.
-    fn release(&mut self, now: Seen, budget: &mut Budget) -> Option<Piece<'static>> {
+    fn release(&mut self, now: PacketRef, budget: &mut Budget) -> Option<Piece<'static>> {
         let (offset, piece) = self.waiting.as_mut()?.held.pop(budget)?;
         if let HeldContent::Bytes(bytes) = &piece.content {
             self.remember(bytes, budget);
@@ -365,7 +365,7 @@ impl Assembler {
     }
 
     /// The hole up to `end`: shown by the first packet from beyond it. What is held came neither too early nor too late.
-    fn give_up(&mut self, end: u64, now: Seen, budget: &mut Budget) -> Piece<'static> {
+    fn give_up(&mut self, end: u64, now: PacketRef, budget: &mut Budget) -> Piece<'static> {
         let waiting = self.waiting.as_mut();
         let shown = waiting.and_then(|waiting| {
             waiting.early = 0;
@@ -377,7 +377,7 @@ impl Assembler {
         Piece::Gap(offset, end.saturating_sub(offset), shown.filter(|shown| shown.packet < now.packet).unwrap_or(now))
     }
 
-    fn gap(&mut self, len: u64, seen: Seen, budget: &mut Budget) -> Piece<'static> {
+    fn gap(&mut self, len: u64, seen: PacketRef, budget: &mut Budget) -> Piece<'static> {
         let offset = self.next;
         self.advance(len, seen, budget);
         self.history.restart(self.next);
@@ -389,14 +389,14 @@ impl Assembler {
         self.history.push(self.next, bytes, unacked, budget);
     }
 
-    fn advance(&mut self, len: u64, now: Seen, budget: &mut Budget) {
+    fn advance(&mut self, len: u64, now: PacketRef, budget: &mut Budget) {
         self.next = self.next.saturating_add(len);
         self.next_seq = self.next_seq.wrapping_add(low_32(len));
         if let Some(waiting) = &mut self.waiting
             && !waiting.renew(self.next, self.acked, now)
         {
             self.waiting = None;
-            budget.give_back_disorder(Waiting::BYTES);
+            budget.give_back_disorder(OutOfOrder::BYTES);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the table knows of one connection, from its first packet until it is forgotten.
 //!
 //! ```text
-//! Opening --first byte--> Live --dropped--> Quiet, going on --FINs, RST--> Quiet, over
+//! Opening --first byte--> Live --dropped--> Ignored, going on --FINs, RST--> Ignored, over
 //!    |                      |                                                  ^
 //!    +--------RST-----------+--------------both ends---------------------------+
 //! ```
@@ -23,12 +23,12 @@ pub(super) enum Body<S> {
     /// One that has a listener.
     Live(Box<Connection<S>>),
     /// One that nobody listens to any more.
-    Quiet(Quiet),
+    Ignored(Ignored),
 }
 
 /// What remains of a connection that is over or was dropped: enough to know a new one from late packets.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Quiet {
+pub(super) struct Ignored {
     /// Its number, as far as it fits.
     number: u32,
     /// The sequence numbers of the first bytes.
@@ -83,10 +83,10 @@ impl<S> Body<S> {
         match self {
             Self::Free => None,
             Self::Opening(_) => Some(Rank::Opening),
-            Self::Live(connection) if connection.is_cherished() => Some(Rank::Cherished),
+            Self::Live(connection) if connection.is_retained() => Some(Rank::Cherished),
             Self::Live(_) => Some(Rank::Live),
-            Self::Quiet(quiet) if quiet.over => Some(Rank::Over),
-            Self::Quiet(_) => Some(Rank::Dropped),
+            Self::Ignored(quiet) if quiet.over => Some(Rank::Over),
+            Self::Ignored(_) => Some(Rank::Dropped),
         }
     }
 
@@ -94,7 +94,7 @@ impl<S> Body<S> {
     pub(super) fn greeting(&self, side: Side, segment: &Segment<'_>) -> Greeting {
         let starts = match self {
             Self::Free => return Greeting::Same,
-            Self::Quiet(quiet) => return quiet.greeting(side, segment),
+            Self::Ignored(quiet) => return quiet.greeting(side, segment),
             Self::Opening(opening) => &opening.beginning.starts,
             Self::Live(connection) => connection.starts(),
         };
@@ -103,12 +103,12 @@ impl<S> Body<S> {
     }
 
     /// What remains of it when nobody listens any more.
-    pub(super) fn quiet(&self, over: bool) -> Option<Quiet> {
+    pub(super) fn quiet(&self, over: bool) -> Option<Ignored> {
         match self {
             Self::Free => None,
-            Self::Opening(opening) => Some(Quiet::new(opening.number, over, &opening.beginning.starts)),
-            Self::Live(connection) => Some(Quiet::new(connection.number(), over, connection.starts())),
-            Self::Quiet(quiet) => Some(Quiet { over, ..*quiet }),
+            Self::Opening(opening) => Some(Ignored::new(opening.number, over, &opening.beginning.starts)),
+            Self::Live(connection) => Some(Ignored::new(connection.number(), over, connection.starts())),
+            Self::Ignored(quiet) => Some(Ignored { over, ..*quiet }),
         }
     }
 
@@ -121,13 +121,13 @@ impl<S> Body<S> {
 
     /// Notes that it is over.
     pub(super) const fn mark_over(&mut self) {
-        if let Self::Quiet(quiet) = self {
+        if let Self::Ignored(quiet) = self {
             quiet.over = true;
         }
     }
 }
 
-impl Quiet {
+impl Ignored {
     fn new(number: u64, over: bool, starts: &PerSide<Start>) -> Self {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         let (heard, fins) = (Sides::Neither, Sides::Neither);

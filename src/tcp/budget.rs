@@ -1,6 +1,6 @@
 //! What reassembly may keep, and what it keeps now, over all connections of a table.
 
-use crate::ground::{Limits, Shares};
+use crate::types::{Limits, Shares};
 
 /// Below this, memory is not dealt out.
 const LEAST_BYTES: usize = 1 << 20;

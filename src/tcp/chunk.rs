@@ -1,6 +1,6 @@
 //! What reassembly hands up: a direction's bytes in order, holes of known place, and its end.
 
-use crate::ground::{Direction, Seen};
+use crate::types::{Direction, PacketRef};
 
 /// The next piece of one direction of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -10,7 +10,7 @@ pub struct Chunk<'a> {
     /// What it is.
     pub run: Run<'a>,
     /// The packet that carried it; for a gap, the first packet from beyond it; for an end, the packet that made it certain.
-    pub seen: Seen,
+    pub seen: PacketRef,
 }
 
 /// The kinds of piece.
@@ -31,7 +31,7 @@ pub enum EndReason {
     Fin,
     /// A RST, and whose it was.
     Rst(Direction),
-    /// Silence for as long as [`crate::ground::Limits`] allows, or the table was full.
+    /// Silence for as long as [`crate::types::Limits`] allows, or the table was full.
     Idle,
     /// A new connection between the same ports.
     Reused,

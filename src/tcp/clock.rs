@@ -4,7 +4,7 @@
 //! out of order, and one may have a nonsensical time: the clock goes on only when two packets in a row agree, and never
 //! back.
 
-use crate::ground::Timestamp;
+use crate::types::Timestamp;
 
 /// A tick is 2^30 ns, 1.07 s.
 const TICK_BITS: u32 = 30;

@@ -10,21 +10,21 @@ use super::assembler::Assembler;
 use super::budget::{Budget, low_32};
 use super::chunk::{Chunk, EndReason, Run};
 use super::flow::{PerSide, Side};
-use super::handler::{Counters, Flow, Handler, Interest, Oddity};
+use super::handler::{Anomaly, Counters, Flow, Handler, Interest};
 use super::opening::{Beginning, Opening, Start, first_byte};
 use super::piece::Input;
-use crate::ground::{Endpoint, PerDirection, Seen};
 use crate::net::{Segment, TcpFlags};
+use crate::types::{Endpoint, PacketRef, PerDirection};
 
 /// A connection, and what its listener keeps for it.
 #[derive(Debug)]
 #[repr(C)] // In this order: what every packet touches stands together, behind the changing end of the flow.
 pub(super) struct Connection<S> {
     flow: Flow,
-    lanes: PerSide<Assembler>,
+    assemblers: PerSide<Assembler>,
     beginning: Beginning,
     wants_time: bool,
-    cherished: bool,
+    retained: bool,
     state: S,
 }
 
@@ -41,7 +41,7 @@ pub(super) enum Fate {
 
 /// What is at hand while one packet is handled: the packet, what may be kept, and who listens.
 pub(super) struct Turn<'a, H> {
-    pub(super) seen: Seen,
+    pub(super) seen: PacketRef,
     pub(super) budget: &'a mut Budget,
     pub(super) handler: &'a mut H,
 }
@@ -82,23 +82,23 @@ impl<S> Connection<S> {
         let state = handler.opened(&flow);
         // Whom the listener knows as the client is for the listener to change from here on, not for a late SYN.
         let beginning = Beginning { oriented: true, ..opening.beginning };
-        let lanes = PerSide::default();
-        Self { flow, lanes, beginning, wants_time: false, cherished: false, state }
+        let assemblers = PerSide::default();
+        Self { flow, assemblers, beginning, wants_time: false, retained: false, state }
     }
 
     /// Whether it is kept through long silence.
-    pub(super) const fn is_cherished(&self) -> bool {
-        self.cherished
+    pub(super) const fn is_retained(&self) -> bool {
+        self.retained
     }
 
     /// Whether the listener wants it kept through long silence, and that was not granted yet.
     pub(super) const fn wants_time(&self) -> bool {
-        self.wants_time && !self.cherished
+        self.wants_time && !self.retained
     }
 
     /// Grants it.
     pub(super) const fn cherish(&mut self) {
-        self.cherished = true;
+        self.retained = true;
     }
 
     /// Its number.
@@ -118,13 +118,13 @@ impl<S> Connection<S> {
 
     /// Bytes that reassembly keeps for it.
     pub(super) fn held(&self) -> usize {
-        self.lanes.get(Side::Low).held() + self.lanes.get(Side::High).held()
+        self.assemblers.get(Side::Low).held() + self.assemblers.get(Side::High).held()
     }
 
     /// Gives back all it keeps.
     pub(super) fn forget(&mut self, budget: &mut Budget) {
-        self.lanes.get_mut(Side::Low).forget(budget);
-        self.lanes.get_mut(Side::High).forget(budget);
+        self.assemblers.get_mut(Side::Low).forget(budget);
+        self.assemblers.get_mut(Side::High).forget(budget);
     }
 
     /// Takes a segment from `side`.
@@ -140,7 +140,7 @@ impl<S> Connection<S> {
             return match bytes {
                 [] => Ok(Fate::Lives),
                 bytes => {
-                    let offset = self.lanes.get_mut(side).accept(bytes, turn.budget);
+                    let offset = self.assemblers.get_mut(side).accept(bytes, turn.budget);
                     let chunk = Chunk { offset, run: Run::Data(bytes), seen: segment.seen };
                     settle(self.hand_up(side, chunk, turn).map(|()| Fate::Lives))
                 }
@@ -173,7 +173,7 @@ impl<S> Connection<S> {
     /// Directions in which something is out of order.
     #[cfg(test)]
     pub(super) fn disorders(&self) -> usize {
-        [Side::Low, Side::High].into_iter().filter(|side| self.lanes.get(*side).is_waiting()).count()
+        [Side::Low, Side::High].into_iter().filter(|side| self.assemblers.get(*side).is_waiting()).count()
     }
 
     /// What its listener keeps.
@@ -183,7 +183,7 @@ impl<S> Connection<S> {
     }
 
     /// Tells the listener that it is over.
-    pub(super) fn tell_ended<H>(self, reason: EndReason, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    pub(super) fn tell_ended<H>(self, reason: EndReason, seen: PacketRef, handler: &mut H) -> Result<(), H::Error>
     where
         H: Handler<State = S>,
     {
@@ -194,7 +194,7 @@ impl<S> Connection<S> {
     /// taken. `None` for any other segment, of which nothing is taken.
     fn in_order<'i>(&mut self, side: Side, segment: &Segment<'i>) -> Option<&'i [u8]> {
         let TcpFlags { syn, ack, fin, rst } = segment.flags;
-        let (mine, theirs) = self.lanes.both_mut(side);
+        let (mine, theirs) = self.assemblers.both_mut(side);
         if syn || fin || rst || segment.cut > 0 || self.beginning.awaits_ack || !mine.expects(segment.seq) {
             return None;
         }
@@ -210,13 +210,13 @@ impl<S> Connection<S> {
         segment: &Segment<'_>,
         turn: &mut Turn<'_, H>,
     ) -> Result<Fate, Stop<H::Error>> {
-        if segment.flags.syn || self.beginning.awaits_ack || !self.lanes.get(side).has_begun() {
+        if segment.flags.syn || self.beginning.awaits_ack || !self.assemblers.get(side).has_begun() {
             self.greet(side, segment);
         }
         let Some(distance) = self.place(side, segment, turn)? else {
             return Ok(Fate::Lives);
         };
-        let (mine, theirs) = self.lanes.both_mut(side);
+        let (mine, theirs) = self.assemblers.both_mut(side);
         mine.count_packet();
         theirs.count_packet();
         if segment.flags.ack {
@@ -229,7 +229,7 @@ impl<S> Connection<S> {
                 return Ok(fate);
             }
         }
-        let mine = self.lanes.get_mut(side);
+        let mine = self.assemblers.get_mut(side);
         if mine.has_ended() {
             return Ok(Fate::Lives);
         }
@@ -248,7 +248,7 @@ impl<S> Connection<S> {
         segment: &Segment<'_>,
         turn: &mut Turn<'_, H>,
     ) -> Result<Fate, Stop<H::Error>> {
-        let (mine, theirs) = self.lanes.both_mut(side);
+        let (mine, theirs) = self.assemblers.both_mut(side);
         let genuine = if mine.has_begun() {
             mine.accepts_rst(segment.seq)
         } else {
@@ -270,9 +270,9 @@ impl<S> Connection<S> {
             *start = Start::at(first_byte(segment), false);
         }
         for side in [Side::Low, Side::High] {
-            let lane = self.lanes.get_mut(side);
-            if let Some(first) = self.beginning.starts.get(side).first_byte().filter(|_| !lane.has_begun()) {
-                lane.begin(first);
+            let assembler = self.assemblers.get_mut(side);
+            if let Some(first) = self.beginning.starts.get(side).first_byte().filter(|_| !assembler.has_begun()) {
+                assembler.begin(first);
             }
         }
     }
@@ -286,7 +286,7 @@ impl<S> Connection<S> {
         turn: &mut Turn<'_, H>,
     ) -> Result<Option<i32>, Stop<H::Error>> {
         let seq = first_byte(segment);
-        let (mine, theirs) = self.lanes.both_mut(side);
+        let (mine, theirs) = self.assemblers.both_mut(side);
         if !mine.has_begun() {
             return Ok(Some(0));
         }
@@ -301,9 +301,9 @@ impl<S> Connection<S> {
             return Ok(None);
         }
         self.flush(side, turn)?;
-        let lane = self.lanes.get_mut(side);
-        lane.jump(seq, turn.budget);
-        let chunk = Chunk { offset: lane.next_offset(), run: Run::Gap(None), seen: turn.seen };
+        let assembler = self.assemblers.get_mut(side);
+        assembler.jump(seq, turn.budget);
+        let chunk = Chunk { offset: assembler.next_offset(), run: Run::Gap(None), seen: turn.seen };
         self.hand_up(side, chunk, turn)?;
         Ok(Some(0))
     }
@@ -315,13 +315,13 @@ impl<S> Connection<S> {
         mut input: Input<'_>,
         turn: &mut Turn<'_, H>,
     ) -> Result<Fate, Stop<H::Error>> {
-        while let Some(piece) = self.lanes.get_mut(side).next(&mut input, turn.budget) {
+        while let Some(piece) = self.assemblers.get_mut(side).next(&mut input, turn.budget) {
             self.hand_up(side, piece.chunk(), turn)?;
         }
         if input.again || input.overtook > 0 {
             self.note(side, &input, turn)?;
         }
-        if self.lanes.get(side).is_at_fin() {
+        if self.assemblers.get(side).is_at_fin() {
             return self.end(side, EndReason::Fin, turn);
         }
         Ok(Fate::Lives)
@@ -337,8 +337,8 @@ impl<S> Connection<S> {
         counters.retransmissions = counters.retransmissions.saturating_add(u32::from(input.again));
         counters.out_of_order = counters.out_of_order.saturating_add(input.overtook);
         if let Some(offset) = input.conflict {
-            let oddity = Oddity::OverlapConflict { offset };
-            turn.handler.oddity(&self.flow, &mut self.state, direction, oddity, turn.seen)?;
+            let anomaly = Anomaly::OverlapConflict { offset };
+            turn.handler.anomaly(&self.flow, &mut self.state, direction, anomaly, turn.seen)?;
         }
         Ok(())
     }
@@ -349,11 +349,11 @@ impl<S> Connection<S> {
     {
         let client = self.beginning.client;
         for side in [client, client.other()] {
-            if self.lanes.get(side).has_ended() {
+            if self.assemblers.get(side).has_ended() {
                 continue;
             }
             self.flush(side, turn)?;
-            let why = if self.lanes.get(side).has_fin() { EndReason::Fin } else { reason };
+            let why = if self.assemblers.get(side).has_fin() { EndReason::Fin } else { reason };
             self.end(side, why, turn)?;
         }
         Ok(Fate::Over(reason))
@@ -363,7 +363,7 @@ impl<S> Connection<S> {
     where
         H: Handler<State = S>,
     {
-        while let Some(piece) = self.lanes.get_mut(side).flush(turn.seen, turn.budget) {
+        while let Some(piece) = self.assemblers.get_mut(side).flush(turn.seen, turn.budget) {
             self.hand_up(side, piece.chunk(), turn)?;
         }
         Ok(())
@@ -373,14 +373,14 @@ impl<S> Connection<S> {
     where
         H: Handler<State = S>,
     {
-        let lane = self.lanes.get_mut(side);
+        let assembler = self.assemblers.get_mut(side);
         // A hole may have held the FIN up.
-        let fin_seen = lane.fin_seen().filter(|_| reason == EndReason::Fin);
-        lane.end(turn.budget);
+        let fin_seen = assembler.fin_seen().filter(|_| reason == EndReason::Fin);
+        assembler.end(turn.budget);
         let seen = fin_seen.unwrap_or(turn.seen);
-        let chunk = Chunk { offset: lane.next_offset(), run: Run::End(reason), seen };
+        let chunk = Chunk { offset: assembler.next_offset(), run: Run::End(reason), seen };
         self.hand_up(side, chunk, turn)?;
-        let both = self.lanes.get(side.other()).has_ended();
+        let both = self.assemblers.get(side.other()).has_ended();
         Ok(if both { Fate::Over(reason) } else { Fate::Lives })
     }
 
@@ -395,7 +395,7 @@ impl<S> Connection<S> {
         }
         match interest {
             Interest::Keep => {}
-            Interest::Cherish => self.wants_time = true,
+            Interest::Retain => self.wants_time = true,
             Interest::Drop => return Err(Stop::Dropped),
         }
         Ok(())

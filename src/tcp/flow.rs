@@ -6,7 +6,7 @@
 use core::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::ground::{Direction, Endpoint};
+use crate::types::{Direction, Endpoint};
 
 /// Addresses and ports of a connection, the lower endpoint first.
 ///

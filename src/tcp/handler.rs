@@ -1,7 +1,7 @@
 //! Who listens to the TCP floor.
 
 use super::chunk::{Chunk, EndReason};
-use crate::ground::{Direction, Endpoint, Seen};
+use crate::types::{Direction, Endpoint, PacketRef};
 
 /// One TCP connection as its listener sees it.
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ pub struct Flow {
     /// initial sequence numbers that are already known keeps the number of the one before, as it does there.
     pub number: u64,
     /// Its first packet.
-    pub first: Seen,
+    pub first: PacketRef,
     /// The sequence number of its first packet.
     pub first_seq: u32,
     /// Whether a SYN told who is who. Where it did not, the listener may [`Flow::reverse`] it.
@@ -23,9 +23,9 @@ pub struct Flow {
     /// From the SYN to the first ACK of the client, in microseconds.
     pub handshake_us: Option<u64>,
     /// Counters of each direction.
-    pub counters: crate::ground::PerDirection<Counters>,
+    pub counters: crate::types::PerDirection<Counters>,
     /// Its latest packet.
-    pub last: Seen,
+    pub last: PacketRef,
     /// Set by [`Flow::reverse`]; the table reads it.
     pub(super) reversed: bool,
 }
@@ -56,16 +56,16 @@ pub enum Interest {
     /// Go on.
     Keep,
     /// Go on, and from now on keep it through long silence: it may be silent for
-    /// [`crate::ground::Limits::websocket_idle_secs`], and is the last to go when the table is full. Said once, it holds
+    /// [`crate::types::Limits::websocket_idle_secs`], and is the last to go when the table is full. Said once, it holds
     /// for the connection.
-    Cherish,
+    Retain,
     /// Nothing more of it, and no end: from now on it costs a look-up a packet.
     Drop,
 }
 
 /// A peculiarity of one direction that is not a byte of its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Oddity {
+pub enum Anomaly {
     /// Bytes came again and differ from those first seen: the place of the first that differs, from the start of the
     /// direction.
     OverlapConflict {
@@ -111,13 +111,13 @@ pub trait Handler {
     ///
     /// # Errors
     /// Whatever stops the listener; the analysis stops with it.
-    fn oddity(
+    fn anomaly(
         &mut self,
         flow: &Flow,
         state: &mut Self::State,
         direction: Direction,
-        oddity: Oddity,
-        seen: Seen,
+        anomaly: Anomaly,
+        seen: PacketRef,
     ) -> Result<(), Self::Error>;
 
     /// The connection is over. Each direction that had not ended has been given its `End` before. Not told of a
@@ -125,22 +125,23 @@ pub trait Handler {
     ///
     /// # Errors
     /// Whatever stops the listener; the analysis stops with it.
-    fn ended(&mut self, flow: &Flow, state: Self::State, reason: EndReason, seen: Seen) -> Result<(), Self::Error>;
+    fn ended(&mut self, flow: &Flow, state: Self::State, reason: EndReason, seen: PacketRef)
+    -> Result<(), Self::Error>;
 
     /// Bytes that it keeps for all connections together, besides the states themselves: held against
-    /// [`crate::ground::Limits::max_memory_bytes`] with what the table keeps. Asked after every packet.
+    /// [`crate::types::Limits::max_memory_bytes`] with what the table keeps. Asked after every packet.
     #[inline]
     fn held(&self) -> usize {
         0
     }
 
     /// Of these, bytes that [`Self::shed`] would let go.
-    fn burden(&self, _state: &Self::State, _depth: Depth) -> usize {
+    fn sheddable_bytes(&self, _state: &Self::State, _depth: Depth) -> usize {
         0
     }
 
     /// Memory is short: lets go of what nobody will miss.
-    fn spare(&mut self) {}
+    fn trim(&mut self) {}
 
     /// Memory is short, and this connection keeps much of it: lets go of what it can, and counts it.
     ///
@@ -151,7 +152,7 @@ pub trait Handler {
         _flow: &Flow,
         _state: &mut Self::State,
         _depth: Depth,
-        _seen: Seen,
+        _seen: PacketRef,
     ) -> Result<Interest, Self::Error> {
         Ok(Interest::Keep)
     }

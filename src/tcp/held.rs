@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::budget::{Budget, HELD_OVERHEAD, index};
-use crate::ground::Seen;
+use crate::types::PacketRef;
 
 /// Early pieces by offset; none is empty, no two overlap.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub(super) struct Held {
 #[derive(Debug)]
 pub(super) struct HeldPiece {
     pub(super) content: HeldContent,
-    pub(super) seen: Seen,
+    pub(super) seen: PacketRef,
 }
 
 /// What an early piece is.
@@ -50,7 +50,7 @@ impl Held {
     }
 
     /// The packet that carried the first piece.
-    pub(super) fn first_seen(&self) -> Option<Seen> {
+    pub(super) fn first_seen(&self) -> Option<PacketRef> {
         self.pieces.first_key_value().map(|(_, piece)| piece.seen)
     }
 
@@ -88,7 +88,7 @@ impl Held {
 
     /// Takes those of `bytes`, which begin at `offset`, that no piece has, and compares the others. Bytes take the place
     /// of a cut.
-    pub(super) fn add(&mut self, offset: u64, bytes: &[u8], seen: Seen, budget: &mut Budget) -> Added {
+    pub(super) fn add(&mut self, offset: u64, bytes: &[u8], seen: PacketRef, budget: &mut Budget) -> Added {
         let end = offset.saturating_add(bytes.len() as u64);
         let mut added = Added::default();
         let mut at = offset;
@@ -118,7 +118,7 @@ impl Held {
     }
 
     /// Notes that the `len` bytes at `offset` were cut away, where no piece has them.
-    pub(super) fn add_cut(&mut self, offset: u64, len: u64, seen: Seen, budget: &mut Budget) -> Added {
+    pub(super) fn add_cut(&mut self, offset: u64, len: u64, seen: PacketRef, budget: &mut Budget) -> Added {
         let end = offset.saturating_add(len);
         let mut added = Added::default();
         let mut at = offset;
@@ -146,7 +146,7 @@ impl Held {
     }
 
     /// Puts `bytes`, which lie at `at`, in their place in the cut piece that begins at `start`.
-    fn fill(&mut self, start: u64, at: u64, bytes: &[u8], seen: Seen, budget: &mut Budget) {
+    fn fill(&mut self, start: u64, at: u64, bytes: &[u8], seen: PacketRef, budget: &mut Budget) {
         let Some(cut) = self.pieces.remove(&start) else { return };
         budget.give_back(HELD_OVERHEAD);
         let (end, until) = (start.saturating_add(cut.content.len()), at.saturating_add(bytes.len() as u64));
@@ -212,7 +212,7 @@ fn part(bytes: &[u8], from: u64, until: u64) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ground::Limits;
+    use crate::types::Limits;
 
     fn contents(held: &mut Held, budget: &mut Budget) -> Vec<(u64, String)> {
         core::iter::from_fn(|| held.pop(budget))
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_first_copy_wins_and_pieces_never_overlap() {
-        let (mut held, mut budget, seen) = (Held::default(), Budget::new(&Limits::default()), Seen::default());
+        let (mut held, mut budget, seen) = (Held::default(), Budget::new(&Limits::default()), PacketRef::default());
         let news = Added { news: true, ..Added::default() };
         assert_eq!(held.add(10, b"klm", seen, &mut budget), news);
         assert_eq!(held.add(20, b"uvw", seen, &mut budget), news);
@@ -243,11 +243,11 @@ mod tests {
 
     #[test]
     fn bytes_take_the_place_of_a_cut_and_no_cut_that_of_bytes() {
-        let (mut held, mut budget, seen) = (Held::default(), Budget::new(&Limits::default()), Seen::default());
+        let (mut held, mut budget, seen) = (Held::default(), Budget::new(&Limits::default()), PacketRef::default());
         held.add(10, b"kl", seen, &mut budget);
         held.add_cut(12, 10, seen, &mut budget);
         let again = Added { again: true, ..Added::default() };
-        let later = Seen { packet: 7, ..seen };
+        let later = PacketRef { packet: 7, ..seen };
         assert_eq!(held.add(14, b"op", later, &mut budget), again);
         assert_eq!(held.add_cut(13, 5, later, &mut budget), again);
         assert_eq!(held.add(20, b"uvwx", later, &mut budget), Added { news: true, ..again });
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn nothing_is_added_by_nothing_nor_beyond_the_last_offset() {
-        let (mut held, mut budget, seen) = (Held::default(), Budget::new(&Limits::default()), Seen::default());
+        let (mut held, mut budget, seen) = (Held::default(), Budget::new(&Limits::default()), PacketRef::default());
         assert_eq!(held.add(5, b"", seen, &mut budget), Added::default());
         assert_eq!(held.add_cut(5, 0, seen, &mut budget), Added::default());
         assert!(held.is_empty());

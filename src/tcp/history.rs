@@ -106,7 +106,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ground::Limits;
+    use crate::types::Limits;
     use proptest::prelude::*;
 
     fn budget(max_unacked_bytes: usize, max_acked_bytes: usize) -> Budget {

@@ -8,7 +8,7 @@
 //! another order than they were sent; and what it sees may be forged for it alone. So:
 //!
 //! * Bytes that came early wait for those before them, within limits; the first copy of a byte wins, and a copy that
-//!   differs is an [`Oddity`].
+//!   differs is an [`Anomaly`].
 //! * A hole is given up, as [`Run::Gap`], when the other side acknowledges it and time has shown that it was not merely
 //!   late; where nobody acknowledges, after some silence; when too much waits; and at the end.
 //! * Sequence and acknowledgment numbers count when they are near to where a direction is. A connection is ended by a
@@ -17,12 +17,12 @@
 //!
 //! What it costs: an entry of 64 bytes and up to twelve bytes of the index for every connection, 80 more while it has
 //! no byte, and some 300 and the listener's state while somebody listens. When memory is spent, what is worth least
-//! leaves first (`relief.rs`).
+//! leaves first (`reclaim.rs`).
 //!
 //! ```
-//! use wslens::ground::{Direction, Endpoint, Limits, Seen};
+//! use wslens::types::{Direction, Endpoint, Limits, PacketRef};
 //! use wslens::net::{Segment, SeqNumber, TcpFlags};
-//! use wslens::tcp::{Chunk, EndReason, Flow, Handler, Interest, Oddity, Run, Table};
+//! use wslens::tcp::{Chunk, EndReason, Flow, Handler, Interest, Anomaly, Run, Table};
 //!
 //! /// Counts the bytes of each connection.
 //! struct Meter;
@@ -40,17 +40,17 @@
 //!         }
 //!         Ok(Interest::Keep)
 //!     }
-//!     fn oddity(&mut self, _: &Flow, _: &mut usize, _: Direction, _: Oddity, _: Seen) -> Result<(), Self::Error> {
+//!     fn anomaly(&mut self, _: &Flow, _: &mut usize, _: Direction, _: Anomaly, _: PacketRef) -> Result<(), Self::Error> {
 //!         Ok(())
 //!     }
-//!     fn ended(&mut self, _: &Flow, count: usize, reason: EndReason, _: Seen) -> Result<(), Self::Error> {
+//!     fn ended(&mut self, _: &Flow, count: usize, reason: EndReason, _: PacketRef) -> Result<(), Self::Error> {
 //!         assert_eq!((count, reason), (5, EndReason::CaptureOver));
 //!         Ok(())
 //!     }
 //! }
 //!
 //! let mut table = Table::new(&Limits::default());
-//! let seen = Seen::default();
+//! let seen = PacketRef::default();
 //! table.segment(
 //!     &Segment {
 //!         src: Endpoint { ip: [192, 0, 2, 1].into(), port: 50_000 },
@@ -74,7 +74,7 @@ pub mod chunk;
 pub mod handler;
 // Which connection.
 mod flow;
-mod relief;
+mod reclaim;
 pub mod table;
 // Its entry: by worth and silence.
 mod clock;
@@ -85,8 +85,8 @@ mod connection;
 mod opening;
 // One direction of it.
 mod assembler;
+mod out_of_order;
 mod piece;
-mod waiting;
 // What is kept, and how much.
 mod budget;
 mod held;
@@ -94,5 +94,5 @@ mod history;
 
 pub use chunk::{Chunk, EndReason, Run};
 pub use flow::spread;
-pub use handler::{Counters, Depth, Flow, Handler, Interest, Oddity};
+pub use handler::{Anomaly, Counters, Depth, Flow, Handler, Interest};
 pub use table::Table;

@@ -5,8 +5,8 @@
 //! listener.
 
 use super::flow::{PerSide, Side};
-use crate::ground::Seen;
 use crate::net::{Segment, SeqNumber};
+use crate::types::PacketRef;
 
 /// An acknowledgment may be ahead of the first byte by less than a window; a RST by much less.
 const WINDOW: i32 = 1 << 30;
@@ -42,7 +42,7 @@ pub(super) struct Beginning {
 #[derive(Debug)]
 pub(super) struct Opening {
     pub(super) number: u64,
-    pub(super) first: Seen,
+    pub(super) first: PacketRef,
     pub(super) first_seq: u32,
     /// In microseconds.
     pub(super) handshake: Option<u32>,

@@ -4,7 +4,7 @@
 
 use super::budget::index;
 use super::chunk::{Chunk, Run};
-use crate::ground::Seen;
+use crate::types::PacketRef;
 
 /// A segment's bytes on their way in, and what became of them.
 #[derive(Debug, Clone, Copy)]
@@ -13,7 +13,7 @@ pub(super) struct Input<'i> {
     pub(super) bytes: &'i [u8],
     /// Bytes behind them that the snaplen took away.
     pub(super) cut: u64,
-    pub(super) seen: Seen,
+    pub(super) seen: PacketRef,
     /// Some of its bytes had come before.
     pub(super) again: bool,
     /// Segments that had come too early: it was missing before them.
@@ -26,16 +26,16 @@ pub(super) struct Input<'i> {
 #[derive(Debug)]
 pub(super) enum Piece<'i> {
     /// Bytes of the segment at hand, in place.
-    Data(u64, &'i [u8], Seen),
+    Data(u64, &'i [u8], PacketRef),
     /// Bytes that had come too early.
-    Held(u64, Box<[u8]>, Seen),
+    Held(u64, Box<[u8]>, PacketRef),
     /// So many bytes are missing.
-    Gap(u64, u64, Seen),
+    Gap(u64, u64, PacketRef),
 }
 
 impl<'i> Input<'i> {
     /// No bytes: only time passes.
-    pub(super) const fn nothing(seen: Seen) -> Self {
+    pub(super) const fn nothing(seen: PacketRef) -> Self {
         Self { offset: 0, bytes: &[], cut: 0, seen, again: false, overtook: 0, conflict: None }
     }
 

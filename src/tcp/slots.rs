@@ -49,13 +49,13 @@ struct Lists {
     dropped: List,
     opening: List,
     live: List,
-    cherished: List,
+    retained: List,
 }
 
 impl<S> Slots<S> {
     pub(super) const fn new() -> Self {
         const EMPTY: List = List { oldest: NONE, newest: NONE, len: 0 };
-        let lists = Lists { over: EMPTY, dropped: EMPTY, opening: EMPTY, live: EMPTY, cherished: EMPTY };
+        let lists = Lists { over: EMPTY, dropped: EMPTY, opening: EMPTY, live: EMPTY, retained: EMPTY };
         Self { slots: Vec::new(), free: NONE, lists, len: 0 }
     }
 
@@ -85,7 +85,7 @@ impl<S> Slots<S> {
 
     /// Bytes of the slots, those included that were in use, and of what stands in them.
     pub(super) fn held(&self) -> usize {
-        let listened = self.lists.live.len + self.lists.cherished.len;
+        let listened = self.lists.live.len + self.lists.retained.len;
         self.slots.len() * size_of::<Slot<S>>()
             + self.openings_held()
             + listened * (size_of::<Connection<S>>() + BOX_OVERHEAD)
@@ -215,7 +215,7 @@ impl Lists {
             Rank::Dropped => &self.dropped,
             Rank::Opening => &self.opening,
             Rank::Live => &self.live,
-            Rank::Cherished => &self.cherished,
+            Rank::Cherished => &self.retained,
         }
     }
 
@@ -225,7 +225,7 @@ impl Lists {
             Rank::Dropped => &mut self.dropped,
             Rank::Opening => &mut self.opening,
             Rank::Live => &mut self.live,
-            Rank::Cherished => &mut self.cherished,
+            Rank::Cherished => &mut self.retained,
         }
     }
 }

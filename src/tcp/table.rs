@@ -17,11 +17,11 @@ use super::connection::{Connection, Fate, Turn};
 use super::flow::{FlowKey, Side};
 use super::handler::Handler;
 use super::opening::{Opened, Opening};
-use super::slots::{Slot, Slots};
 #[cfg(test)]
-use super::waiting::Waiting;
-use crate::ground::{Limits, Seen};
+use super::out_of_order::OutOfOrder;
+use super::slots::{Slot, Slots};
 use crate::net::Segment;
+use crate::types::{Limits, PacketRef};
 
 /// All TCP connections of a capture, each with the `S` that its listener keeps for it.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl<S> Table<S> {
             self.greet(at, side, segment, handler)?;
         }
         self.deliver(at, side, segment, handler)?;
-        if self.is_strained(handler) { self.relieve(segment.seen, handler) } else { Ok(()) }
+        if self.is_strained(handler) { self.reclaim(segment.seen, handler) } else { Ok(()) }
     }
 
     /// Lets time pass, once for each packet, be it for this table or not. What is silent for too long is ended, in the
@@ -118,7 +118,7 @@ impl<S> Table<S> {
     /// # Errors
     /// Whatever `handler` says.
     #[inline]
-    pub fn age<H>(&mut self, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    pub fn age<H>(&mut self, seen: PacketRef, handler: &mut H) -> Result<(), H::Error>
     where
         H: Handler<State = S>,
     {
@@ -130,7 +130,7 @@ impl<S> Table<S> {
     ///
     /// # Errors
     /// Whatever `handler` says.
-    pub fn finish<H>(&mut self, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    pub fn finish<H>(&mut self, seen: PacketRef, handler: &mut H) -> Result<(), H::Error>
     where
         H: Handler<State = S>,
     {
@@ -164,7 +164,7 @@ impl<S> Table<S> {
     /// The same, counted anew.
     #[cfg(test)]
     pub(crate) fn recount(&self) -> usize {
-        let of = |connection: &Connection<S>| connection.held() + connection.disorders() * Waiting::BYTES;
+        let of = |connection: &Connection<S>| connection.held() + connection.disorders() * OutOfOrder::BYTES;
         let kept: usize = self.slots.connections().map(of).sum();
         kept + self.slots.held() + self.index.allocation_size()
     }
@@ -281,18 +281,18 @@ impl<S> Table<S> {
                 match connection.segment(side, segment, &mut turn)? {
                     Fate::Lives if connection.wants_time() => self.slots.change(at, Body::cherish),
                     Fate::Lives => {}
-                    Fate::Dropped => drop(self.hush(at, false)),
+                    Fate::Dropped => drop(self.ignore(at, false)),
                     Fate::Over(reason) => return self.tell_over(at, reason, segment.seen, handler),
                 }
             }
-            Some(Body::Quiet(quiet)) => {
+            Some(Body::Ignored(quiet)) => {
                 if quiet.observe(side, segment.flags) {
                     self.slots.change(at, Body::mark_over);
                 }
             }
             Some(Body::Opening(opening)) => match opening.segment(side, segment) {
                 Opened::NotYet => {}
-                Opened::Refused => drop(self.hush(at, true)),
+                Opened::Refused => drop(self.ignore(at, true)),
                 Opened::Yes => {
                     let connection = Connection::new(opening, side, segment, handler);
                     self.slots.put(at, Body::Live(Box::new(connection)));
@@ -312,22 +312,22 @@ impl<S> Table<S> {
         &mut self,
         at: u32,
         reason: EndReason,
-        seen: Seen,
+        seen: PacketRef,
         handler: &mut H,
     ) -> Result<(), H::Error>
     where
         H: Handler<State = S>,
     {
-        match self.hush(at, true) {
+        match self.ignore(at, true) {
             Some(connection) => connection.tell_ended(reason, seen, handler),
             None => Ok(()),
         }
     }
 
     /// Nobody listens any more: all but a small entry is freed. The answer is the connection, if there was one.
-    pub(super) fn hush(&mut self, at: u32, over: bool) -> Option<Box<Connection<S>>> {
+    pub(super) fn ignore(&mut self, at: u32, over: bool) -> Option<Box<Connection<S>>> {
         let quiet = self.slots.get(at)?.body.quiet(over)?;
-        let old = self.slots.put(at, Body::Quiet(quiet));
+        let old = self.slots.put(at, Body::Ignored(quiet));
         self.weigh();
         let Body::Live(mut connection) = old else { return None };
         connection.forget(&mut self.budget);
@@ -339,7 +339,7 @@ impl<S> Table<S> {
         &mut self,
         mut connection: Connection<S>,
         reason: EndReason,
-        seen: Seen,
+        seen: PacketRef,
         handler: &mut H,
     ) -> Result<(), H::Error> {
         let fate = connection.close(reason, &mut Turn { seen, budget: &mut self.budget, handler });
@@ -354,7 +354,7 @@ impl<S> Table<S> {
     /// was put in once, so the cost a packet is constant. Lists are in the order of time, since time never goes back,
     /// so what is ended does not depend on what else is in them.
     #[cold]
-    fn age_all<H>(&mut self, just_now: u32, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    fn age_all<H>(&mut self, just_now: u32, seen: PacketRef, handler: &mut H) -> Result<(), H::Error>
     where
         H: Handler<State = S>,
     {
@@ -389,7 +389,7 @@ impl<S> Table<S> {
         &mut self,
         mut connections: Vec<Box<Connection<S>>>,
         reason: EndReason,
-        seen: Seen,
+        seen: PacketRef,
         handler: &mut H,
     ) -> Result<(), H::Error>
     where
@@ -410,7 +410,7 @@ impl<S> Table<S> {
     }
 
     /// Forgets an entry, and ends what it was.
-    pub(super) fn give_up<H>(&mut self, at: u32, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    pub(super) fn give_up<H>(&mut self, at: u32, seen: PacketRef, handler: &mut H) -> Result<(), H::Error>
     where
         H: Handler<State = S>,
     {

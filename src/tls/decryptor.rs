@@ -8,19 +8,19 @@ use super::framer::{Buffers, Front};
 use super::handshake::MessageType;
 use super::info::{Closed, TlsInfo};
 use super::keylog::{KeyLog, Resumable};
-use super::lane::{Lane, Stage, Waits};
 use super::negotiation::Negotiation;
-use super::opener::Opened;
 use super::record::{Alert, ContentType, HEADER_LEN, MAX_FRAGMENT, RecordHeader};
+use super::record_decrypter::Opened;
+use super::record_stream::{RecordStream, Stage, Waits};
 use super::shape::Shape;
-use crate::ground::{Direction, PerDirection, Seen};
+use crate::types::{Direction, PacketRef, PerDirection};
 
 mod protected;
 
 /// Records that may be lost together with a ChangeCipherSpec: the Finished, and some.
 const MISSED_AT_CHANGE: u64 = 8;
 
-/// Room that connections share: plaintext of the record at hand, and records that are put together.
+/// MemoryQuota that connections share: plaintext of the record at hand, and records that are put together.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) plain: Vec<u8>,
@@ -42,7 +42,7 @@ pub enum Step<'s> {
 #[derive(Default)]
 pub struct Decryptor {
     pub(super) talk: Negotiation,
-    pub(super) lanes: PerDirection<Lane>,
+    pub(super) streams: PerDirection<RecordStream>,
     shape: Shape,
     pub(super) closed: Option<Closed>,
     /// A session that can be resumed, until it is asked for.
@@ -60,7 +60,7 @@ pub struct Decryptor {
 struct Sealed<'r> {
     header: RecordHeader,
     fragment: &'r [u8],
-    seen: Seen,
+    seen: PacketRef,
 }
 
 /// What became of a record.
@@ -109,7 +109,7 @@ impl Decryptor {
     /// What a direction waits for: its input goes on when the key log has more, or the other direction went on.
     #[must_use]
     pub const fn waits(&self, direction: Direction) -> Option<Waits> {
-        self.lanes.get(direction).waits
+        self.streams.get(direction).waits
     }
 
     /// Whether what can be seen from outside looks like frames of a WebSocket.
@@ -121,14 +121,14 @@ impl Decryptor {
     /// Whether enough was seen to judge that.
     #[must_use]
     pub const fn is_judged(&self) -> bool {
-        let over = self.lanes.to_server.dead || matches!(self.closed, Some(Closed::WaitedTooLong));
+        let over = self.streams.to_server.dead || matches!(self.closed, Some(Closed::WaitedTooLong));
         over || self.shape.is_judged()
     }
 
     /// Bytes that it keeps.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.talk.held().saturating_add(self.lanes.to_server.held()).saturating_add(self.lanes.to_client.held())
+        self.talk.held().saturating_add(self.streams.to_server.held()).saturating_add(self.streams.to_client.held())
     }
 
     /// A session that was opened and can be resumed, for [`KeyLog::remember`]; each once.
@@ -141,34 +141,34 @@ impl Decryptor {
         &mut self,
         direction: Direction,
         input: &mut &[u8],
-        seen: Seen,
+        seen: PacketRef,
         keys: &KeyLog,
         scratch: &'s mut Scratch,
     ) -> Option<Step<'s>> {
         if scratch.plain.len() < MAX_FRAGMENT {
             scratch.plain.resize(MAX_FRAGMENT, 0);
         }
-        let blocked = self.lanes.get_mut(direction).blocked.take();
-        self.lanes.get_mut(direction).waits = None;
+        let blocked = self.streams.get_mut(direction).blocked.take();
+        self.streams.get_mut(direction).waits = None;
         loop {
-            if self.closed.is_some() || self.lanes.get(direction).misfit {
+            if self.closed.is_some() || self.streams.get(direction).misfit {
                 self.skim(direction, input);
                 return None;
             }
-            if self.lanes.get(direction).dead {
+            if self.streams.get(direction).dead {
                 *input = &[];
                 return None;
             }
             // The other direction may go on behind the last record of this one, and does so first, however that was cut.
-            if self.lanes.get(direction.reverse()).blocked.is_some_and(|turn| turn != self.turns) {
-                self.lanes.get_mut(direction).waits = Some(Waits::Other);
+            if self.streams.get(direction.reverse()).blocked.is_some_and(|turn| turn != self.turns) {
+                self.streams.get_mut(direction).waits = Some(Waits::Other);
                 return None;
             }
-            let lane = self.lanes.get_mut(direction);
-            if lane.hunt.is_some() && !self.hunt(direction, input, keys, scratch) {
+            let stream = self.streams.get_mut(direction);
+            if stream.resync.is_some() && !self.resync(direction, input, keys, scratch) {
                 return None;
             }
-            let framer = &mut self.lanes.get_mut(direction).framer;
+            let framer = &mut self.streams.get_mut(direction).framer;
             let outcome = match framer.front(input, &mut scratch.buffers) {
                 Front::More => return None,
                 Front::Bad => {
@@ -188,10 +188,10 @@ impl Decryptor {
                     let framer = core::mem::take(framer);
                     let record = Sealed { header, fragment: framer.fragment(header), seen };
                     let outcome = self.record(direction, record, keys, &mut scratch.plain);
-                    let lane = self.lanes.get_mut(direction);
-                    lane.framer = framer;
+                    let stream = self.streams.get_mut(direction);
+                    stream.framer = framer;
                     if !matches!(outcome, Outcome::Waits(_)) {
-                        lane.framer.consume(header, &mut scratch.buffers);
+                        stream.framer.consume(header, &mut scratch.buffers);
                     }
                     outcome
                 }
@@ -214,23 +214,23 @@ impl Decryptor {
 
     /// The record at the front of a direction waits; `blocked` is the turn at which it did before, if it did.
     fn wait(&mut self, direction: Direction, waits: Waits, blocked: Option<u64>) {
-        let lane = self.lanes.get_mut(direction);
-        lane.waits = Some(waits);
+        let stream = self.streams.get_mut(direction);
+        stream.waits = Some(waits);
         if waits == Waits::Other {
             // That it tried again in vain is a turn of its own: the other direction goes on, if it stepped back.
             if blocked.is_some_and(|turn| turn != self.turns) {
                 self.turns = self.turns.wrapping_add(1);
             }
-            lane.blocked = Some(self.turns);
+            stream.blocked = Some(self.turns);
         }
     }
 
     /// Looks at headers alone: the connection stays closed.
     fn skim(&mut self, direction: Direction, input: &mut &[u8]) {
-        let lane = self.lanes.get_mut(direction);
-        while !input.is_empty() && !lane.dead {
-            let Some(header) = lane.framer.skim(input) else { return };
-            lane.dead |= !header.is_plausible();
+        let stream = self.streams.get_mut(direction);
+        while !input.is_empty() && !stream.dead {
+            let Some(header) = stream.framer.skim(input) else { return };
+            stream.dead |= !header.is_plausible();
             self.shape.record(direction, header, &self.talk.info);
         }
         *input = &[];
@@ -240,13 +240,13 @@ impl Decryptor {
     fn record(&mut self, direction: Direction, record: Sealed<'_>, keys: &KeyLog, plain: &mut [u8]) -> Outcome {
         let Sealed { header, fragment, seen } = record;
         let tls13 = self.talk.is_tls13();
-        let lane = self.lanes.get_mut(direction);
-        if lane.changing || lane.protected {
+        let stream = self.streams.get_mut(direction);
+        if stream.changing || stream.protected {
             match tls13 {
-                None if !lane.protected && !self.talk.retried => return Outcome::Waits(Waits::Other),
+                None if !stream.protected && !self.talk.retried => return Outcome::Waits(Waits::Other),
                 // Behind a HelloRetryRequest it means nothing (RFC 8446 §D.4).
-                None if !lane.protected => lane.changing = false,
-                Some(true) if !lane.protected => lane.changing = false,
+                None if !stream.protected => stream.changing = false,
+                Some(true) if !stream.protected => stream.changing = false,
                 _ => return self.protected12(direction, record, keys, plain),
             }
         }
@@ -256,15 +256,15 @@ impl Decryptor {
             }
             (ContentType::APPLICATION_DATA, Some(false)) => {
                 // The ChangeCipherSpec was lost, and a few records with it.
-                lane.changing = true;
-                lane.slack = MISSED_AT_CHANGE;
+                stream.changing = true;
+                stream.slack = MISSED_AT_CHANGE;
                 return self.protected12(direction, record, keys, plain);
             }
             (ContentType::APPLICATION_DATA, None) => return Outcome::Waits(Waits::Other),
             (ContentType::CHANGE_CIPHER_SPEC, Some(true)) => Outcome::Done,
             (ContentType::CHANGE_CIPHER_SPEC, _) => {
-                lane.changing = fragment == [1];
-                lane.slack = 0;
+                stream.changing = fragment == [1];
+                stream.slack = 0;
                 Outcome::Done
             }
             (ContentType::HANDSHAKE, _) => self.handshake(direction, fragment, seen),
@@ -281,13 +281,13 @@ impl Decryptor {
     }
 
     /// What was in a record.
-    fn content(&mut self, direction: Direction, opened: Opened, plain: &[u8], seen: Seen) -> Outcome {
+    fn content(&mut self, direction: Direction, opened: Opened, plain: &[u8], seen: PacketRef) -> Outcome {
         let bytes = plain.get(..opened.len).unwrap_or_default();
-        let lane = self.lanes.get_mut(direction);
+        let stream = self.streams.get_mut(direction);
         match opened.content {
             ContentType::APPLICATION_DATA => {
                 // Early data that the server did not take comes again (RFC 8446 §4.2.10).
-                if lane.stage == Some(Stage::Early) && self.talk.early == Some(false) {
+                if stream.stage == Some(Stage::Early) && self.talk.early == Some(false) {
                     return Outcome::Done;
                 }
                 self.delivered |= opened.len > 0;
@@ -295,8 +295,8 @@ impl Decryptor {
             }
             ContentType::HANDSHAKE => self.handshake(direction, bytes, seen),
             ContentType::CHANGE_CIPHER_SPEC => {
-                lane.changing = bytes == [1];
-                lane.slack = 0;
+                stream.changing = bytes == [1];
+                stream.slack = 0;
                 Outcome::Done
             }
             ContentType::ALERT => match Alert::parse(bytes) {
@@ -315,32 +315,32 @@ impl Decryptor {
     }
 
     /// Handshake messages, in the clear or not.
-    fn handshake(&mut self, direction: Direction, mut bytes: &[u8], seen: Seen) -> Outcome {
-        let Self { talk, lanes, closed, .. } = self;
-        let lane = lanes.get_mut(direction);
-        let mut messages = core::mem::take(&mut lane.messages);
+    fn handshake(&mut self, direction: Direction, mut bytes: &[u8], seen: PacketRef) -> Outcome {
+        let Self { talk, streams, closed, .. } = self;
+        let stream = streams.get_mut(direction);
+        let mut messages = core::mem::take(&mut stream.messages);
         while let Some(message) = messages.next(&mut bytes, talk.wants_all()) {
             if let Err(why) = talk.message(&message, seen) {
                 *closed = Some(why);
             }
-            match (message.kind, lane.stage) {
+            match (message.kind, stream.stage) {
                 (MessageType::FINISHED, Some(Stage::Handshake)) => {
                     talk.finished(direction, seen);
-                    lane.leave(Stage::Handshake);
+                    stream.leave(Stage::Handshake);
                 }
-                (MessageType::FINISHED, _) if lane.protected => talk.finished(direction, seen),
-                (MessageType::END_OF_EARLY_DATA, Some(Stage::Early)) => lane.leave(Stage::Early),
+                (MessageType::FINISHED, _) if stream.protected => talk.finished(direction, seen),
+                (MessageType::END_OF_EARLY_DATA, Some(Stage::Early)) => stream.leave(Stage::Early),
                 (MessageType::KEY_UPDATE, Some(Stage::Application)) => {
-                    if let Some(opener) = lane.current()
-                        && let Some(next) = opener.updated()
+                    if let Some(decrypter) = stream.current()
+                        && let Some(next) = decrypter.updated()
                     {
-                        *opener = next;
+                        *decrypter = next;
                     }
                 }
                 _ => {}
             }
         }
-        lane.messages = messages;
+        stream.messages = messages;
         Outcome::Done
     }
 }

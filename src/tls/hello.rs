@@ -3,7 +3,7 @@
 //! In: the body of a handshake message. Out: its fields, by value, so that they outlive the record. What is not
 //! well-formed is `None`; extensions that nobody here reads are passed over.
 
-use crate::ground::bytes::Reader;
+use crate::types::bytes::Reader;
 
 /// Bytes of a random (RFC 8446 §4.1.2).
 pub const RANDOM_LEN: usize = 32;

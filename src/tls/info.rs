@@ -5,7 +5,7 @@ use core::fmt;
 use super::hello::RANDOM_LEN;
 use super::record::Alert;
 use super::suites::Suite;
-use crate::ground::{Direction, PerDirection, Seen};
+use crate::types::{Direction, PacketRef, PerDirection};
 
 /// What was negotiated, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,11 +25,11 @@ pub struct TlsInfo {
     /// What key logs name the session by.
     pub client_random: Option<[u8; RANDOM_LEN]>,
     /// The packet that ended the ClientHello.
-    pub hello: Option<Seen>,
+    pub hello: Option<PacketRef>,
     /// The packet that ended the handshake: the later Finished, up to TLS 1.2; the client's, in TLS 1.3.
-    pub finished: Option<Seen>,
+    pub finished: Option<PacketRef>,
     /// The packet with each side's `close_notify` (RFC 8446 §6.1).
-    pub close_notify: PerDirection<Option<Seen>>,
+    pub close_notify: PerDirection<Option<PacketRef>>,
 }
 
 impl TlsInfo {

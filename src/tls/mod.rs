@@ -12,14 +12,14 @@
 //! Not done here: DTLS and QUIC; compression (RFC 3749); certificates; SSL 3.0; secrets by Diffie-Hellman or private keys.
 //!
 //! ```
-//! use wslens::ground::{Direction, Seen};
+//! use wslens::types::{Direction, PacketRef};
 //! use wslens::tls::{Decryptor, KeyLog, Scratch};
 //!
 //! let mut keys = KeyLog::new();
 //! keys.add(b"# lines of SSLKEYLOGFILE\n");
 //! let (mut connection, mut scratch) = (Decryptor::new(), Scratch::default());
 //! let mut input: &[u8] = &[22, 3, 1, 0, 5, 1, 0];
-//! while let Some(step) = connection.next(Direction::ToServer, &mut input, Seen::default(), &keys, &mut scratch) {
+//! while let Some(step) = connection.next(Direction::ToServer, &mut input, PacketRef::default(), &keys, &mut scratch) {
 //!     println!("{step:?}");
 //! }
 //! assert!(input.is_empty() && connection.closed().is_none());
@@ -48,27 +48,27 @@ mod crypto;
 
 mod schedule;
 
-mod opener;
+mod record_decrypter;
 
 // A connection.
 mod info;
 
 mod negotiation;
 
-mod lane;
+mod record_stream;
 
-mod equip;
+mod install_keys;
 
 mod shape;
 
 pub mod decryptor;
 
-mod hunt;
+mod resync;
 
-mod giving_up;
+mod undecryptable;
 
 pub use decryptor::{Decryptor, Scratch, Step};
 pub use info::{Closed, TlsInfo};
 pub use keylog::{KeyLog, KeyLogWarning, LogLines, Resumable};
-pub use lane::Waits;
+pub use record_stream::Waits;
 pub use suites::Suite;

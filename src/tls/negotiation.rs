@@ -8,7 +8,7 @@ use super::hello::{ClientHello, Extensions, ServerHello};
 use super::info::{Closed, TlsInfo};
 use super::keylog::{Name, id_name, ticket_name};
 use super::suites::{Hash, Suite};
-use crate::ground::{Direction, Reader, Seen};
+use crate::types::{Direction, PacketRef, Reader};
 
 /// What is known of the handshake.
 #[derive(Default)]
@@ -46,7 +46,7 @@ impl Negotiation {
     }
 
     /// Takes a message. Says why nothing can be opened, if it shows that.
-    pub(super) fn message(&mut self, message: &Message<'_>, seen: Seen) -> Result<(), Closed> {
+    pub(super) fn message(&mut self, message: &Message<'_>, seen: PacketRef) -> Result<(), Closed> {
         match message.kind {
             MessageType::CLIENT_HELLO => self.client_hello(message, seen),
             MessageType::SERVER_HELLO => {
@@ -83,7 +83,7 @@ impl Negotiation {
         Ok(())
     }
 
-    fn client_hello(&mut self, message: &Message<'_>, seen: Seen) {
+    fn client_hello(&mut self, message: &Message<'_>, seen: PacketRef) {
         if self.is_tls13() == Some(true) {
             // "TLS 1.3 forbids renegotiation" (RFC 8446 §4.1.2): whoever writes this is not who began the connection.
             return;
@@ -195,7 +195,7 @@ impl Negotiation {
     }
 
     /// A Finished was seen.
-    pub(super) fn finished(&mut self, direction: Direction, seen: Seen) {
+    pub(super) fn finished(&mut self, direction: Direction, seen: PacketRef) {
         let ends = self.is_tls13() == Some(false) || direction == Direction::ToServer;
         let first =
             self.info.finished.is_none_or(|before| self.is_tls13() == Some(false) && before.packet < seen.packet);

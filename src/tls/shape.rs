@@ -10,7 +10,7 @@
 use super::info::TlsInfo;
 use super::record::{ContentType, RecordHeader};
 use super::suites::Suite;
-use crate::ground::Direction;
+use crate::types::Direction;
 
 /// Plaintext of a record that is too short for a request, and longer than an alert.
 const SHORT: core::ops::RangeInclusive<usize> = 6..=39;

@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 
 use super::handshake::shorten;
-use crate::ground::{Detail, Direction, FindingCode};
 use crate::http::is_token;
+use crate::types::{Detail, Direction, FindingCode};
 
 /// What the handshake settled for the frames that follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

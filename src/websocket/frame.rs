@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::ground::Reader;
+use crate::types::Reader;
 
 /// An opcode: any four bits. Whether they are allowed is a question for [`crate::websocket`]'s rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

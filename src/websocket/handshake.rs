@@ -9,8 +9,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha1::{Digest, Sha1};
 
-use crate::ground::Seen;
 use crate::http::{Fields, RequestHead, ResponseHead, Wants};
+use crate::types::PacketRef;
 use crate::websocket::extensions::{self, Negotiated};
 
 mod held;
@@ -45,7 +45,7 @@ impl Handshake {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Request {
     /// The packet that ended its head.
-    pub seen: Seen,
+    pub seen: PacketRef,
     /// The method; `GET` is the only right one (RFC 6455 §4.1), and in HTTP/2 `CONNECT` (RFC 8441 §4).
     pub method: String,
     /// The request target: path and query.
@@ -78,7 +78,7 @@ pub struct Request {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Response {
     /// The packet that ended its head.
-    pub seen: Seen,
+    pub seen: PacketRef,
     /// The status; 101 is success in HTTP/1.1, 2xx in HTTP/2.
     pub status: u16,
     /// The reason phrase.
@@ -135,11 +135,11 @@ pub fn accept_for(key: &[u8]) -> String {
 impl Request {
     /// What the head of a request says, in the packet that ended it.
     #[must_use]
-    pub fn from_head(head: &RequestHead<'_>, seen: Seen) -> Self {
+    pub fn from_head(head: &RequestHead<'_>, seen: PacketRef) -> Self {
         Self { http_minor: head.minor, ..Self::from_fields(head.method, head.target, &head.fields, seen) }
     }
 
-    fn from_fields(method: &[u8], target: &[u8], fields: &Fields<'_>, seen: Seen) -> Self {
+    fn from_fields(method: &[u8], target: &[u8], fields: &Fields<'_>, seen: PacketRef) -> Self {
         Self {
             seen,
             method: text(method),
@@ -162,11 +162,11 @@ impl Request {
 impl Response {
     /// What the head of a response says, in the packet that ended it.
     #[must_use]
-    pub fn from_head(head: &ResponseHead<'_>, seen: Seen) -> Self {
+    pub fn from_head(head: &ResponseHead<'_>, seen: PacketRef) -> Self {
         Self::from_fields(head.status, head.reason, &head.fields, seen)
     }
 
-    fn from_fields(status: u16, reason: &[u8], fields: &Fields<'_>, seen: Seen) -> Self {
+    fn from_fields(status: u16, reason: &[u8], fields: &Fields<'_>, seen: PacketRef) -> Self {
         let versions: Vec<_> = fields.all("Sec-WebSocket-Version").map(text).collect();
         Self {
             seen,

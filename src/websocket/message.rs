@@ -7,7 +7,7 @@ use super::frame::{FrameHeader, Opcode};
 use super::inflate::{InflateError, Inflater, InflaterPool};
 use super::rules::Broken;
 use super::utf8::Utf8Checker;
-use crate::ground::{Detail, FindingCode, FindingSet, Limits, Room, Seen};
+use crate::types::{Detail, FindingCode, FindingSet, Limits, MemoryQuota, PacketRef};
 
 /// A message that is being received.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct OpenMessage {
     /// Their payload lengths.
     pub wire_len: u64,
     /// Where its first byte came.
-    pub first: Seen,
+    pub first: PacketRef,
     /// What was found in it.
     pub findings: FindingSet,
     body: Body,
@@ -77,13 +77,13 @@ pub struct Tools<'t> {
     /// What may be kept of each.
     pub limits: &'t Limits,
     /// What may be kept of all together.
-    pub room: &'t mut Room,
+    pub quota: &'t mut MemoryQuota,
 }
 
 impl OpenMessage {
     /// Begins with the header of its first frame. `content` is an empty buffer, of which at most `keep` bytes are filled.
     #[must_use]
-    pub fn begin(header: &FrameHeader, form: Form, first: Seen, content: Vec<u8>, keep: usize) -> Self {
+    pub fn begin(header: &FrameHeader, form: Form, first: PacketRef, content: Vec<u8>, keep: usize) -> Self {
         let unknown = form == Form::Unknown;
         let utf8 = (header.opcode == Opcode::TEXT && !unknown).then(Utf8Checker::new);
         Self {
@@ -124,13 +124,13 @@ impl OpenMessage {
     pub fn push(&mut self, payload: &[u8], tools: &mut Tools<'_>, broken: &mut impl FnMut(Broken)) {
         self.wire_len = self.wire_len.saturating_add(payload.len() as u64);
         if !self.compressed {
-            self.body.take(payload, tools.room, broken);
+            self.body.take(payload, tools.quota, broken);
             return;
         }
         // A message that cannot be shown may be what later ones refer to: the inflater goes on.
-        let (body, room) = (&mut self.body, &mut *tools.room);
+        let (body, quota) = (&mut self.body, &mut *tools.quota);
         let Some(inflater) = tools.inflater.as_deref_mut() else { return };
-        let result = inflater.push(tools.pool, payload, &mut |plain: &[u8]| body.take(plain, room, broken));
+        let result = inflater.push(tools.pool, payload, &mut |plain: &[u8]| body.take(plain, quota, broken));
         if let Some(excess) = inflater.take_window_excess() {
             let (distance, window) = (excess.distance.into(), excess.window.into());
             broken((FindingCode::InflateWindowExceeded, Detail::Numbers("distance #, window #", distance, window)));
@@ -226,7 +226,7 @@ impl OpenMessage {
 impl Body {
     /// Takes content.
     #[inline]
-    fn take(&mut self, plain: &[u8], room: &mut Room, broken: &mut impl FnMut(Broken)) {
+    fn take(&mut self, plain: &[u8], quota: &mut MemoryQuota, broken: &mut impl FnMut(Broken)) {
         self.len = self.len.saturating_add(plain.len() as u64);
         if let Some(checker) = &mut self.utf8
             && !self.ill_formed
@@ -237,7 +237,7 @@ impl Body {
         }
         // What comes behind a part that was not kept is not kept either.
         let keep = if self.whole { self.keep } else { 0 };
-        self.whole &= if keep > 0 { room.append(&mut self.content, plain, keep) } else { plain.is_empty() };
+        self.whole &= if keep > 0 { quota.append(&mut self.content, plain, keep) } else { plain.is_empty() };
     }
 
     /// No more content comes.

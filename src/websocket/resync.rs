@@ -18,7 +18,7 @@
 mod evidence;
 
 use super::frame::{FrameHeader, Opcode};
-use crate::ground::Seen;
+use crate::types::PacketRef;
 use evidence::{first_byte, is_periodic, worth};
 
 /// What the sender's frames look like, as far as is known.
@@ -97,7 +97,7 @@ const WORTH_AWAITING: Tenths = 100;
 pub struct Resync {
     bytes: Vec<u8>,
     /// Where each segment begins in `bytes`, and the packet that carried it.
-    segments: Vec<(usize, Seen)>,
+    segments: Vec<(usize, PacketRef)>,
     /// Bytes since the loss before `bytes`.
     before: u64,
     /// Places that were looked at, before `bytes`.
@@ -138,7 +138,7 @@ impl Resync {
     #[must_use]
     pub const fn held(&self) -> usize {
         self.bytes.capacity()
-            + self.segments.capacity() * size_of::<(usize, Seen)>()
+            + self.segments.capacity() * size_of::<(usize, PacketRef)>()
             + self.awaited.capacity() * size_of::<(u64, Tenths)>()
     }
 
@@ -161,7 +161,7 @@ impl Resync {
     }
 
     /// Gathers the bytes of one packet. Gives back how many were not taken: ask [`Self::find`] and offer them again.
-    pub fn push(&mut self, bytes: &[u8], seen: Seen) -> usize {
+    pub fn push(&mut self, bytes: &[u8], seen: PacketRef) -> usize {
         let room = self.max.saturating_sub(self.bytes.len());
         let (taken, left) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
         if !taken.is_empty() {
@@ -221,7 +221,7 @@ impl Resync {
     }
 
     /// The bytes from the boundary on, by packet.
-    pub fn pieces(&self, found: &Found) -> impl Iterator<Item = (&[u8], Seen)> {
+    pub fn pieces(&self, found: &Found) -> impl Iterator<Item = (&[u8], PacketRef)> {
         let ends = self.segments.iter().skip(1).map(|(start, _)| *start).chain([self.bytes.len()]);
         self.segments.iter().zip(ends).filter_map(move |((start, seen), end)| {
             let piece = self.bytes.get((*start).max(found.at)..end)?;

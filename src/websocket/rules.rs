@@ -4,7 +4,7 @@
 
 use super::close::CloseBody;
 use super::frame::FrameHeader;
-use crate::ground::{Detail, Direction, FindingCode};
+use crate::types::{Detail, Direction, FindingCode};
 
 /// What a rule found.
 pub type Broken = (FindingCode, Detail);

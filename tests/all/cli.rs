@@ -10,7 +10,7 @@ mod tables;
 use std::io::Read;
 use std::process::Stdio;
 
-use wslens::ground::FindingCode;
+use wslens::types::FindingCode;
 
 use super::command::{Folder, command, finish, small_capture, wslens};
 use super::craft::{CLIENT, Capture, Conversation, Frame, Reply, SERVER, Upgrade};

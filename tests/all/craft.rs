@@ -12,7 +12,7 @@ mod told;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use wslens::ground::Role;
+use wslens::types::Role;
 
 pub(crate) use deflate::{Deflater, FixedBlock, stored};
 pub(crate) use frame::{Frame, close_body};

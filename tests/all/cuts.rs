@@ -10,8 +10,8 @@ use core::ops::Range;
 use std::collections::BTreeMap;
 
 use wslens::capture::Input;
-use wslens::ground::{Endpoint, FindingCode, Limits, Timestamp};
 use wslens::net::{Decoder, Segment, TcpFlags};
+use wslens::types::{Endpoint, FindingCode, Limits, Timestamp};
 
 use super::support::{Random, Row, Sample, hear, hear_packets, in_parallel, samples, secrets, tcp_packet};
 

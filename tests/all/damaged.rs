@@ -6,7 +6,7 @@ use std::convert::Infallible;
 
 use wslens::analyzer::Analyzer;
 use wslens::event::{Event, Sink, What};
-use wslens::ground::{Direction, Endpoint};
+use wslens::types::{Direction, Endpoint};
 
 use super::losses::lab::packets::{Raw, read};
 use super::losses::lab::random::Random;

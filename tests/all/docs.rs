@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use wslens::ground::{FindingCode, Limits, Severity, Unit};
 use wslens::output::columns::{Connections, Findings, Frames, Messages, Shown};
 use wslens::output::{PREVIEW_BYTES, Table};
+use wslens::types::{FindingCode, Limits, Severity, Unit};
 
 #[test]
 fn tables_md_is_the_columns() {

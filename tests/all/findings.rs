@@ -3,8 +3,8 @@
 //! Packets 1 to 5 of most conversations here are SYN, SYN-ACK, ACK, request, 101 (see [`craft`](super::craft)).
 
 use wslens::analyzer::{Demand, Options};
-use wslens::ground::Direction::{ToClient, ToServer};
-use wslens::ground::{FindingCode, Limits, Role};
+use wslens::types::Direction::{ToClient, ToServer};
+use wslens::types::{FindingCode, Limits, Role};
 
 use super::craft::{
     ACK, CLIENT, Conversation, Deflater, FixedBlock, Frame, KEY, PSH, Reply, SERVER, Told, Upgrade, accept, h2, run,

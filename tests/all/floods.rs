@@ -4,7 +4,7 @@
 mod lab;
 
 use lab::{FLOODS, KINDS, Rig};
-use wslens::ground::Limits;
+use wslens::types::Limits;
 
 const MIB: usize = 1 << 20;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wslens::ground::FindingCode;
+use wslens::types::FindingCode;
 
 use super::support::{Sample, file_name, folder, hear, in_parallel, key_log, samples};
 

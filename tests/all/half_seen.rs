@@ -1,7 +1,7 @@
 //! Handshakes of which one half is missing, late, or none: where frames begin is known from the other half.
 
 use wslens::event::Outcome;
-use wslens::ground::{FindingCode, Role};
+use wslens::types::{FindingCode, Role};
 
 use super::craft::{Conversation, Frame, Told, run};
 use super::losses::lab::damage::Whole;

@@ -3,9 +3,9 @@
 
 use wslens::analyzer::Options;
 use wslens::event::{Http2, Outcome, StreamEndKind, Summary, Transport};
-use wslens::ground::Direction::{ToClient, ToServer};
-use wslens::ground::{Limits, Role};
 use wslens::http::h2::ErrorCode;
+use wslens::types::Direction::{ToClient, ToServer};
+use wslens::types::{Limits, Role};
 
 use super::craft::h2::{
     CONNECT, announce, answer, block, connect, data, end, frame, goaway, headers, http2, indexed_block, open, preface,

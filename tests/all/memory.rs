@@ -116,7 +116,7 @@ fn stays_below_with(options: &[&str], bound: usize, feed: impl FnOnce(&mut Feed<
 }
 
 /// Bytes from one side without end, a megabyte at a time, after what a conversation did so far.
-fn endless(feed: &mut Feed<'_>, talk: &mut Conversation, from: wslens::ground::Role, bytes: &[u8], total: usize) {
+fn endless(feed: &mut Feed<'_>, talk: &mut Conversation, from: wslens::types::Role, bytes: &[u8], total: usize) {
     let mut sent = 0;
     while sent < total {
         for piece in bytes.chunks(32_000) {

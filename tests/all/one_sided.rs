@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use wslens::ground::FindingCode;
+use wslens::types::FindingCode;
 
 use super::losses::lab::damage::Whole;
 use super::losses::lab::packets::{Raw, by_connection, captures, read};

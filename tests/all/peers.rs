@@ -2,8 +2,8 @@
 //! Suricata (`s`), Arkime (`a`), pkappa2 (`p`), mitmproxy (`mp`), libraries (`l`); and slips that good observers made.
 
 use wslens::analyzer::{Demand, Options};
-use wslens::ground::Direction::{ToClient, ToServer};
-use wslens::ground::{Limits, Role};
+use wslens::types::Direction::{ToClient, ToServer};
+use wslens::types::{Limits, Role};
 
 use super::command::{Folder, small_capture};
 use super::craft::{

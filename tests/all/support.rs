@@ -9,8 +9,8 @@ use serde_json::Value;
 use wslens::analyzer::{Analyzer, Demand, Options};
 use wslens::capture::{CaptureError, Input, LinkType, Packet};
 use wslens::event::{Event, Frame, Identity, Message, Outcome, Sink, Summary, What};
-use wslens::ground::{Direction, Endpoint, FindingCode, FindingSet, Role, Seen, Timestamp};
 use wslens::net::TcpFlags;
+use wslens::types::{Direction, Endpoint, FindingCode, FindingSet, PacketRef, Role, Timestamp};
 use wslens::websocket::{FrameHeader, Handshake, Opcode};
 
 /// One folder of `samples/`.
@@ -220,10 +220,10 @@ impl Sink for Told {
 fn timeless(handshake: &Handshake) -> Box<Handshake> {
     let mut handshake = Box::new(handshake.clone());
     if let Some(request) = &mut handshake.request {
-        request.seen = Seen::default();
+        request.seen = PacketRef::default();
     }
     if let Some(response) = &mut handshake.response {
-        response.seen = Seen::default();
+        response.seen = PacketRef::default();
     }
     handshake
 }
@@ -336,7 +336,7 @@ pub(crate) fn hear_packets(packets: &[(Timestamp, Vec<u8>)], keys: &[u8]) -> Tol
     analyzer.keys().add(keys);
     for (number, (at, bytes)) in (1..).zip(packets) {
         let original_len = u32::try_from(bytes.len()).unwrap();
-        let packet = Packet { seen: Seen { packet: number, at: *at }, link: LinkType::RAW, bytes, original_len };
+        let packet = Packet { seen: PacketRef { packet: number, at: *at }, link: LinkType::RAW, bytes, original_len };
         analyzer.packet(&packet, &mut told).unwrap();
     }
     analyzer.finish(&mut told).unwrap();

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use wslens::event::Outcome;
-use wslens::ground::{Direction, Role};
+use wslens::types::{Direction, Role};
 use wslens::websocket::{AcceptCheck, Opcode};
 
 use super::support::{MessageRow, Row, Told, hear, json, shared};
@@ -168,7 +168,7 @@ fn autobahn() {
         let errors: Vec<_> = told
             .findings()
             .filter(|(connection, finding)| {
-                connection == number && finding.code.severity() > wslens::ground::Severity::Note
+                connection == number && finding.code.severity() > wslens::types::Severity::Note
             })
             .map(|(_, finding)| finding.code.as_str())
             .collect();

@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex};
 use wslens::analyzer::Options;
 use wslens::analyzer::shards::{self, Done, Workers};
 use wslens::capture::Input;
-use wslens::event::{Totals, Whole};
-use wslens::ground::Limits;
+use wslens::event::{ParallelSink, Totals};
 use wslens::output::{
     Context, Follow, Format, JsonReport, Only, Order, Payload, Secrets, Style, TableName, Tables, TextReport,
 };
 use wslens::tls::KeyLog;
+use wslens::types::Limits;
 
 use super::command::{Folder, command, small_capture};
 use super::craft::h2;
@@ -57,7 +57,7 @@ enum From<'a> {
 }
 
 /// Reads a capture with one sink.
-fn read<W: Whole<Error = io::Error>>(
+fn read<W: ParallelSink<Error = io::Error>>(
     from: From<'_>,
     options: &Options,
     count: usize,

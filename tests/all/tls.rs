@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wslens::ground::{Direction, PerDirection, Seen};
 use wslens::tls::{Decryptor, KeyLog, Scratch, Step, Suite};
+use wslens::types::{Direction, PacketRef, PerDirection};
 
 use super::craft::{CLIENT, Capture, Conversation, SERVER};
 use super::support::key_log;
@@ -255,7 +255,7 @@ impl Listener {
                 before = Some(decryptor.turns());
                 for way in Direction::BOTH {
                     let mut input = left.get(way).as_slice();
-                    while let Some(step) = decryptor.next(way, &mut input, Seen::default(), keys, scratch) {
+                    while let Some(step) = decryptor.next(way, &mut input, PacketRef::default(), keys, scratch) {
                         match step {
                             Step::Data(data) => text.get_mut(way).extend_from_slice(data),
                             Step::Rejected => panic!("{what}: a record is rejected, after {text:?}"),
@@ -598,7 +598,7 @@ fn a_connection_without_its_beginning_says_so() {
     let mut talk = Conversation::connected();
     talk.client([&[23, 3, 3, 0, 40][..], &[7; 40]].concat());
     talk.server([&[23, 3, 3, 0, 40][..], &[7; 40]].concat());
-    talk.fin(wslens::ground::Role::Client);
+    talk.fin(wslens::types::Role::Client);
     let told = talk.run();
     // With a SYN and no hello it is not TLS, or not from its beginning: nothing is made up.
     assert_eq!(told.totals.tls_connections, 0);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use wslens::ground::{Direction, Endpoint};
+use wslens::types::{Direction, Endpoint};
 use wslens::websocket::{Handshake, Opcode};
 
 use super::support::{MessageRow, Told, file_name, folder as list, hear, json, samples, shared};

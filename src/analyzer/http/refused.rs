@@ -4,9 +4,9 @@ use crate::analyzer::identity::identify;
 use crate::analyzer::shared::Out;
 use crate::analyzer::websocket;
 use crate::event::Sink;
-use crate::ground::{Detail, Direction, FindingCode, Seen};
 use crate::http::Loss;
 use crate::tcp::Flow;
+use crate::types::{Detail, Direction, FindingCode, PacketRef};
 use crate::websocket::{Answered, Asked, Fault, judge};
 
 /// A request for a WebSocket came to nothing.
@@ -15,7 +15,7 @@ pub(in crate::analyzer) fn refuse<S: Sink>(
     answered: Option<Answered>,
     flow: &Flow,
     attempts: &mut u32,
-    seen: Seen,
+    seen: PacketRef,
     out: &mut Out<'_, S>,
 ) -> Result<(), S::Error> {
     let identity = identify(flow, attempts, out);
@@ -28,7 +28,7 @@ pub(super) fn refuse_garbled<S: Sink>(
     instead: Option<Loss>,
     flow: &Flow,
     attempts: &mut u32,
-    seen: Seen,
+    seen: PacketRef,
     out: &mut Out<'_, S>,
 ) -> Result<(), S::Error> {
     let identity = identify(flow, attempts, out);

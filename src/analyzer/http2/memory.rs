@@ -1,10 +1,10 @@
 //! What a connection of HTTP/2 keeps, and what it lets go when memory is spent.
 
-use super::stream::{Half, Open, Talk};
+use super::stream::{HandshakeHalf, Open, StreamState};
 use super::{Found, Http2};
 use crate::analyzer::shared::Shared;
-use crate::ground::Seen;
 use crate::tcp::Depth;
+use crate::types::PacketRef;
 use crate::websocket::{Answered, Asked};
 
 impl Http2 {
@@ -17,46 +17,46 @@ impl Http2 {
     }
 
     /// Bytes that are kept for one stream.
-    pub(super) fn talk_held(&self, stream: u32) -> usize {
-        self.talks.get(&stream).map_or(0, Talk::held)
+    pub(super) fn stream_held(&self, stream: u32) -> usize {
+        self.streams.get(&stream).map_or(0, StreamState::held)
     }
 
     /// Counts what is kept after a stream was touched for which so much was kept before; or after any was.
     pub(super) fn recount(&mut self, before: Option<(u32, usize)>) {
         self.kept = match before {
-            Some((stream, before)) => self.kept.saturating_sub(before).saturating_add(self.talk_held(stream)),
-            None => self.talks.values().map(Talk::held).sum(),
+            Some((stream, before)) => self.kept.saturating_sub(before).saturating_add(self.stream_held(stream)),
+            None => self.streams.values().map(StreamState::held).sum(),
         };
     }
 
     /// Bytes that [`Self::shed`] would let go, or a little more.
-    pub(in crate::analyzer) fn burden(&self, depth: Depth) -> usize {
-        let of = |talk: &Talk| match talk {
-            Talk::Half(half) => half.waiting.to_server.held() + half.waiting.to_client.held(),
-            Talk::Search(midstream) => midstream.held(),
-            Talk::Open(open) => open.websocket.burden(depth),
+    pub(in crate::analyzer) fn sheddable_bytes(&self, depth: Depth) -> usize {
+        let of = |talk: &StreamState| match talk {
+            StreamState::HandshakeHalf(half) => half.waiting.to_server.held() + half.waiting.to_client.held(),
+            StreamState::Search(midstream) => midstream.held(),
+            StreamState::Open(open) => open.websocket.sheddable_bytes(depth),
         };
-        self.talks.values().map(of).sum()
+        self.streams.values().map(of).sum()
     }
 
     /// Memory is spent: lets go of what it can, and gives how many bytes that was. What waits becomes a hole; searches end.
-    pub(in crate::analyzer) fn shed(&mut self, depth: Depth, seen: Seen, shared: &mut Shared) -> u64 {
+    pub(in crate::analyzer) fn shed(&mut self, depth: Depth, seen: PacketRef, shared: &mut Shared) -> u64 {
         let mut gone = 0;
         let mut searched = Vec::new();
-        for (stream, talk) in &mut self.talks {
+        for (stream, talk) in &mut self.streams {
             gone += match talk {
-                Talk::Half(half) => half.waiting.to_server.forget() + half.waiting.to_client.forget(),
-                Talk::Search(midstream) => {
+                StreamState::HandshakeHalf(half) => half.waiting.to_server.forget() + half.waiting.to_client.forget(),
+                StreamState::Search(midstream) => {
                     searched.push(*stream);
                     midstream.gathered()
                 }
-                Talk::Open(open) => open.websocket.shed(depth, shared),
+                StreamState::Open(open) => open.websocket.shed(depth, shared),
             };
         }
         for stream in searched {
             self.forget(stream, seen);
         }
-        self.waiting_bytes = self.talks.values().map(Talk::waiting).sum();
+        self.waiting_bytes = self.streams.values().map(StreamState::waiting).sum();
         self.recount(None);
         gone
     }
@@ -77,25 +77,25 @@ impl Found<'_> {
     }
 }
 
-impl Talk {
+impl StreamState {
     /// What waits for the other half of a handshake.
     fn waiting(&self) -> usize {
         match self {
-            Self::Half(half) => half.waiting.to_server.cost().saturating_add(half.waiting.to_client.cost()),
+            Self::HandshakeHalf(half) => half.waiting.to_server.cost().saturating_add(half.waiting.to_client.cost()),
             _ => 0,
         }
     }
 
     fn held(&self) -> usize {
         match self {
-            Self::Half(half) => half.held(),
+            Self::HandshakeHalf(half) => half.held(),
             Self::Search(midstream) => midstream.held(),
             Self::Open(open) => size_of::<Open>() + open.websocket.held(),
         }
     }
 }
 
-impl Half {
+impl HandshakeHalf {
     fn held(&self) -> usize {
         let answered = self.answered.as_ref().map_or(0, |(answered, _)| Answered::held(answered));
         size_of::<Self>()

@@ -1,20 +1,20 @@
 //! One stream of an HTTP/2 connection that is a WebSocket, asks for one, or may be one.
 
-use super::{Http2, MAX_DONE, MAX_SEARCHES, Midstream, Waiting};
+use super::{Http2, MAX_DONE, MAX_SEARCHES, Midstream, Pending};
 use crate::analyzer::identity::identify_stream;
 use crate::analyzer::midstream::{Verdict, assumed};
 use crate::analyzer::shared::Out;
 use crate::analyzer::websocket::{self, WebSocket};
 use crate::event::{self, Sink, StreamEnd, StreamEndKind};
-use crate::ground::{Direction, PerDirection, Seen};
 use crate::http::h2::ErrorCode;
 use crate::tcp::{EndReason, Flow, Run};
+use crate::types::{Direction, PacketRef, PerDirection};
 use crate::websocket::{Answered, Asked, Judged, judge, judge_settings};
 
 /// What a stream is.
-pub(super) enum Talk {
+pub(super) enum StreamState {
     /// A request without its answer, or an answer without its request.
-    Half(Box<Half>),
+    HandshakeHalf(Box<HandshakeHalf>),
     /// Perhaps frames: what would say so was not captured.
     Search(Box<Midstream>),
     /// A WebSocket.
@@ -23,7 +23,7 @@ pub(super) enum Talk {
 
 /// One side of a handshake; what was sent behind it waits.
 #[derive(Default)]
-pub(super) struct Half {
+pub(super) struct HandshakeHalf {
     pub(super) asked: Option<Asked>,
     /// The request is for a WebSocket; otherwise some of it is not known, and it may be.
     pub(super) certain: bool,
@@ -31,7 +31,7 @@ pub(super) struct Half {
     pub(super) answered: Option<(Answered, bool)>,
     /// The other half may have come and was not captured.
     pub(super) other_lost: bool,
-    pub(super) waiting: PerDirection<Waiting>,
+    pub(super) waiting: PerDirection<Pending>,
 }
 
 /// A WebSocket.
@@ -49,21 +49,21 @@ impl Http2 {
         flow: &Flow,
         direction: Direction,
         run: Run<'_>,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        if !self.talks.contains_key(&stream) {
+        if !self.streams.contains_key(&stream) {
             if !matches!(run, Run::Data(_)) || !self.may_search(stream) {
                 return Ok(());
             }
-            self.talks.insert(stream, Talk::Search(Box::new(Midstream::new(None, true))));
+            self.streams.insert(stream, StreamState::Search(Box::new(Midstream::new(None, true))));
         }
-        match self.talks.get_mut(&stream) {
-            Some(Talk::Open(open)) => {
+        match self.streams.get_mut(&stream) {
+            Some(StreamState::Open(open)) => {
                 open.take(direction, run, seen, out)?;
                 if open.is_over() { self.over(stream, flow, EndReason::Fin, seen, out) } else { Ok(()) }
             }
-            Some(Talk::Half(half)) => {
+            Some(StreamState::HandshakeHalf(half)) => {
                 let waiting = half.waiting.get_mut(direction);
                 let before = waiting.cost();
                 let room = out.shared.limits.max_waiting_bytes.saturating_sub(self.waiting_bytes);
@@ -77,7 +77,7 @@ impl Http2 {
                     Ok(())
                 }
             }
-            Some(Talk::Search(_)) => self.look(stream, flow, direction, run, seen, out),
+            Some(StreamState::Search(_)) => self.look(stream, flow, direction, run, seen, out),
             None => Ok(()),
         }
     }
@@ -85,12 +85,12 @@ impl Http2 {
     /// Whether an unknown stream may be a WebSocket whose request was not captured. Clients open the odd ones
     /// (RFC 9113 §5.1.1).
     fn may_search(&self, stream: u32) -> bool {
-        let is_search = |talk: &&Talk| matches!(talk, Talk::Search(_));
+        let is_search = |talk: &&StreamState| matches!(talk, StreamState::Search(_));
         self.holed
             && stream % 2 == 1
             && self.done.len() < MAX_DONE
             && !self.done.contains(&stream)
-            && self.talks.values().filter(is_search).count() < MAX_SEARCHES
+            && self.streams.values().filter(is_search).count() < MAX_SEARCHES
     }
 
     /// Both halves of a handshake are there: it is a WebSocket, was refused, or is something else (RFC 8441 §5).
@@ -98,10 +98,10 @@ impl Http2 {
         &mut self,
         stream: u32,
         flow: &Flow,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        let Some(Talk::Half(half)) = self.talks.get(&stream) else { return Ok(()) };
+        let Some(StreamState::HandshakeHalf(half)) = self.streams.get(&stream) else { return Ok(()) };
         let success =
             half.answered.as_ref().is_some_and(|(answered, _)| (200..300).contains(&answered.response.status));
         match (success, half.certain) {
@@ -116,7 +116,13 @@ impl Http2 {
     }
 
     /// The stream becomes a WebSocket; what waited are its first bytes.
-    fn open<S: Sink>(&mut self, stream: u32, flow: &Flow, seen: Seen, out: &mut Out<'_, S>) -> Result<(), S::Error> {
+    fn open<S: Sink>(
+        &mut self,
+        stream: u32,
+        flow: &Flow,
+        seen: PacketRef,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
         let Some(half) = self.take_half(stream) else { return Ok(()) };
         let complete = half.answered.as_ref().is_some_and(|(_, complete)| *complete);
         let extended_connect = self.h2.extended_connect();
@@ -127,8 +133,8 @@ impl Http2 {
         let identity = identify_stream(flow, stream, out);
         let websocket = WebSocket::open(identity, judged, seen, out)?;
         let open = Open { websocket, extended_connect, ends: PerDirection::default() };
-        self.talks.insert(stream, Talk::Open(Box::new(open)));
-        self.cherished = true;
+        self.streams.insert(stream, StreamState::Open(Box::new(open)));
+        self.retained = true;
         for note in core::mem::take(&mut self.untold) {
             self.note(note, out)?;
         }
@@ -140,10 +146,10 @@ impl Http2 {
         &mut self,
         stream: u32,
         flow: &Flow,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        if self.talks.values().filter(|talk| matches!(talk, Talk::Search(_))).count() >= MAX_SEARCHES {
+        if self.streams.values().filter(|talk| matches!(talk, StreamState::Search(_))).count() >= MAX_SEARCHES {
             return self.conclude(stream, flow, EndReason::Idle, seen, out);
         }
         let Some(half) = self.take_half(stream) else { return Ok(()) };
@@ -151,15 +157,15 @@ impl Http2 {
             Some(asked) => Midstream::behind(asked),
             None => Midstream::new(None, true),
         };
-        self.talks.insert(stream, Talk::Search(Box::new(midstream)));
+        self.streams.insert(stream, StreamState::Search(Box::new(midstream)));
         self.offer(half.waiting, |this, direction, run, seen| this.piece(stream, flow, direction, run, seen, out))
     }
 
     /// Gives on what waited.
     fn offer<E>(
         &mut self,
-        mut waiting: PerDirection<Waiting>,
-        mut to: impl FnMut(&mut Self, Direction, Run<'_>, Seen) -> Result<(), E>,
+        mut waiting: PerDirection<Pending>,
+        mut to: impl FnMut(&mut Self, Direction, Run<'_>, PacketRef) -> Result<(), E>,
     ) -> Result<(), E> {
         for direction in Direction::BOTH {
             waiting.get_mut(direction).offer(|run, seen| to(self, direction, run, seen).map(|()| 0))?;
@@ -174,23 +180,23 @@ impl Http2 {
         flow: &Flow,
         direction: Direction,
         run: Run<'_>,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        let Some(Talk::Search(midstream)) = self.talks.get_mut(&stream) else { return Ok(()) };
+        let Some(StreamState::Search(midstream)) = self.streams.get_mut(&stream) else { return Ok(()) };
         match midstream.take(direction, run, seen, out.shared.limits.max_midstream_bytes) {
             Verdict::Unknown => Ok(()),
             Verdict::Other => self.conclude(stream, flow, EndReason::Fin, seen, out),
             Verdict::WebSocket(_, found, left) => {
-                let Some(Talk::Search(midstream)) = self.talks.remove(&stream) else { return Ok(()) };
+                let Some(StreamState::Search(midstream)) = self.streams.remove(&stream) else { return Ok(()) };
                 self.asked = self.asked.max(stream);
                 self.h2.follow(stream, seen);
                 let identity = identify_stream(flow, stream, out);
                 let websocket = midstream.adopt(identity, &found, seen, out)?;
                 let extended_connect = self.h2.extended_connect();
                 let open = Open { websocket, extended_connect, ends: PerDirection::default() };
-                self.talks.insert(stream, Talk::Open(Box::new(open)));
-                self.cherished = true;
+                self.streams.insert(stream, StreamState::Open(Box::new(open)));
+                self.retained = true;
                 match run {
                     Run::End(EndReason::CaptureOver) => Ok(()),
                     _ if left == 0 => Ok(()),
@@ -212,19 +218,21 @@ impl Http2 {
         code: Option<ErrorCode>,
         flow: &Flow,
         direction: Direction,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        if let Some(Talk::Search(_)) = self.talks.get(&stream) {
+        if let Some(StreamState::Search(_)) = self.streams.get(&stream) {
             self.look_last(stream, flow, seen, out)?;
         }
         let end = StreamEnd { seen, how: StreamEndKind::Reset(code) };
-        match self.talks.get_mut(&stream) {
-            Some(Talk::Open(open)) => {
+        match self.streams.get_mut(&stream) {
+            Some(StreamState::Open(open)) => {
                 open.ends.get_mut(direction).get_or_insert(end);
                 self.over(stream, flow, EndReason::Rst(direction), seen, out)
             }
-            Some(Talk::Half(half)) if half.certain => self.refuse(stream, Some((direction, end)), flow, seen, out),
+            Some(StreamState::HandshakeHalf(half)) if half.certain => {
+                self.refuse(stream, Some((direction, end)), flow, seen, out)
+            }
             _ => {
                 self.forget(stream, seen);
                 Ok(())
@@ -238,13 +246,13 @@ impl Http2 {
         stream: u32,
         flow: &Flow,
         reason: EndReason,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        if matches!(self.talks.get(&stream), Some(Talk::Half(half)) if half.other_lost) {
+        if matches!(self.streams.get(&stream), Some(StreamState::HandshakeHalf(half)) if half.other_lost) {
             self.search(stream, flow, seen, out)?;
         }
-        if let Some(Talk::Search(_)) = self.talks.get(&stream) {
+        if let Some(StreamState::Search(_)) = self.streams.get(&stream) {
             self.look_last(stream, flow, seen, out)?;
         }
         self.conclude(stream, flow, reason, seen, out)
@@ -256,18 +264,18 @@ impl Http2 {
         stream: u32,
         flow: &Flow,
         reason: EndReason,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        if let Some(Talk::Half(half)) = self.talks.get(&stream) {
+        if let Some(StreamState::HandshakeHalf(half)) = self.streams.get(&stream) {
             if half.certain {
                 return self.refuse(stream, None, flow, seen, out);
             }
             self.take_half(stream);
         }
         let stalled_us = self.forget_windows(stream, seen);
-        match self.talks.remove(&stream) {
-            Some(Talk::Open(open)) => {
+        match self.streams.remove(&stream) {
+            Some(StreamState::Open(open)) => {
                 let http2 = event::Http2 {
                     extended_connect: open.extended_connect,
                     ends: open.ends,
@@ -276,7 +284,7 @@ impl Http2 {
                 };
                 open.websocket.close_stream(http2, flow, reason, seen, out)
             }
-            Some(Talk::Search(midstream)) => match midstream.asked {
+            Some(StreamState::Search(midstream)) => match midstream.asked {
                 Some(asked) => {
                     let judged = judged(Some(asked), None, self.h2.extended_connect());
                     self.tell_refused(stream, judged, PerDirection::default(), flow, seen, out)
@@ -292,7 +300,7 @@ impl Http2 {
         &mut self,
         stream: u32,
         flow: &Flow,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         for direction in Direction::BOTH {
@@ -307,7 +315,7 @@ impl Http2 {
         stream: u32,
         end: Option<(Direction, StreamEnd)>,
         flow: &Flow,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         let Some(half) = self.take_half(stream) else { return Ok(()) };
@@ -325,7 +333,7 @@ impl Http2 {
         judged: Judged,
         ends: PerDirection<Option<StreamEnd>>,
         flow: &Flow,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         self.forget(stream, seen);
@@ -341,24 +349,24 @@ impl Http2 {
     }
 
     /// The stream is of no interest any more.
-    pub(super) fn forget(&mut self, stream: u32, seen: Seen) {
+    pub(super) fn forget(&mut self, stream: u32, seen: PacketRef) {
         self.take_half(stream);
-        self.talks.remove(&stream);
+        self.streams.remove(&stream);
         self.forget_windows(stream, seen);
     }
 
-    fn forget_windows(&mut self, stream: u32, seen: Seen) -> PerDirection<u64> {
+    fn forget_windows(&mut self, stream: u32, seen: PacketRef) -> PerDirection<u64> {
         if self.holed && self.done.len() < MAX_DONE {
             self.done.insert(stream);
         }
         self.h2.forget(stream, seen)
     }
 
-    fn take_half(&mut self, stream: u32) -> Option<Half> {
-        if !matches!(self.talks.get(&stream), Some(Talk::Half(_))) {
+    fn take_half(&mut self, stream: u32) -> Option<HandshakeHalf> {
+        if !matches!(self.streams.get(&stream), Some(StreamState::HandshakeHalf(_))) {
             return None;
         }
-        let Some(Talk::Half(half)) = self.talks.remove(&stream) else { return None };
+        let Some(StreamState::HandshakeHalf(half)) = self.streams.remove(&stream) else { return None };
         let waited = half.waiting.to_server.cost().saturating_add(half.waiting.to_client.cost());
         self.waiting_bytes = self.waiting_bytes.saturating_sub(waited);
         Some(*half)
@@ -371,7 +379,7 @@ impl Open {
         &mut self,
         direction: Direction,
         run: Run<'_>,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         if self.ends.get(direction).is_some() {

@@ -2,11 +2,11 @@
 
 use super::{Protocol, Session};
 use crate::analyzer::http::refuse;
+use crate::analyzer::pending::Pending;
 use crate::analyzer::shared::Out;
-use crate::analyzer::waiting::Waiting;
 use crate::event::Sink;
-use crate::ground::{Direction, PerDirection, Seen};
 use crate::tcp::{Depth, Flow, Interest};
+use crate::types::{Direction, PacketRef, PerDirection};
 
 /// A connection in HTTP that keeps more than this after it let go of what it could is given up: its requests are that
 /// long, or that many.
@@ -50,11 +50,11 @@ impl Session {
     }
 
     /// Bytes that [`Self::shed`] would let go.
-    pub(in crate::analyzer) fn burden(&self, depth: Depth) -> usize {
+    pub(in crate::analyzer) fn sheddable_bytes(&self, depth: Depth) -> usize {
         match &self.protocol {
-            Protocol::WebSocket(websocket) => websocket.burden(depth),
-            Protocol::Http2(http2) => http2.burden(depth),
-            Protocol::Tls(tls) => tls.burden(depth),
+            Protocol::WebSocket(websocket) => websocket.sheddable_bytes(depth),
+            Protocol::Http2(http2) => http2.sheddable_bytes(depth),
+            Protocol::Tls(tls) => tls.sheddable_bytes(depth),
             _ => self.counted,
         }
     }
@@ -65,7 +65,7 @@ impl Session {
         &mut self,
         flow: &Flow,
         depth: Depth,
-        seen: Seen,
+        seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<Interest, S::Error> {
         let mut gone = match &mut self.protocol {
@@ -111,6 +111,6 @@ impl Session {
     }
 }
 
-fn waiting(waiting: Option<&Waiting>) -> usize {
-    waiting.map_or(0, |waiting| size_of::<Waiting>() + waiting.held())
+fn waiting(waiting: Option<&Pending>) -> usize {
+    waiting.map_or(0, |waiting| size_of::<Pending>() + waiting.held())
 }

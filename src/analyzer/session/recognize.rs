@@ -6,10 +6,10 @@ use crate::analyzer::http2::Http2;
 use crate::analyzer::midstream::Midstream;
 use crate::analyzer::shared::Out;
 use crate::analyzer::tls::MAX_DEPTH;
-use crate::ground::Direction;
 use crate::http::{Sniffed, sniff};
 use crate::tcp::{Flow, Run};
 use crate::tls::record::is_midstream;
+use crate::types::Direction;
 
 impl Session {
     /// Says what is spoken, if the bytes so far tell. Gives the direction, which they may turn round.

@@ -1,7 +1,7 @@
 //! What a worker sends to the merger.
 
 use super::Reading;
-use crate::event::{Piece, Totals};
+use crate::event::{Batch, Totals};
 
 /// Batches of each worker: what it may be ahead of the others, or of a slow output.
 pub(super) const BATCHES: usize = 16;
@@ -26,7 +26,7 @@ pub(super) struct Run {
     pub(super) key: Key,
     /// The connection's number, as its worker counts.
     pub(super) connection: u64,
-    /// How many things the piece has of it; perhaps none.
+    /// How many things the batch has of it; perhaps none.
     pub(super) things: u32,
     /// The connection is told of no more.
     pub(super) last: bool,
@@ -34,9 +34,9 @@ pub(super) struct Run {
 
 /// Things to be done, and all that is needed to do them in order.
 #[derive(Debug, Default)]
-pub(super) struct Batch<P> {
+pub(super) struct WorkerBatch<P> {
     /// The things.
-    pub(super) piece: P,
+    pub(super) batch: P,
     /// Whose they are, and when.
     pub(super) runs: Vec<Run>,
     /// Runs that were taken.
@@ -51,7 +51,7 @@ pub(super) struct Batch<P> {
     pub(super) reached: Key,
 }
 
-impl<P: Piece> Batch<P> {
+impl<P: Batch> WorkerBatch<P> {
     /// Notes one more thing, or only that the connection is told of.
     pub(super) fn note(&mut self, key: Key, connection: u64, thing: bool, last: bool) {
         let things = u32::from(thing);
@@ -66,7 +66,7 @@ impl<P: Piece> Batch<P> {
 
     /// Bytes that it keeps, about.
     pub(super) fn held(&self) -> usize {
-        self.piece.held()
+        self.batch.held()
             + self.runs.len() * size_of::<Run>()
             + (self.told.len() + self.opened.len()) * size_of::<u64>()
     }
@@ -74,7 +74,7 @@ impl<P: Piece> Batch<P> {
     /// Makes it as good as new.
     pub(super) fn clear(&mut self) {
         const USUAL: usize = 8192;
-        self.piece.clear();
+        self.batch.clear();
         self.runs.clear();
         self.runs.shrink_to(USUAL);
         (self.taken, self.told_taken) = (0, 0);
@@ -86,10 +86,10 @@ impl<P: Piece> Batch<P> {
 /// What the merger is told.
 pub(super) enum Message<P> {
     /// By a worker.
-    Batch(usize, Batch<P>),
+    Batch(usize, WorkerBatch<P>),
     /// By a worker: its last batch was sent. What it counted, and how reading ended where it did that itself.
     Done(usize, Totals, Option<Reading>),
-    /// By the dealer: how reading ended.
+    /// By the broadcaster: how reading ended.
     Read(Reading),
     /// By a thread of that number that panicked.
     Died(usize),

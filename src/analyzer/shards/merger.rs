@@ -1,20 +1,20 @@
 //! Puts together what workers tell, in the order of packets, and gives the numbers.
 //!
-//! In: batches, in any order between workers. Out: calls of [`Whole::take`] in the order that one worker would have had,
+//! In: batches, in any order between workers. Out: calls of [`ParallelSink::take`] in the order that one worker would have had,
 //! and batches back to where they came from. What lies here is bounded by the batches there are.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::Sender;
 
-use super::batch::{Batch, Key, Message};
+use super::batch::{Key, Message, WorkerBatch};
 use super::openings::Openings;
-use super::{Done, PieceOf, Reading};
-use crate::event::{Numbers, Piece, Totals, Whole};
+use super::{BatchOf, Done, Reading};
+use crate::event::{Batch, Numbers, ParallelSink, Totals};
 
 /// The one that has the sink.
-pub(super) struct Merger<'w, W: Whole> {
+pub(super) struct Merger<'w, W: ParallelSink> {
     whole: &'w mut W,
-    lanes: Vec<Lane<PieceOf<W>>>,
+    queues: Vec<WorkerQueue<BatchOf<W>>>,
     /// Those of each worker.
     openings: Vec<Openings>,
     /// The number of the next connection.
@@ -24,12 +24,12 @@ pub(super) struct Merger<'w, W: Whole> {
 }
 
 /// What came from one worker.
-struct Lane<P> {
-    batches: VecDeque<Batch<P>>,
+struct WorkerQueue<P> {
+    batches: VecDeque<WorkerBatch<P>>,
     /// All before this has come.
     reached: Key,
     names: Names,
-    spare: Sender<Batch<P>>,
+    spare: Sender<WorkerBatch<P>>,
 }
 
 /// The numbers of a worker's connections.
@@ -41,12 +41,12 @@ struct Names {
     names: VecDeque<Option<Numbers>>,
 }
 
-impl<'w, W: Whole> Merger<'w, W> {
-    pub(super) fn new(whole: &'w mut W, spare: Vec<Sender<Batch<PieceOf<W>>>>) -> Self {
+impl<'w, W: ParallelSink> Merger<'w, W> {
+    pub(super) fn new(whole: &'w mut W, spare: Vec<Sender<WorkerBatch<BatchOf<W>>>>) -> Self {
         Self {
             whole,
             openings: spare.iter().map(|_| Openings::default()).collect(),
-            lanes: spare.into_iter().map(Lane::new).collect(),
+            queues: spare.into_iter().map(WorkerQueue::new).collect(),
             next_connection: 0,
             totals: Totals::default(),
             reading: Reading::default(),
@@ -54,13 +54,13 @@ impl<'w, W: Whole> Merger<'w, W> {
     }
 
     /// Takes note of what came.
-    pub(super) fn hear(&mut self, message: Message<PieceOf<W>>) {
+    pub(super) fn hear(&mut self, message: Message<BatchOf<W>>) {
         match message {
             Message::Batch(number, batch) => {
-                if let (Some(lane), Some(openings)) = (self.lanes.get_mut(number), self.openings.get_mut(number)) {
+                if let (Some(queue), Some(openings)) = (self.queues.get_mut(number), self.openings.get_mut(number)) {
                     batch.opened.iter().for_each(|packet| openings.push(*packet));
-                    lane.reached = batch.reached;
-                    lane.batches.push_back(batch);
+                    queue.reached = batch.reached;
+                    queue.batches.push_back(batch);
                 }
             }
             // All see all packets: those of the first are counted.
@@ -89,13 +89,13 @@ impl<'w, W: Whole> Merger<'w, W> {
     /// # Errors
     /// Those of the sink.
     pub(super) fn take_ready(&mut self) -> Result<(), W::Error> {
-        self.lanes.iter_mut().for_each(Lane::give_back);
-        let ready = self.lanes.iter().map(|lane| lane.reached).min().unwrap_or_default();
+        self.queues.iter_mut().for_each(WorkerQueue::give_back);
+        let ready = self.queues.iter().map(|queue| queue.reached).min().unwrap_or_default();
         loop {
             let mut first: Option<(usize, Key)> = None;
             let mut until = ready;
-            for (number, lane) in self.lanes.iter().enumerate() {
-                let Some(key) = lane.next_key() else { continue };
+            for (number, queue) in self.queues.iter().enumerate() {
+                let Some(key) = queue.next_key() else { continue };
                 match first {
                     Some((_, least)) if least < key => until = until.min(key),
                     Some((_, least)) => {
@@ -112,30 +112,30 @@ impl<'w, W: Whole> Merger<'w, W> {
 
     /// Does what a worker told, up to a key.
     fn take(&mut self, number: usize, until: Key) -> Result<(), W::Error> {
-        let Self { whole, lanes, openings, next_connection, .. } = self;
-        let Some(lane) = lanes.get_mut(number) else { return Ok(()) };
-        while let Some(batch) = lane.batches.front_mut() {
+        let Self { whole, queues, openings, next_connection, .. } = self;
+        let Some(queue) = queues.get_mut(number) else { return Ok(()) };
+        while let Some(batch) = queue.batches.front_mut() {
             while let Some(run) = batch.runs.get(batch.taken).filter(|run| run.key <= until).copied() {
                 batch.taken += 1;
-                let numbers = lane.names.of(run.connection).unwrap_or_else(|| {
+                let numbers = queue.names.of(run.connection).unwrap_or_else(|| {
                     let tcp = batch.told.get(batch.told_taken).copied().unwrap_or_default();
                     batch.told_taken += 1;
                     *next_connection += 1;
                     let numbers = Numbers { connection: *next_connection - 1, tcp_stream: rank(openings, number, tcp) };
-                    lane.names.add(numbers);
+                    queue.names.add(numbers);
                     numbers
                 });
                 for _ in 0..run.things {
-                    whole.take(&mut batch.piece, numbers)?;
+                    whole.take(&mut batch.batch, numbers)?;
                 }
                 if run.last {
-                    lane.names.forget(run.connection);
+                    queue.names.forget(run.connection);
                 }
             }
             if batch.taken < batch.runs.len() {
                 break;
             }
-            lane.give_back();
+            queue.give_back();
         }
         Ok(())
     }
@@ -152,8 +152,8 @@ fn rank(openings: &[Openings], worker: usize, tcp: u64) -> u64 {
     openings.iter().map(|openings| openings.before(packet)).sum()
 }
 
-impl<P: Piece> Lane<P> {
-    fn new(spare: Sender<Batch<P>>) -> Self {
+impl<P: Batch> WorkerQueue<P> {
+    fn new(spare: Sender<WorkerBatch<P>>) -> Self {
         Self { batches: VecDeque::new(), reached: Key::default(), names: Names::default(), spare }
     }
 

@@ -37,30 +37,30 @@ impl Sink for Ear {
     }
 }
 
-struct EarPart(Trouble);
+struct EarShard(Trouble);
 
-impl Part for EarPart {
-    type Piece = Kept;
+impl Shard for EarShard {
+    type Batch = Kept;
 
-    fn event(&mut self, event: &Event<'_>, piece: &mut Kept) -> bool {
+    fn event(&mut self, event: &Event<'_>, batch: &mut Kept) -> bool {
         let message = matches!(event.what, What::Message(_));
         assert!(!message || self.0 != Trouble::PartPanics, "a part that panics");
         if message {
-            piece.keep(Owned::copy(event, 0));
+            batch.keep(Owned::copy(event, 0));
         }
         message
     }
 }
 
-impl Whole for Ear {
-    type Part = EarPart;
+impl ParallelSink for Ear {
+    type Shard = EarShard;
 
-    fn part(&self) -> EarPart {
-        EarPart(self.trouble)
+    fn shard(&self) -> EarShard {
+        EarShard(self.trouble)
     }
 
-    fn take(&mut self, piece: &mut Kept, numbers: Numbers) -> Result<(), &'static str> {
-        piece.tell(numbers, self)
+    fn take(&mut self, batch: &mut Kept, numbers: Numbers) -> Result<(), &'static str> {
+        batch.tell(numbers, self)
     }
 }
 

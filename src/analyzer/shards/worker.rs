@@ -2,12 +2,12 @@
 
 use std::sync::mpsc::{Receiver, Sender};
 
-use super::batch::{Batch, Key, Message};
-use super::dealer::{Deal, Hand};
+use super::batch::{Key, Message, WorkerBatch};
+use super::broadcaster::{Broadcast, PacketBatch};
 use super::{Reading, Workers};
 use crate::analyzer::{Analyzer, Out};
 use crate::capture::{Input, Packet};
-use crate::event::{Event, Part, Sink, What};
+use crate::event::{Event, Shard, Sink, What};
 use crate::net::Segment;
 use crate::tcp::spread;
 
@@ -33,30 +33,30 @@ pub(super) enum Source {
     /// It reads them itself.
     Own(Box<Input>),
     /// It is dealt them.
-    Dealt(Receiver<Deal>),
+    Broadcast(Receiver<Broadcast>),
 }
 
 /// The merger is there no more: somebody else tells why.
 pub(super) struct Stopped;
 
 /// A worker.
-pub(super) struct Worker<P: Part> {
+pub(super) struct Worker<P: Shard> {
     share: Share,
     analyzer: Analyzer,
-    teller: Teller<P>,
+    emitter: Emitter<P>,
 }
 
-impl<P: Part> Worker<P> {
-    pub(super) const fn new(share: Share, analyzer: Analyzer, teller: Teller<P>) -> Self {
-        Self { share, analyzer, teller }
+impl<P: Shard> Worker<P> {
+    pub(super) const fn new(share: Share, analyzer: Analyzer, emitter: Emitter<P>) -> Self {
+        Self { share, analyzer, emitter }
     }
 
     /// Works to the end of the input, or of the merger.
     pub(super) fn run(mut self, source: Source) {
-        let alarm = Alarm { number: self.share.number, to_merger: self.teller.to_merger.clone() };
+        let alarm = PanicNotice { number: self.share.number, to_merger: self.emitter.to_merger.clone() };
         let worked = match source {
             Source::Own(input) => self.read(*input),
-            Source::Dealt(hands) => self.play(&hands),
+            Source::Broadcast(batches) => self.process(&batches),
         };
         // A merger that went away wants to hear nothing.
         _ = worked.and_then(|reading| self.finish(reading));
@@ -74,25 +74,25 @@ impl<P: Part> Worker<P> {
         Ok(Some(Reading { warnings: input.take_warnings(), unreadable, ..Reading::default() }))
     }
 
-    fn play(&mut self, hands: &Receiver<Deal>) -> Result<Option<Reading>, Stopped> {
-        while let Deal::Hand(hand) = hands.recv().map_err(|_| Stopped)? {
-            let Hand { packets, .. } = &*hand;
+    fn process(&mut self, batches: &Receiver<Broadcast>) -> Result<Option<Reading>, Stopped> {
+        while let Broadcast::Packets(batch) = batches.recv().map_err(|_| Stopped)? {
+            let PacketBatch { packets, .. } = &*batch;
             packets.iter().try_for_each(|packet| self.packet(&packet))?;
-            // Who waits for packets has told all it knows: else one that is ahead might wait for this one, and the dealer,
+            // Who waits for packets has told all it knows: else one that is ahead might wait for this one, and the broadcaster,
             // for whose packets this one waits, for that one.
-            self.teller.send(Key { packet: self.teller.packet.saturating_add(1), order: 0 })?;
-            Hand::give_back(hand);
+            self.emitter.send(Key { packet: self.emitter.packet.saturating_add(1), order: 0 })?;
+            PacketBatch::give_back(batch);
         }
         Ok(None)
     }
 
     fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Stopped> {
-        let Self { share, analyzer, teller } = self;
+        let Self { share, analyzer, emitter } = self;
         analyzer.count(packet);
-        teller.begin(packet.seen.packet);
+        emitter.begin(packet.seen.packet);
         analyzer.shared.memory.table = analyzer.table.footprint();
         let segment = analyzer.net.decode(packet);
-        let mut out = Out { sink: teller, shared: &mut analyzer.shared, tls: None, depth: 0 };
+        let mut out = Out { sink: emitter, shared: &mut analyzer.shared, tls: None, depth: 0 };
         analyzer.table.age(packet.seen, &mut out)?;
         if let Some(segment) = &segment {
             if share.has(segment) {
@@ -103,28 +103,28 @@ impl<P: Part> Worker<P> {
         } else {
             analyzer.shared.memory.datagrams = analyzer.net.held();
         }
-        teller.end()
+        emitter.end()
     }
 
     fn finish(mut self, reading: Option<Reading>) -> Result<(), Stopped> {
-        self.teller.begin(u64::MAX);
-        self.analyzer.finish(&mut self.teller)?;
-        self.teller.send(Key::END)?;
+        self.emitter.begin(u64::MAX);
+        self.analyzer.finish(&mut self.emitter)?;
+        self.emitter.send(Key::END)?;
         let done = Message::Done(self.share.number, self.analyzer.totals(), reading);
-        self.teller.to_merger.send(done).map_err(|_| Stopped)
+        self.emitter.to_merger.send(done).map_err(|_| Stopped)
     }
 }
 
 /// The sink of a worker: lets its part make what it can of events, and notes when they were told, and of whom.
-pub(super) struct Teller<P: Part> {
+pub(super) struct Emitter<P: Shard> {
     number: usize,
     workers: Workers,
     part: P,
-    batch: Batch<P::Piece>,
-    to_merger: Sender<Message<P::Piece>>,
-    spare: Receiver<Batch<P::Piece>>,
+    batch: WorkerBatch<P::Batch>,
+    to_merger: Sender<Message<P::Batch>>,
+    spare: Receiver<WorkerBatch<P::Batch>>,
     /// Those that came back. The last one is filled next: it is still in the cache.
-    stack: Vec<Batch<P::Piece>>,
+    stack: Vec<WorkerBatch<P::Batch>>,
     /// The packet at hand.
     packet: u64,
     /// The packet at hand when a batch was sent last.
@@ -137,15 +137,15 @@ pub(super) struct Teller<P: Part> {
     opened: u64,
 }
 
-impl<P: Part> Teller<P> {
+impl<P: Shard> Emitter<P> {
     pub(super) fn new(
         number: usize,
         workers: Workers,
         part: P,
-        to_merger: Sender<Message<P::Piece>>,
-        spare: Receiver<Batch<P::Piece>>,
+        to_merger: Sender<Message<P::Batch>>,
+        spare: Receiver<WorkerBatch<P::Batch>>,
     ) -> Self {
-        let (batch, stack) = (Batch::default(), Vec::new());
+        let (batch, stack) = (WorkerBatch::default(), Vec::new());
         let (packet, sent_packet, arrived, known, opened) = (0, 0, false, 0, 0);
         Self { number, workers, part, batch, to_merger, spare, stack, packet, sent_packet, arrived, known, opened }
     }
@@ -182,14 +182,14 @@ impl<P: Part> Teller<P> {
     }
 }
 
-impl<P: Part> Sink for Teller<P> {
+impl<P: Shard> Sink for Emitter<P> {
     type Error = Stopped;
 
     fn event(&mut self, event: &Event<'_>) -> Result<(), Stopped> {
         let (connection, batch) = (event.connection, &mut self.batch);
         let order = if self.arrived { u64::MAX } else { connection.first.packet };
         let key = Key { packet: self.packet, order };
-        let thing = self.part.event(event, &mut batch.piece);
+        let thing = self.part.event(event, &mut batch.batch);
         let last = matches!(event.what, What::Closed(_));
         let new = connection.number >= self.known;
         if new {
@@ -210,12 +210,12 @@ impl<P: Part> Sink for Teller<P> {
 }
 
 /// Tells the merger if its thread panics.
-pub(super) struct Alarm<P> {
+pub(super) struct PanicNotice<P> {
     pub(super) number: usize,
     pub(super) to_merger: Sender<Message<P>>,
 }
 
-impl<P> Drop for Alarm<P> {
+impl<P> Drop for PanicNotice<P> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             _ = self.to_merger.send(Message::Died(self.number));

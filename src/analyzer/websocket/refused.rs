@@ -1,10 +1,10 @@
 //! A request for a WebSocket that came to nothing.
 
-use super::{Common, Note, tell_handshake};
+use super::{Conversation, Note, tell_handshake};
 use crate::analyzer::shared::Out;
 use crate::event::{Http2, Identity, Outcome, Sink, Summary, What};
-use crate::ground::{PerDirection, Seen, Sketch};
 use crate::tcp::Flow;
+use crate::types::{PacketRef, PerDirection, Sketch};
 use crate::websocket::Judged;
 
 /// Tells of a request that did not become a WebSocket; in HTTP/2, with what it shows beyond that, and what was found around
@@ -14,16 +14,16 @@ pub(in crate::analyzer) fn refuse<S: Sink>(
     judged: Judged,
     http2: Option<(Http2, Vec<Note>)>,
     flow: &Flow,
-    seen: Seen,
+    seen: PacketRef,
     out: &mut Out<'_, S>,
 ) -> Result<(), S::Error> {
-    let mut common = Common::new(identity);
-    let handshake = tell_handshake(&mut common, judged, seen, out)?;
+    let mut conversation = Conversation::new(identity);
+    let handshake = tell_handshake(&mut conversation, judged, seen, out)?;
     let (http2, notes) = http2.unzip();
     for (broken, direction, seen) in notes.into_iter().flatten() {
-        common.tell(broken, direction, seen, out)?;
+        conversation.tell(broken, direction, seen, out)?;
     }
-    out.say(&common.identity, seen, None, What::Refused(&handshake))?;
+    out.say(&conversation.identity, seen, None, What::Refused(&handshake))?;
     let summary = Summary {
         handshake_seen: true,
         handshake,
@@ -42,8 +42,8 @@ pub(in crate::analyzer) fn refuse<S: Sink>(
         ping_rtts_us: Sketch::default(),
         longest_silence: None,
         http2,
-        findings: common.ledger.into_counts(),
+        findings: conversation.findings.into_counts(),
         tls: out.tls.cloned().map(Box::new),
     };
-    out.say(&common.identity, seen, None, What::Closed(&summary))
+    out.say(&conversation.identity, seen, None, What::Closed(&summary))
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ground::Seen;
+use crate::types::PacketRef;
 
 /// An Ethernet packet of a TCP segment from 10.0.0.1:`from` to 10.0.0.2:`to`, with IPv4 options to move the ports.
 fn tcp(from: u16, to: u16, payload: &[u8]) -> Vec<u8> {
@@ -15,7 +15,7 @@ fn tcp(from: u16, to: u16, payload: &[u8]) -> Vec<u8> {
 }
 
 fn packet(link: LinkType, bytes: &[u8], original_len: u32) -> Packet<'_> {
-    Packet { seen: Seen::default(), link, bytes, original_len }
+    Packet { seen: PacketRef::default(), link, bytes, original_len }
 }
 
 fn matches(expression: &str, link: LinkType, bytes: &[u8]) -> bool {

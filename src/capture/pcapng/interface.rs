@@ -2,7 +2,7 @@
 
 use super::super::LinkType;
 use super::super::record::ByteOrder;
-use crate::ground::{Reader, Timestamp};
+use crate::types::{Reader, Timestamp};
 
 const OPTION_END: u16 = 0;
 const OPTION_TSRESOL: u16 = 9;

@@ -3,7 +3,7 @@
 //! A sender is stalled while its window is used up, from the packet that used it up to the one that makes it larger. Time
 //! in which both the stream's window and the connection's are used up counts once.
 
-use crate::ground::Timestamp;
+use crate::types::Timestamp;
 
 /// "The initial flow-control window is 65,535 octets for both new streams and the overall connection" (RFC 9113 §6.9.2).
 pub(super) const INITIAL: u32 = 65_535;

@@ -7,7 +7,7 @@
 
 use super::huffman;
 use super::table::{Lookup, Pair, Table};
-use crate::ground::bytes::Reader;
+use crate::types::bytes::Reader;
 
 /// The table's size until a SETTINGS frame says otherwise (RFC 9113 §6.5.2).
 pub(super) const DEFAULT_TABLE_SIZE: u32 = 4096;
@@ -34,7 +34,7 @@ pub enum BlockFault {
     TableSize,
     /// The block ends inside a field.
     CutOff,
-    /// A field longer than is kept ([`crate::ground::Limits::max_head_bytes`]). Nobody did wrong.
+    /// A field longer than is kept ([`crate::types::Limits::max_head_bytes`]). Nobody did wrong.
     TooLong,
 }
 

@@ -5,7 +5,7 @@
 //! - [`HeaderDecoder`] reads header blocks (HPACK, RFC 7541) and says what it cannot know, instead of refusing or guessing.
 //! - [`Search`] finds where frames begin, after a loss or in a connection that is joined half-way.
 //!
-//! An observer refuses nothing. Memory is bounded by [`Limits`](crate::ground::Limits): the dynamic tables, one field that is not
+//! An observer refuses nothing. Memory is bounded by [`Limits`](crate::types::Limits): the dynamic tables, one field that is not
 //! whole, one header list for each direction, and the windows of streams that somebody follows.
 //!
 //! Not done here: what a request asks for beyond [`HeaderList::is_websocket_attempt`], contents of DATA, server push.

@@ -11,7 +11,7 @@ use core::cmp::Ordering;
 use std::collections::VecDeque;
 
 use super::frame::{FrameHeader, FrameType};
-use crate::ground::{Direction, Role, Seen};
+use crate::types::{Direction, PacketRef, Role};
 
 /// Chains that are followed at once; beyond, the weakest evidence is in the oldest, which leave.
 const MAX_CHAINS: usize = 64;
@@ -32,7 +32,7 @@ pub struct Known {
 pub struct Search {
     bytes: Vec<u8>,
     /// How many of the bytes came in which packet.
-    pieces: VecDeque<(usize, Seen)>,
+    pieces: VecDeque<(usize, PacketRef)>,
     max: usize,
     /// Bits of evidence that are enough.
     enough: u32,
@@ -59,7 +59,7 @@ impl Search {
     }
 
     /// Takes bytes; says whether a boundary was found. Then [`Self::take`] gives what stands behind it.
-    pub fn push(&mut self, mut bytes: &[u8], seen: Seen, known: &Known) -> bool {
+    pub fn push(&mut self, mut bytes: &[u8], seen: PacketRef, known: &Known) -> bool {
         while !bytes.is_empty() {
             let room = self.max.saturating_sub(self.bytes.len()).max(1);
             let (now, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
@@ -102,7 +102,7 @@ impl Search {
     }
 
     /// What stands behind the boundary: each piece with its packet.
-    pub fn take(&mut self) -> impl Iterator<Item = (Vec<u8>, Seen)> + use<> {
+    pub fn take(&mut self) -> impl Iterator<Item = (Vec<u8>, PacketRef)> + use<> {
         let mut bytes = core::mem::take(&mut self.bytes);
         let pieces = core::mem::take(&mut self.pieces);
         self.gap();
@@ -137,7 +137,7 @@ impl Search {
     /// Bytes that are kept.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.bytes.capacity() + self.pieces.len() * size_of::<(usize, Seen)>()
+        self.bytes.capacity() + self.pieces.len() * size_of::<(usize, PacketRef)>()
     }
 
     /// Looks at places that are new, and goes on with chains.
@@ -256,8 +256,8 @@ mod tests {
         bytes
     }
 
-    fn seen(packet: u64) -> Seen {
-        Seen { packet, ..Seen::default() }
+    fn seen(packet: u64) -> PacketRef {
+        PacketRef { packet, ..PacketRef::default() }
     }
 
     /// The rest of a payload, then frames.

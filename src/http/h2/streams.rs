@@ -20,7 +20,7 @@ use super::flow::{INITIAL, Window};
 use super::frame::{ErrorCode, FrameType, Setting};
 use super::reader::{Hole, Piece};
 use super::search::Known;
-use crate::ground::{Detail, Direction, FindingCode, Limits, PerDirection, Seen};
+use crate::types::{Detail, Direction, FindingCode, Limits, PacketRef, PerDirection};
 use side::Side;
 
 /// Kinds of fault of one direction that are told.
@@ -125,7 +125,7 @@ impl H2 {
     pub fn upgraded(limits: &Limits, settings: &[Setting]) -> Self {
         let mut h2 = Self::new(limits);
         for setting in settings {
-            h2.setting(Direction::ToServer, *setting, Seen::default());
+            h2.setting(Direction::ToServer, *setting, PacketRef::default());
         }
         h2
     }
@@ -141,7 +141,12 @@ impl H2 {
     }
 
     /// The next step in the bytes of one direction, which are one chunk or the rest of it.
-    pub fn next<'s, 'i>(&'s mut self, direction: Direction, input: &mut &'i [u8], seen: Seen) -> Option<Step<'s, 'i>> {
+    pub fn next<'s, 'i>(
+        &'s mut self,
+        direction: Direction,
+        input: &mut &'i [u8],
+        seen: PacketRef,
+    ) -> Option<Step<'s, 'i>> {
         let mut found = None;
         while found.is_none() {
             let side = self.sides.get_mut(direction);
@@ -211,7 +216,7 @@ impl H2 {
     }
 
     /// Keeps account of that stream's windows from now on.
-    pub fn follow(&mut self, stream: u32, seen: Seen) {
+    pub fn follow(&mut self, stream: u32, seen: PacketRef) {
         let windows = PerDirection::from_fn(|direction: Direction| {
             let initial = self.sides.get(direction.reverse()).announced.initial_window;
             let mut window = Window::new(initial);
@@ -224,7 +229,7 @@ impl H2 {
     }
 
     /// Keeps no account of that stream any more. Says how long each sender could not send on it, in microseconds.
-    pub fn forget(&mut self, stream: u32, seen: Seen) -> PerDirection<u64> {
+    pub fn forget(&mut self, stream: u32, seen: PacketRef) -> PerDirection<u64> {
         let Some(windows) = self.streams.remove(&stream) else { return PerDirection::default() };
         PerDirection::from_fn(|direction| {
             let connection = self.windows.get(direction).stalled_us(seen.at, 0);

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ground::{Seen, Timestamp};
 use crate::net::{TcpFlags, build};
+use crate::types::{PacketRef, Timestamp};
 
 const PAYLOAD: &[u8] = b"GET /chat HTTP/1.1\r\n";
 
@@ -16,7 +16,7 @@ fn decoder() -> Decoder {
 }
 
 fn packet(link: LinkType, bytes: &[u8]) -> Packet<'_> {
-    Packet { seen: Seen::default(), link, bytes, original_len: u32::try_from(bytes.len()).unwrap() }
+    Packet { seen: PacketRef::default(), link, bytes, original_len: u32::try_from(bytes.len()).unwrap() }
 }
 
 /// TCP over IP in every link type; over every link type and tunnel with both versions inside and outside; and more.
@@ -145,7 +145,7 @@ fn segments(decoder: &mut Decoder, ip_packets: &[Vec<u8>]) -> Vec<(Vec<u8>, u32,
     let mut found = Vec::new();
     for (number, bytes) in (1_u64..).zip(ip_packets) {
         let at = Timestamp::from_nanos(i64::try_from(number).unwrap() * 1_000_000_000);
-        let packet = Packet { seen: Seen { packet: number, at }, ..packet(LinkType::RAW, bytes) };
+        let packet = Packet { seen: PacketRef { packet: number, at }, ..packet(LinkType::RAW, bytes) };
         if let Some(segment) = decoder.decode(&packet) {
             found.push((segment.payload.to_vec(), segment.cut, segment.seen.packet));
         }

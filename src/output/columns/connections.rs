@@ -6,8 +6,8 @@ use super::super::community_id::community_id;
 use super::super::redact::Secrets;
 use super::{Cell, Column, Kind, Row, Table};
 use crate::event::{CloseSent, Outcome, Summary, Traffic};
-use crate::ground::{FindingSet, Role};
 use crate::tls::TlsInfo;
+use crate::types::{FindingSet, Role};
 use crate::websocket::{AcceptCheck, Request, Response};
 
 /// One row per WebSocket connection or refused attempt at one.
@@ -70,7 +70,7 @@ impl<'a> ConnectionRow<'a> {
 }
 
 /// When the connection became a WebSocket; `None` where it did not, or nobody saw it.
-pub(crate) fn time_open(summary: &Summary) -> Option<crate::ground::Seen> {
+pub(crate) fn time_open(summary: &Summary) -> Option<crate::types::PacketRef> {
     let opened = summary.outcome != Outcome::Rejected;
     summary.handshake.response.as_ref().filter(|_| opened).map(|response| response.seen)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Cell, Column, Kind, Row, Table};
-use crate::ground::{Detail, Finding};
+use crate::types::{Detail, Finding};
 
 /// One row per finding.
 #[derive(Debug)]

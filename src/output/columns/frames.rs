@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::super::escape;
 use super::{Alike, Cell, Column, Kind, Payload, Row, Shown, Table, ends};
 use crate::event::Frame;
-use crate::ground::Endpoint;
+use crate::types::Endpoint;
 use crate::websocket::Opcode;
 
 /// One row per WebSocket frame.

@@ -19,7 +19,7 @@ pub use messages::{MessageRow, Messages};
 
 use super::redact::Secrets;
 use crate::event::{Identity, Uid};
-use crate::ground::{Direction, FindingSet, Timestamp};
+use crate::types::{Direction, FindingSet, Timestamp};
 
 /// How many bytes of payload a preview shows.
 pub const PREVIEW_BYTES: usize = 64;
@@ -318,7 +318,7 @@ pub fn columns<T: Table>(payload: Payload) -> impl Iterator<Item = &'static Colu
 }
 
 /// Sender and receiver in `direction`.
-const fn ends(connection: &Identity, direction: Direction) -> (crate::ground::Endpoint, crate::ground::Endpoint) {
+const fn ends(connection: &Identity, direction: Direction) -> (crate::types::Endpoint, crate::types::Endpoint) {
     match direction {
         Direction::ToServer => (connection.client, connection.server),
         Direction::ToClient => (connection.server, connection.client),

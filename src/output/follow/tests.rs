@@ -6,7 +6,7 @@ use super::super::fixtures::{
 };
 use super::*;
 use crate::event::Uid;
-use crate::ground::{Detail, Direction, FindingCode};
+use crate::types::{Detail, Direction, FindingCode};
 
 const C2S: Option<Direction> = Some(Direction::ToServer);
 const S2C: Option<Direction> = Some(Direction::ToClient);

@@ -8,7 +8,7 @@ use super::super::fixtures::{self, HOSTILE, HOSTILE_TEXT, Paper, assert_safe, fr
 use super::super::redact::Secrets;
 use super::*;
 use crate::event::{Frame, Identity};
-use crate::ground::{Detail, FindingCode};
+use crate::types::{Detail, FindingCode};
 use crate::websocket::Opcode;
 
 const C2S: Option<Direction> = Some(Direction::ToServer);

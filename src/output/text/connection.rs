@@ -11,10 +11,10 @@ use super::units::{count, counted, micros};
 use super::verdict::{first_close, tcp_end, verdict};
 use super::{clock, close_code_text, wire};
 use crate::event::{CloseSent, FindingCount, Identity, Outcome, Summary};
-use crate::ground::{Direction, Finding, FindingCode};
 use crate::output::columns::handshake_us;
 use crate::output::community_id::community_id;
 use crate::output::redact::Secrets;
+use crate::types::{Direction, Finding, FindingCode};
 use crate::websocket::{AcceptCheck, Deflate, Handshake, Request, Response};
 
 /// Characters of a text from the wire that a line shows; tables have all of it.

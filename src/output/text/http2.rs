@@ -3,7 +3,7 @@
 use super::connection::arrow;
 use super::units::micros;
 use crate::event::{Http2, StreamEndKind, Summary};
-use crate::ground::Direction;
+use crate::types::Direction;
 
 /// The lines of the section `http/2`; none for a WebSocket in HTTP/1.1.
 pub(super) fn http2_lines(summary: &Summary) -> Vec<String> {

@@ -18,8 +18,8 @@ use tempfile::SpooledTempFile;
 
 use super::escape;
 use super::redact::Secrets;
-use crate::event::{Event, Keep, Kept, Numbers, Sink, Totals, What, Whole};
-use crate::ground::Timestamp;
+use crate::event::{Event, Keep, Kept, Numbers, ParallelSink, Sink, Totals, What};
+use crate::types::Timestamp;
 use crate::websocket::CloseCode;
 
 pub use connection::render_connection;
@@ -32,7 +32,7 @@ pub(super) use units::{bytes, micros};
 pub(super) use verdict::outcome;
 
 /// Bytes of reports that wait in memory unless somebody says otherwise
-/// ([`Limits::max_report_bytes`](crate::ground::Limits::max_report_bytes)); further ones wait on disk.
+/// ([`Limits::max_report_bytes`](crate::types::Limits::max_report_bytes)); further ones wait on disk.
 const SPOOL_BYTES: usize = 8 << 20;
 
 /// Of these, the part for the index: a record has 24 bytes, a report some 2,000.
@@ -146,15 +146,15 @@ impl<W: Write> Sink for TextReport<W> {
     }
 }
 
-impl<W: Write> Whole for TextReport<W> {
-    type Part = Keep;
+impl<W: Write> ParallelSink for TextReport<W> {
+    type Shard = Keep;
 
-    fn part(&self) -> Keep {
+    fn shard(&self) -> Keep {
         Keep::new(|event| matches!(event.what, What::Closed(_)), 0)
     }
 
-    fn take(&mut self, piece: &mut Kept, numbers: Numbers) -> io::Result<()> {
-        piece.tell(numbers, self)
+    fn take(&mut self, batch: &mut Kept, numbers: Numbers) -> io::Result<()> {
+        batch.tell(numbers, self)
     }
 }
 

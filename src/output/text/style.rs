@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::ground::Severity;
+use crate::types::Severity;
 
 /// How text is to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

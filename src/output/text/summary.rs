@@ -10,7 +10,7 @@ use super::style::{Grid, Style, Tone, flowed, section};
 use super::units::{bytes, count, counted, micros};
 use super::wire;
 use crate::event::{ClosedTls, Identity, Outcome, Summary, Totals};
-use crate::ground::FindingCode;
+use crate::types::FindingCode;
 
 /// Hosts that are counted by name. 4,096 of up to 255 bytes: 1 MiB. Further ones are counted together.
 const MAX_HOSTS: usize = 4_096;

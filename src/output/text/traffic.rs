@@ -3,7 +3,7 @@
 use super::style::{Grid, Style, section};
 use super::units::{bytes, count, counted, micros, percent, times};
 use crate::event::{Silence, Summary, Traffic};
-use crate::ground::PerDirection;
+use crate::types::PerDirection;
 
 /// Opcodes with a column of their own, and its header (RFC 6455 §5.2); all others are reserved.
 const COLUMNS: [(usize, &str); 6] = [(1, "text"), (2, "binary"), (0, "cont."), (9, "ping"), (10, "pong"), (8, "close")];

@@ -5,8 +5,8 @@ use super::style::{Style, Tone};
 use super::units::{count, exact_seconds, micros};
 use super::{close_code_text, wire};
 use crate::event::{CloseSent, Identity, Outcome, Summary};
-use crate::ground::{Direction, FindingCode, Seen};
 use crate::tcp::EndReason;
+use crate::types::{Direction, FindingCode, PacketRef};
 
 /// Idle timeouts that proxies, load balancers and servers come with, in seconds.
 const IDLE_TIMEOUTS: [u64; 13] = [15, 20, 30, 45, 60, 90, 120, 180, 300, 350, 600, 900, 3_600];
@@ -34,7 +34,7 @@ pub(crate) fn outcome(connection: &Identity, summary: &Summary, style: Style) ->
 }
 
 /// The time from the handshake, or the first packet, to `end`, in microseconds.
-fn open_for(summary: &Summary, connection: &Identity, end: Seen) -> u64 {
+fn open_for(summary: &Summary, connection: &Identity, end: PacketRef) -> u64 {
     end.at.micros_since(summary.opened.unwrap_or(connection.first).at)
 }
 
@@ -112,7 +112,7 @@ fn closed_tls(summary: &Summary) -> String {
 }
 
 /// How TCP, or in HTTP/2 the stream, ended, and when: by what came first.
-pub(super) fn tcp_end(summary: &Summary) -> Option<(String, Seen)> {
+pub(super) fn tcp_end(summary: &Summary) -> Option<(String, PacketRef)> {
     let ends = Direction::BOTH.into_iter().filter_map(|direction| {
         let (reason, seen) = (*summary.tcp_ends.get(direction))?;
         Some((direction, reason, seen))

@@ -1,7 +1,7 @@
 use super::*;
-use crate::ground::{Endpoint, Limits, Timestamp};
 use crate::net::TcpFlags;
 use crate::tcp::Run;
+use crate::types::{Endpoint, Limits, Timestamp};
 use proptest::prelude::*;
 
 const MS: i64 = 1_000_000;
@@ -11,18 +11,24 @@ type Out = (u64, Result<String, u64>);
 
 /// One direction, fed by hand. The clock goes on by a microsecond a packet.
 struct Rig {
-    lane: Assembler,
+    assembler: Assembler,
     budget: Budget,
     first: SeqNumber,
-    seen: Seen,
+    seen: PacketRef,
     out: Vec<(u64, Result<Vec<u8>, u64>)>,
 }
 
 impl Rig {
     fn new(first: u32, limits: &Limits) -> Self {
-        let mut lane = Assembler::default();
-        lane.begin(SeqNumber(first));
-        Self { lane, budget: Budget::new(limits), first: SeqNumber(first), seen: Seen::default(), out: vec![] }
+        let mut assembler = Assembler::default();
+        assembler.begin(SeqNumber(first));
+        Self {
+            assembler,
+            budget: Budget::new(limits),
+            first: SeqNumber(first),
+            seen: PacketRef::default(),
+            out: vec![],
+        }
     }
 
     fn wait(&mut self, nanos: i64) {
@@ -32,14 +38,14 @@ impl Rig {
     fn turn(&mut self) {
         self.seen.packet += 1;
         self.wait(1_000);
-        self.lane.count_packet();
+        self.assembler.count_packet();
     }
 
     fn pull<'i>(&mut self, mut input: Input<'i>) -> Input<'i> {
-        while let Some(piece) = self.lane.next(&mut input, &mut self.budget) {
+        while let Some(piece) = self.assembler.next(&mut input, &mut self.budget) {
             self.keep(&piece);
         }
-        assert_eq!(self.lane.held(), self.budget.held());
+        assert_eq!(self.assembler.held(), self.budget.held());
         input
     }
 
@@ -58,8 +64,8 @@ impl Rig {
         self.turn();
         let place = u32::try_from(offset.rem_euclid(1 << 32)).unwrap();
         let segment = segment(self.first.plus(place), bytes, cut, self.seen);
-        let distance = self.lane.distance(segment.seq).unwrap();
-        let (input, _) = self.lane.input(distance, &segment);
+        let distance = self.assembler.distance(segment.seq).unwrap();
+        let (input, _) = self.assembler.input(distance, &segment);
         self.pull(input)
     }
 
@@ -69,13 +75,13 @@ impl Rig {
 
     fn ack(&mut self, offset: u64) {
         self.turn();
-        self.lane.acknowledge(self.first.plus(low_32(offset)), self.seen, &mut self.budget);
+        self.assembler.acknowledge(self.first.plus(low_32(offset)), self.seen, &mut self.budget);
         self.pull(Input::nothing(self.seen));
     }
 
     fn fin(&mut self, offset: u64) {
         self.turn();
-        self.lane.finish_at(offset, self.seen, &mut self.budget);
+        self.assembler.finish_at(offset, self.seen, &mut self.budget);
         self.pull(Input::nothing(self.seen));
     }
 
@@ -88,7 +94,7 @@ impl Rig {
     }
 
     fn flush(&mut self) {
-        while let Some(piece) = self.lane.flush(self.seen, &mut self.budget) {
+        while let Some(piece) = self.assembler.flush(self.seen, &mut self.budget) {
             self.keep(&piece);
         }
     }
@@ -107,7 +113,7 @@ impl Rig {
     }
 }
 
-fn segment(seq: SeqNumber, payload: &[u8], cut: u32, seen: Seen) -> Segment<'_> {
+fn segment(seq: SeqNumber, payload: &[u8], cut: u32, seen: PacketRef) -> Segment<'_> {
     let end = Endpoint { ip: [10, 0, 0, 1].into(), port: 80 };
     let flags = TcpFlags { ack: true, ..TcpFlags::default() };
     Segment { src: end, dst: end, seq, ack: SeqNumber(0), flags, window: 1000, seen, payload, cut }
@@ -135,7 +141,7 @@ fn early_segments_wait_and_late_ones_count_once() {
     let input = rig.data(1, "bcdefghi");
     assert_eq!((input.overtook, input.again, input.conflict), (1, true, None));
     assert_eq!(rig.out(), [data(0, "abcdefghi")]);
-    assert!(rig.lane.waiting.is_none());
+    assert!(rig.assembler.waiting.is_none());
 }
 
 /// A hole is shown by the first packet from beyond it, whenever it was given up; what lies there was not out of order.
@@ -149,9 +155,9 @@ fn behind_a_hole_nothing_is_out_of_order() {
     let mut holes = Vec::new();
     for _ in 0..20 {
         rig.seen.packet += 1;
-        rig.lane.count_packet();
+        rig.assembler.count_packet();
         let mut input = Input::nothing(rig.seen);
-        while let Some(piece) = rig.lane.next(&mut input, &mut rig.budget) {
+        while let Some(piece) = rig.assembler.next(&mut input, &mut rig.budget) {
             if let Piece::Gap(offset, len, seen) = piece {
                 holes.push((offset, len, seen.packet));
             }
@@ -223,7 +229,7 @@ fn bytes_behind_their_acknowledgment_are_no_gap() {
     rig.data(0, "abcd");
     rig.data(4, "ef");
     assert_eq!(rig.out(), [data(0, "abcdef")]);
-    assert!(rig.lane.waiting.is_none());
+    assert!(rig.assembler.waiting.is_none());
 }
 
 #[test]
@@ -306,7 +312,7 @@ fn bytes_fill_a_cut_that_waits() {
     // In place, and over the cut.
     rig.data(8, "ijklmn");
     assert_eq!(rig.out(), [data(8, "ijklmn")]);
-    assert_eq!(rig.lane.held(), rig.budget.held());
+    assert_eq!(rig.assembler.held(), rig.budget.held());
 }
 
 #[test]
@@ -329,15 +335,15 @@ fn the_fin_ends_what_came_before_it() {
     rig.data(0, "ab");
     rig.fin(4);
     rig.fin(1 << 20);
-    assert!(rig.lane.has_fin() && !rig.lane.is_at_fin());
+    assert!(rig.assembler.has_fin() && !rig.assembler.is_at_fin());
     // An acknowledgment of the FIN takes a number more.
     rig.ack(5);
     rig.idle(16);
     assert_eq!(rig.out(), [data(0, "ab"), gap(2, 2)]);
-    assert!(rig.lane.is_at_fin());
-    rig.lane.end(&mut rig.budget);
-    assert_eq!((rig.lane.held(), rig.budget.held()), (0, 0));
-    assert!(!rig.lane.is_at_fin());
+    assert!(rig.assembler.is_at_fin());
+    rig.assembler.end(&mut rig.budget);
+    assert_eq!((rig.assembler.held(), rig.budget.held()), (0, 0));
+    assert!(!rig.assembler.is_at_fin());
 }
 
 #[test]
@@ -363,9 +369,13 @@ fn a_rst_must_be_near() {
     rig.data(0, "abcd");
     rig.data(3_000_000, "x");
     let at = |offset: u32| rig.first.plus(offset);
-    assert!(rig.lane.accepts_rst(at(4)) && rig.lane.accepts_rst(at(2)) && rig.lane.accepts_rst(at(4_000_000)));
-    assert!(!rig.lane.accepts_rst(at(5_000_000)) && !rig.lane.accepts_rst(at(0_u32.wrapping_sub(70_000))));
-    assert!(!rig.lane.accepts_rst(at(1 << 31)));
+    assert!(
+        rig.assembler.accepts_rst(at(4))
+            && rig.assembler.accepts_rst(at(2))
+            && rig.assembler.accepts_rst(at(4_000_000))
+    );
+    assert!(!rig.assembler.accepts_rst(at(5_000_000)) && !rig.assembler.accepts_rst(at(0_u32.wrapping_sub(70_000))));
+    assert!(!rig.assembler.accepts_rst(at(1 << 31)));
 }
 
 #[test]
@@ -374,16 +384,16 @@ fn a_lost_gibibyte_is_jumped_when_the_other_side_confirms() {
     rig.data(0, "ab");
     rig.ack(2);
     let far = rig.first.plus(2_000_000_000);
-    assert_eq!(rig.lane.distance(far), None);
+    assert_eq!(rig.assembler.distance(far), None);
     for n in 0..20 {
-        assert!(!rig.lane.strays_to(far.plus(n), 1, rig.seen, &mut rig.budget), "nobody acknowledges it");
+        assert!(!rig.assembler.strays_to(far.plus(n), 1, rig.seen, &mut rig.budget), "nobody acknowledges it");
     }
-    rig.lane.acknowledge(far.plus(18), rig.seen, &mut rig.budget);
-    assert!(!rig.lane.strays_to(far.plus(30), 1, rig.seen, &mut rig.budget), "it does not follow");
-    rig.lane.acknowledge(far.plus(30), rig.seen, &mut rig.budget);
-    assert!(rig.lane.strays_to(far.plus(31), 1, rig.seen, &mut rig.budget));
+    rig.assembler.acknowledge(far.plus(18), rig.seen, &mut rig.budget);
+    assert!(!rig.assembler.strays_to(far.plus(30), 1, rig.seen, &mut rig.budget), "it does not follow");
+    rig.assembler.acknowledge(far.plus(30), rig.seen, &mut rig.budget);
+    assert!(rig.assembler.strays_to(far.plus(31), 1, rig.seen, &mut rig.budget));
     rig.flush();
-    rig.lane.jump(far.plus(31), &mut rig.budget);
+    rig.assembler.jump(far.plus(31), &mut rig.budget);
     rig.first = far.plus(29);
     rig.data(2, "cd");
     assert_eq!(rig.out(), [data(0, "abcd")]);
@@ -395,13 +405,13 @@ fn a_lost_gibibyte_is_jumped_when_nobody_can_confirm() {
     rig.data(0, "ab");
     let far = rig.first.plus(2_000_000_000);
     for n in 0..7 {
-        assert!(!rig.lane.strays_to(far.plus(n), 1, rig.seen, &mut rig.budget));
+        assert!(!rig.assembler.strays_to(far.plus(n), 1, rig.seen, &mut rig.budget));
     }
     rig.data(2, "c");
     for n in 7..14 {
-        assert!(!rig.lane.strays_to(far.plus(n), 1, rig.seen, &mut rig.budget), "the stream went on where it was");
+        assert!(!rig.assembler.strays_to(far.plus(n), 1, rig.seen, &mut rig.budget), "the stream went on where it was");
     }
-    assert!(rig.lane.strays_to(far.plus(14), 1, rig.seen, &mut rig.budget));
+    assert!(rig.assembler.strays_to(far.plus(14), 1, rig.seen, &mut rig.budget));
 }
 
 /// The dumb model: a map of bytes, where the first copy of each wins that was not cut.
@@ -504,17 +514,17 @@ proptest! {
                 Step::Wait(nanos) => rig.wait(nanos),
             }
             model.check(&mut rig.out);
-            let (bytes, segments) = rig.lane.waiting.as_ref().map_or((0, 0), |w| (w.held.bytes(), w.held.len()));
+            let (bytes, segments) = rig.assembler.waiting.as_ref().map_or((0, 0), |w| (w.held.bytes(), w.held.len()));
             prop_assert!(bytes <= max_held_bytes && segments <= max_held_segments);
         }
-        if let Some(waiting) = &mut rig.lane.waiting {
+        if let Some(waiting) = &mut rig.assembler.waiting {
             waiting.fin = None;
         }
         rig.flush();
         model.check(&mut rig.out);
         let last = model.first.keys().next_back().map_or(0, |last| last + 1);
         prop_assert!(model.next >= last, "all that came was handed up: {} of {}", model.next, last);
-        rig.lane.end(&mut rig.budget);
+        rig.assembler.end(&mut rig.budget);
         prop_assert_eq!(rig.budget.held(), 0);
     }
 
@@ -551,7 +561,7 @@ proptest! {
             whole.extend(piece.expect("no gap"));
         }
         prop_assert!(whole == stream);
-        prop_assert!(rig.lane.waiting.is_none());
+        prop_assert!(rig.assembler.waiting.is_none());
     }
 
     /// Merged captures: packets up to seven places from where they belong give the same bytes, and no gap.
@@ -583,7 +593,7 @@ fn offsets_go_on_over_any_number_of_wraps() {
     for round in 0..7_u64 {
         rig.cut_data(i64::try_from(round * u64::from(step)).unwrap(), b"x", step - 1);
         rig.data(i64::try_from(round * u64::from(step)).unwrap(), "y");
-        assert_eq!(rig.lane.next_offset(), (round + 1) * u64::from(step));
+        assert_eq!(rig.assembler.next_offset(), (round + 1) * u64::from(step));
     }
     assert_eq!(rig.out().len(), 14);
 }

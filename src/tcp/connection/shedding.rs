@@ -7,8 +7,8 @@ use crate::tcp::handler::{Depth, Handler, Interest};
 
 impl<S> Connection<S> {
     /// Bytes that [`Self::shed`] would let go.
-    pub(in crate::tcp) fn burden<H: Handler<State = S>>(&self, depth: Depth, handler: &H) -> usize {
-        self.held().saturating_add(handler.burden(&self.state, depth))
+    pub(in crate::tcp) fn sheddable_bytes<H: Handler<State = S>>(&self, depth: Depth, handler: &H) -> usize {
+        self.held().saturating_add(handler.sheddable_bytes(&self.state, depth))
     }
 
     /// Memory is short: holes are given up, what was gathered is let go.
@@ -25,7 +25,7 @@ impl<S> Connection<S> {
         }
         match turn.handler.shed(&self.flow, &mut self.state, depth, turn.seen)? {
             Interest::Drop => Ok(Fate::Dropped),
-            Interest::Keep | Interest::Cherish => Ok(Fate::Lives),
+            Interest::Keep | Interest::Retain => Ok(Fate::Lives),
         }
     }
 
@@ -33,14 +33,14 @@ impl<S> Connection<S> {
     where
         H: Handler<State = S>,
     {
-        if self.lanes.get(side).has_ended() {
+        if self.assemblers.get(side).has_ended() {
             return Ok(Fate::Lives);
         }
-        if self.lanes.get(side).holds_segments() {
+        if self.assemblers.get(side).holds_segments() {
             self.flush(side, turn)?;
         }
-        let lane = self.lanes.get_mut(side);
-        lane.forget_history(turn.budget);
-        if lane.is_at_fin() { self.end(side, EndReason::Fin, turn) } else { Ok(Fate::Lives) }
+        let assembler = self.assemblers.get_mut(side);
+        assembler.forget_history(turn.budget);
+        if assembler.is_at_fin() { self.end(side, EndReason::Fin, turn) } else { Ok(Fate::Lives) }
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
-use crate::ground::{Direction, Endpoint, Timestamp};
 use crate::net::{SeqNumber, TcpFlags};
-use crate::tcp::{Chunk, Flow, Interest, Oddity, Run};
+use crate::tcp::{Anomaly, Chunk, Flow, Interest, Run};
+use crate::types::{Direction, Endpoint, Timestamp};
 use proptest::prelude::*;
 
 const SECOND: i64 = 1_000_000_000;
@@ -60,25 +60,25 @@ impl Handler for Scribe {
         self.told.push(format!("{}:{direction}@{}={text}", flow.number, chunk.offset));
         Ok(match Some(text.as_str()) {
             on if on == self.drop_on => Interest::Drop,
-            on if on == self.cherish_on => Interest::Cherish,
+            on if on == self.cherish_on => Interest::Retain,
             _ => Interest::Keep,
         })
     }
 
-    fn oddity(
+    fn anomaly(
         &mut self,
         flow: &Flow,
         _: &mut Vec<u8>,
         direction: Direction,
-        oddity: Oddity,
-        _: Seen,
+        anomaly: Anomaly,
+        _: PacketRef,
     ) -> Result<(), &'static str> {
-        let Oddity::OverlapConflict { offset } = oddity;
+        let Anomaly::OverlapConflict { offset } = anomaly;
         self.told.push(format!("{}:{direction}!{offset}", flow.number));
         Ok(())
     }
 
-    fn ended(&mut self, flow: &Flow, _: Vec<u8>, reason: EndReason, _: Seen) -> Result<(), &'static str> {
+    fn ended(&mut self, flow: &Flow, _: Vec<u8>, reason: EndReason, _: PacketRef) -> Result<(), &'static str> {
         self.told.push(format!("{}:over({reason:?})", flow.number));
         self.last = Some(flow.clone());
         Ok(())
@@ -89,11 +89,11 @@ impl Handler for Scribe {
 struct Rig {
     table: Table<Vec<u8>>,
     scribe: Scribe,
-    seen: Seen,
+    seen: PacketRef,
 }
 
 fn rig(limits: &Limits) -> Rig {
-    Rig { table: Table::new(limits), scribe: Scribe::default(), seen: Seen::default() }
+    Rig { table: Table::new(limits), scribe: Scribe::default(), seen: PacketRef::default() }
 }
 
 fn plain() -> Rig {
@@ -586,26 +586,26 @@ proptest! {
 /// Offsets follow each other, nothing comes behind an end, and both ends come before the connection is over.
 fn check_story(told: &[String]) {
     use std::collections::BTreeMap;
-    let mut lanes: BTreeMap<(&str, &str), Option<u64>> = BTreeMap::new();
+    let mut assemblers: BTreeMap<(&str, &str), Option<u64>> = BTreeMap::new();
     for word in told {
         let (number, what) = word.split_once(':').unwrap();
         if what.starts_with("open") {
-            lanes.insert((number, "c2s"), Some(0));
-            lanes.insert((number, "s2c"), Some(0));
+            assemblers.insert((number, "c2s"), Some(0));
+            assemblers.insert((number, "s2c"), Some(0));
         } else if what.starts_with("over") {
-            for lane in ["c2s", "s2c"] {
-                assert_eq!(lanes.remove(&(number, lane)), Some(None), "{word} of {told:?}");
+            for assembler in ["c2s", "s2c"] {
+                assert_eq!(assemblers.remove(&(number, assembler)), Some(None), "{word} of {told:?}");
             }
-        } else if let Some((lane, (offset, text))) =
+        } else if let Some((assembler, (offset, text))) =
             what.split_once('@').and_then(|(l, r)| Some((l, r.split_once('=')?)))
         {
             if text == "aaaaa" {
                 // Reversed: what was the one is the other.
-                let (there, back) = (lanes[&(number, "c2s")], lanes[&(number, "s2c")]);
-                lanes.insert((number, "c2s"), back);
-                lanes.insert((number, "s2c"), there);
+                let (there, back) = (assemblers[&(number, "c2s")], assemblers[&(number, "s2c")]);
+                assemblers.insert((number, "c2s"), back);
+                assemblers.insert((number, "s2c"), there);
             }
-            let next = lanes.get_mut(&(number, lane)).unwrap();
+            let next = assemblers.get_mut(&(number, assembler)).unwrap();
             assert_eq!(*next, Some(offset.parse().unwrap()), "{word} of {told:?}");
             *next = match text.strip_prefix("gap(") {
                 Some("?)") => *next,

@@ -1,11 +1,11 @@
 //! Records under keys: what is needed to open the next one, and what follows if it does not open.
 
-use super::super::equip::{self, Equipped};
 use super::super::info::Closed;
+use super::super::install_keys::{self, Installed};
 use super::super::keylog::{KeyLog, Resumable};
-use super::super::lane::{Stage, Waits};
+use super::super::record_stream::{Stage, Waits};
 use super::{Decryptor, Outcome, Sealed};
-use crate::ground::Direction;
+use crate::types::Direction;
 
 /// Records of a direction that do not open before any of it did, until keys are said not to fit.
 const MAX_REJECTED: u32 = 8;
@@ -22,26 +22,26 @@ impl Decryptor {
         keys: &KeyLog,
         plain: &mut [u8],
     ) -> Outcome {
-        let lane = self.lanes.get_mut(direction);
-        if let Some(outcome) = outcome_of(equip::tls13(lane, direction, &self.talk, keys), &mut self.closed) {
+        let stream = self.streams.get_mut(direction);
+        if let Some(outcome) = outcome_of(install_keys::tls13(stream, direction, &self.talk, keys), &mut self.closed) {
             return outcome;
         }
-        if direction == Direction::ToServer && lane.stage.is_none() && self.talk.early.is_none() {
+        if direction == Direction::ToServer && stream.stage.is_none() && self.talk.early.is_none() {
             return Outcome::Waits(Waits::Other);
         }
-        if lane.ladder.is_empty() {
+        if stream.epochs.is_empty() {
             return Outcome::Waits(Waits::Secret);
         }
-        let Some(opened) = lane.open(record.header, record.fragment, plain) else {
+        let Some(opened) = stream.open(record.header, record.fragment, plain) else {
             // Without the secrets of the handshake, its records are passed over; and so is early data without its own.
             let offered = self.talk.client.as_ref().is_some_and(|client| client.extensions.early_data);
             let first = if direction == Direction::ToServer && offered { Stage::Early } else { Stage::Handshake };
-            let missing = lane.ladder.first().is_some_and(|rung| lane.stage.unwrap_or(first) < rung.stage);
-            if !lane.has(Stage::Application) {
+            let missing = stream.epochs.first().is_some_and(|epoch| stream.stage.unwrap_or(first) < epoch.stage);
+            if !stream.has(Stage::Application) {
                 return Outcome::Waits(Waits::Secret);
             }
-            if missing && lane.passed_over < MAX_PASSED_OVER {
-                lane.passed_over += 1;
+            if missing && stream.passed_over < MAX_PASSED_OVER {
+                stream.passed_over += 1;
                 return Outcome::Done;
             }
             return self.rejected(direction, record);
@@ -58,20 +58,22 @@ impl Decryptor {
         keys: &KeyLog,
         plain: &mut [u8],
     ) -> Outcome {
-        let lane = self.lanes.get_mut(direction);
-        if lane.changing {
-            if let Some(outcome) = outcome_of(equip::tls12(lane, direction, &self.talk, keys), &mut self.closed) {
+        let stream = self.streams.get_mut(direction);
+        if stream.changing {
+            if let Some(outcome) =
+                outcome_of(install_keys::tls12(stream, direction, &self.talk, keys), &mut self.closed)
+            {
                 return outcome;
             }
-            lane.protected = true;
-            lane.messages.begin();
+            stream.protected = true;
+            stream.messages.begin();
         }
-        let Some(opened) = lane.open(record.header, record.fragment, plain) else {
+        let Some(opened) = stream.open(record.header, record.fragment, plain) else {
             return self.rejected(direction, record);
         };
         // The server's Finished: all names of the session are known, and its secret is right.
-        if direction == Direction::ToClient && lane.current().is_some_and(|opener| opener.next == 1) {
-            let master = equip::master(&self.talk, keys);
+        if direction == Direction::ToClient && stream.current().is_some_and(|decrypter| decrypter.next == 1) {
+            let master = install_keys::master(&self.talk, keys);
             self.session = master.map(|master| Box::new(Resumable { names: self.talk.names(), master }));
         }
         self.shape.record(direction, record.header, &self.talk.info);
@@ -81,14 +83,14 @@ impl Decryptor {
     /// A record did not open.
     fn rejected(&mut self, direction: Direction, record: Sealed<'_>) -> Outcome {
         self.shape.record(direction, record.header, &self.talk.info);
-        let lane = self.lanes.get_mut(direction);
-        lane.doubt();
-        if let Some(opener) = lane.current() {
-            opener.chain(record.fragment);
+        let stream = self.streams.get_mut(direction);
+        stream.doubt();
+        if let Some(decrypter) = stream.current() {
+            decrypter.chain(record.fragment);
         }
-        if !lane.opened {
-            lane.rejected += 1;
-            lane.misfit = lane.rejected > MAX_REJECTED;
+        if !stream.opened {
+            stream.rejected += 1;
+            stream.misfit = stream.rejected > MAX_REJECTED;
             self.close_if_over();
         }
         Outcome::Rejected
@@ -96,7 +98,7 @@ impl Decryptor {
 }
 
 /// Asking for keys may have ended it, or have to wait.
-fn outcome_of(equipped: Equipped, closed: &mut Option<Closed>) -> Option<Outcome> {
+fn outcome_of(equipped: Installed, closed: &mut Option<Closed>) -> Option<Outcome> {
     match equipped {
         Ok(Ok(())) => None,
         Ok(Err(waits)) => Some(Outcome::Waits(waits)),

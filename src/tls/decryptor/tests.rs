@@ -133,7 +133,7 @@ impl Listener {
             for (side, direction) in [(0, CLIENT), (1, SERVER)] {
                 let left = core::mem::take(&mut self.left[side]);
                 let mut input = left.as_slice();
-                let seen = Seen::default();
+                let seen = PacketRef::default();
                 while let Some(step) = self.decryptor.next(direction, &mut input, seen, keys, &mut self.scratch) {
                     match step {
                         Step::Data(data) => self.told.text[side].extend_from_slice(data),

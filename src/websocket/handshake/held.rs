@@ -1,7 +1,7 @@
 //! What handshakes keep: hostile heads are full of text.
 
 use super::{Answered, Asked, Handshake, Request, Response};
-use crate::ground::Detail;
+use crate::types::Detail;
 
 impl Handshake {
     /// Bytes that it keeps besides itself.

@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use super::{AcceptCheck, Handshake, Request, Response, accept_for, extensions, is_websocket, shorten, text};
-use crate::ground::{Detail, Direction, FindingCode, Seen};
 use crate::http::{Fields, RequestHead, ResponseHead, is_token};
+use crate::types::{Detail, Direction, FindingCode, PacketRef};
 
 mod extended;
 
@@ -69,7 +69,7 @@ pub struct Judged {
 impl Asked {
     /// Reads the head of a request that [`super::is_websocket_attempt`], in the packet that ended it.
     #[must_use]
-    pub fn from_head(head: &RequestHead<'_>, seen: Seen) -> Self {
+    pub fn from_head(head: &RequestHead<'_>, seen: PacketRef) -> Self {
         let request = Request::from_head(head, seen);
         let mut wrong = Wrongs::new(head.complete);
         request_line(head, &mut wrong);
@@ -90,7 +90,7 @@ impl Asked {
 impl Answered {
     /// Reads the head of a response, in the packet that ended it.
     #[must_use]
-    pub fn from_head(head: &ResponseHead<'_>, seen: Seen) -> Self {
+    pub fn from_head(head: &ResponseHead<'_>, seen: PacketRef) -> Self {
         let mut wrong = Wrongs::new(head.complete);
         if head.status == 101 {
             response_fields(&head.fields, &mut wrong);

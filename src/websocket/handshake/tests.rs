@@ -1,6 +1,6 @@
 use super::*;
-use crate::ground::{Detail, Direction, FindingCode, Limits, Timestamp};
 use crate::http::{H1, Step};
+use crate::types::{Detail, Direction, FindingCode, Limits, Timestamp};
 use crate::websocket::Deflate;
 use FindingCode::{
     AcceptMismatch, AcceptMissing, ExtensionNotOffered, ExtensionParamsInvalid, HandshakeMalformed, KeyInvalid,
@@ -26,8 +26,8 @@ Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
 Sec-WebSocket-Protocol: chat
 ";
 
-fn seen(packet: u64) -> Seen {
-    Seen { packet, at: Timestamp::from_nanos(7) }
+fn seen(packet: u64) -> PacketRef {
+    PacketRef { packet, at: Timestamp::from_nanos(7) }
 }
 
 /// Puts the lines of a head on the wire, and reads it.

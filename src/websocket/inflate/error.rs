@@ -33,9 +33,9 @@ pub enum Loss {
     /// A message before this one was corrupt.
     Corrupt,
     /// More messages were under way at once than there may be inflaters
-    /// ([`Limits::max_inflaters`](crate::ground::Limits::max_inflaters)), and this one had to make room.
+    /// ([`Limits::max_inflaters`](crate::types::Limits::max_inflaters)), and this one had to make quota.
     Pool,
-    /// Memory was spent ([`Limits::max_memory_bytes`](crate::ground::Limits::max_memory_bytes)), and the context was let go.
+    /// Memory was spent ([`Limits::max_memory_bytes`](crate::types::Limits::max_memory_bytes)), and the context was let go.
     Memory,
 }
 

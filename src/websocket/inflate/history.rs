@@ -64,7 +64,7 @@ impl History {
         }
     }
 
-    /// Room for `more` bytes, doubling; never more than the window.
+    /// MemoryQuota for `more` bytes, doubling; never more than the window.
     fn grow(&mut self, more: usize) {
         let len = self.ring.len().saturating_add(more);
         if len > self.ring.capacity() {

@@ -5,7 +5,7 @@ use super::history::{History, WINDOW};
 use super::pool::{InflaterPool, Slot, Ticket};
 use super::stream::{BlockEnd, INVALID_CODE, Stream, TAIL, TOO_FAR, UNTOLD};
 use super::window::{Fault, LARGEST, Walker, WindowExcess};
-use crate::ground::Direction;
+use crate::types::Direction;
 use crate::websocket::Deflate;
 
 /// The reason for a message whose end is not where a block ends.
@@ -267,14 +267,14 @@ impl Inflater {
             if self.phase == Phase::Ended {
                 self.begin_stream(slot);
             }
-            let (room, other_room) = match self.doubt {
+            let (quota, other_room) = match self.doubt {
                 None => (&mut *scratch, &mut [][..]),
                 Some(_) => scratch.split_at_mut_checked(WINDOW).unwrap_or_default(),
             };
-            let step = slot.stream.inflate(input, room);
-            let full = step.made == room.len();
+            let step = slot.stream.inflate(input, quota);
+            let full = step.made == quota.len();
             self.taken = self.taken.saturating_add(step.taken as u64);
-            let made = room.get(..step.made).unwrap_or_default();
+            let made = quota.get(..step.made).unwrap_or_default();
             if let Some(doubt) = &mut self.doubt {
                 let other = slot.twin.get_or_insert_with(Stream::new).inflate(input, other_room);
                 debug_assert_eq!((step.taken, step.made), (other.taken, other.made), "content changes no length");

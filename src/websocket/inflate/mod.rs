@@ -27,7 +27,7 @@
 //! Not here: which messages are compressed (RSV1), what was negotiated, UTF-8.
 //!
 //! ```
-//! use wslens::ground::{Direction, Limits};
+//! use wslens::types::{Direction, Limits};
 //! use wslens::websocket::Deflate;
 //! use wslens::websocket::inflate::{Inflater, InflaterPool};
 //!

@@ -10,7 +10,7 @@ use std::num::NonZeroU64;
 use super::history::{History, WINDOW};
 use super::stream::Stream;
 use super::window::Walker;
-use crate::ground::Limits;
+use crate::types::Limits;
 
 /// What zlib-rs allocates for one raw stream, its window included, rounded up.
 const STREAM_BYTES: usize = 48 << 10;
@@ -55,7 +55,7 @@ struct Link {
 }
 
 /// Inflaters for all connections of one worker, at most
-/// [`Limits::max_inflaters`](crate::ground::Limits::max_inflaters), made as they are needed.
+/// [`Limits::max_inflaters`](crate::types::Limits::max_inflaters), made as they are needed.
 #[derive(Debug)]
 pub struct InflaterPool {
     max: usize,

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::testing::{BitWriter, Random, Sender, dumb};
 use super::*;
-use crate::ground::{Direction, Limits};
+use crate::types::{Direction, Limits};
 use crate::websocket::Deflate;
 
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];

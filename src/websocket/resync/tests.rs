@@ -107,7 +107,7 @@ fn recover(bytes: &[u8], starts: &[usize], segments: &[usize], to: usize, expect
     let borders: Vec<usize> = segments.iter().copied().filter(|s| *s > to).chain([bytes.len()]).collect();
     for (number, border) in borders.iter().enumerate() {
         while at < *border {
-            let seen = Seen { packet: number as u64 + 1, ..Seen::default() };
+            let seen = PacketRef { packet: number as u64 + 1, ..PacketRef::default() };
             let left = resync.push(&bytes[at..*border], seen);
             at = *border - left;
             if let Some(found) = resync.find(expect, *border == bytes.len()) {
@@ -155,10 +155,10 @@ fn reserved_bits_of_an_extension_are_no_hindrance() {
     for unknown_extension in [false, true] {
         let expect = Expect { unknown_extension, ..SERVER };
         let mut resync = Resync::new(64 << 10);
-        resync.push(&random.bytes(40), Seen::default());
+        resync.push(&random.bytes(40), PacketRef::default());
         let mut found = None;
         for (packet, one) in (1..).zip(&frames) {
-            resync.push(one, Seen { packet, ..Seen::default() });
+            resync.push(one, PacketRef { packet, ..PacketRef::default() });
             found = found.or_else(|| resync.find(&expect, true));
         }
         assert_eq!(found.map(|found| found.passed), unknown_extension.then_some(40));
@@ -174,7 +174,7 @@ fn random_bytes_hold_no_boundary() {
             let mut resync = Resync::new(16 << 10);
             for (number, mut piece) in bytes.chunks(1460).enumerate() {
                 while !piece.is_empty() {
-                    let left = resync.push(piece, Seen { packet: number as u64, ..Seen::default() });
+                    let left = resync.push(piece, PacketRef { packet: number as u64, ..PacketRef::default() });
                     piece = &piece[piece.len() - left..];
                     assert_eq!(resync.find(&expect, false), None, "round {round} {expect:?}");
                 }
@@ -191,7 +191,7 @@ fn a_frame_that_reaches_into_a_hole_says_where_the_next_begins() {
     let mut resync = Resync::new(1 << 16);
     for packet in 1..=3 {
         // Each packet is cut to 30 bytes by a snaplen.
-        resync.push(&one[..30], Seen { packet, ..Seen::default() });
+        resync.push(&one[..30], PacketRef { packet, ..PacketRef::default() });
         if let Some(found) = resync.find(&SERVER, false) {
             assert_eq!((packet, found.passed), (2, one.len() as u64));
             return;

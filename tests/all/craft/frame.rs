@@ -1,6 +1,6 @@
 //! Frames with any header bits, lengths and masks.
 
-use wslens::ground::Role;
+use wslens::types::Role;
 
 /// One frame (RFC 6455 §5.2), right unless made wrong.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! HTTP/2 made to measure: frames of any kind, right or wrong, and the heads of RFC 8441.
 
-use wslens::ground::Role;
+use wslens::types::Role;
 
 use super::{Conversation, Frame};
 

@@ -5,7 +5,7 @@ use core::convert::Infallible;
 use wslens::analyzer::{Analyzer, Demand, Options};
 use wslens::capture::{LinkType, Packet};
 use wslens::event::{Event, Identity, Sink, Summary, Totals, What};
-use wslens::ground::{Direction, Seen, Timestamp};
+use wslens::types::{Direction, PacketRef, Timestamp};
 use wslens::websocket::FrameHeader;
 
 use super::Capture;
@@ -84,7 +84,7 @@ pub(crate) fn run_with(capture: &Capture, options: &Options) -> Told {
     let mut analyzer = Analyzer::new(options);
     for (number, wire) in (1..).zip(&capture.packets) {
         let packet = Packet {
-            seen: Seen { packet: number, at: Timestamp::from_nanos(wire.at) },
+            seen: PacketRef { packet: number, at: Timestamp::from_nanos(wire.at) },
             link: LinkType::ETHERNET,
             bytes: &wire.bytes,
             original_len: u32::try_from(wire.original_len).unwrap(),

@@ -8,7 +8,7 @@ use flate2::{Compress, Compression, FlushCompress};
 use wslens::analyzer::{Analyzer, Demand, Options};
 use wslens::capture::{LinkType, Packet};
 use wslens::event::{Event, Sink, Totals, What};
-use wslens::ground::{Limits, Seen, Timestamp};
+use wslens::types::{Limits, PacketRef, Timestamp};
 
 const FIN: u8 = 1;
 const SYN: u8 = 2;
@@ -56,7 +56,7 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// Whole content of messages is wanted.
+    /// ParallelSink content of messages is wanted.
     pub(crate) fn new(limits: Limits) -> Self {
         let demand = Demand { content_bytes: u64::MAX, frame_bytes: 0 };
         let analyzer = Analyzer::new(&Options { limits, demand, ..Options::default() });
@@ -75,7 +75,7 @@ impl Rig {
         self.bytes += self.buffer.len() as u64;
         let at = Timestamp::from_nanos(1_700_000_000_000_000_000 + i64::try_from(self.packets).unwrap() * 1_000);
         let packet = Packet {
-            seen: Seen { packet: self.packets, at },
+            seen: PacketRef { packet: self.packets, at },
             link: LinkType::RAW,
             bytes: &self.buffer,
             original_len: u32::try_from(self.buffer.len()).unwrap(),

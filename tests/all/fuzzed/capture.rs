@@ -4,7 +4,7 @@
 use std::io::Read;
 
 use wslens::capture::{Input, LinkType};
-use wslens::ground::Timestamp;
+use wslens::types::Timestamp;
 
 use super::script::Script;
 

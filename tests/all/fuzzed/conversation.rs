@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use wslens::analyzer::Analyzer;
 use wslens::capture::{LinkType, Packet};
-use wslens::ground::{Seen, Timestamp};
 use wslens::output::Secrets;
+use wslens::types::{PacketRef, Timestamp};
 
 use super::outputs::Outputs;
 use super::read::options;
@@ -53,7 +53,7 @@ pub(super) struct Wire {
     outputs: Outputs,
     /// The next sequence number of the client and of the server.
     next: [u32; 2],
-    seen: Seen,
+    seen: PacketRef,
     late: Option<(usize, u32, Vec<u8>)>,
 }
 
@@ -64,7 +64,7 @@ impl Wire {
             analyzer: Analyzer::new(&options()),
             outputs: Outputs::new(secrets),
             next: [0xffff_ff00, 0x7fff_ff00],
-            seen: Seen { packet: 0, at: Timestamp::from_nanos(1_700_000_000_000_000_000) },
+            seen: PacketRef { packet: 0, at: Timestamp::from_nanos(1_700_000_000_000_000_000) },
             late: None,
         }
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use wslens::ground::{Direction, FindingCode};
+use wslens::types::{Direction, FindingCode};
 use wslens::websocket::mask::unmask_into;
 use wslens::websocket::rules::{Context, judge_header};
 use wslens::websocket::{Decoder, FrameHeader, Step};

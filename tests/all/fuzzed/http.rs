@@ -6,8 +6,8 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
-use wslens::ground::{Direction, Limits, PerDirection};
 use wslens::http::{H1, Step, sniff};
+use wslens::types::{Direction, Limits, PerDirection};
 
 use super::script::{Cuts, Script};
 

@@ -7,9 +7,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use wslens::ground::{Direction, Limits, Seen};
 use wslens::http::h2::{H2, Search, Step};
 use wslens::output::Secrets;
+use wslens::types::{Direction, Limits, PacketRef};
 
 use super::conversation::{FIN, Wire};
 use super::script::{Cuts, Script};
@@ -84,7 +84,7 @@ fn machine(acts: &[(usize, Act)], cuts: &mut Cuts<'_>, limits: &Limits) -> Strin
     let mut said = String::new();
     for (packet, (from, act)) in (1..).zip(acts) {
         let direction = Direction::BOTH[*from];
-        let seen = Seen { packet, ..Seen::default() };
+        let seen = PacketRef { packet, ..PacketRef::default() };
         match act {
             Act::Bytes(bytes) => {
                 let mut rest = bytes.as_slice();
@@ -127,7 +127,7 @@ fn machine(acts: &[(usize, Act)], cuts: &mut Cuts<'_>, limits: &Limits) -> Strin
 }
 
 /// Behind a loss: a frame header that nobody could make up ends the search.
-fn found_again(h2: &mut H2, direction: Direction, limits: &Limits, seen: Seen) {
+fn found_again(h2: &mut H2, direction: Direction, limits: &Limits, seen: PacketRef) {
     let mut search = Search::new(limits.max_resync_bytes, 72);
     let ack = frame(4, 1, 0, b"").repeat(2);
     assert!(search.push(&ack, seen, &h2.known(direction)));

@@ -4,7 +4,7 @@
 //! The script: a byte of options, cuts; then messages: a byte of what happens to each, a byte of length, the bytes.
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
-use wslens::ground::{Direction, Limits};
+use wslens::types::{Direction, Limits};
 use wslens::websocket::Deflate;
 use wslens::websocket::inflate::{InflateError, Inflater, InflaterPool};
 

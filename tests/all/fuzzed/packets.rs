@@ -4,8 +4,8 @@
 //! The script: a link type, then packets: two bytes of length and flags, a byte of time, the bytes.
 
 use wslens::capture::{LinkType, Packet};
-use wslens::ground::{Limits, Seen, Timestamp};
 use wslens::net::Decoder;
+use wslens::types::{Limits, PacketRef, Timestamp};
 
 use super::script::Script;
 
@@ -35,7 +35,7 @@ pub(crate) fn packets(bytes: &[u8]) {
         // 0 to 15 times 100 bytes were cut off; and nonsense, which a file may say too.
         let original_len = if head >> 15 == 1 { len / 2 } else { len + u32::from(head >> 11 & 15) * 100 };
         packets += 1;
-        let seen = Seen { packet: packets, at: Timestamp::from_nanos(nanos) };
+        let seen = PacketRef { packet: packets, at: Timestamp::from_nanos(nanos) };
         if let Some(segment) = decoder.decode(&Packet { seen, link, bytes, original_len }) {
             segments += 1;
             assert_eq!(segment.seen.packet, packets);

@@ -4,8 +4,8 @@ use std::io::Cursor;
 
 use wslens::analyzer::{Analyzer, Demand, Options};
 use wslens::capture::Input;
-use wslens::ground::Limits;
 use wslens::output::Secrets;
+use wslens::types::Limits;
 
 use super::outputs::Outputs;
 

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 
-use wslens::ground::{Direction, Endpoint, Limits, PerDirection, Seen, Timestamp};
 use wslens::net::{Segment, SeqNumber, TcpFlags};
-use wslens::tcp::{Chunk, EndReason, Flow, Handler, Interest, Oddity, Run, Table};
+use wslens::tcp::{Anomaly, Chunk, EndReason, Flow, Handler, Interest, Run, Table};
+use wslens::types::{Direction, Endpoint, Limits, PacketRef, PerDirection, Timestamp};
 
 use super::script::Script;
 
@@ -25,7 +25,7 @@ pub(crate) fn reassembly(bytes: &[u8]) {
     let first = [u32::from(script.number()) << 16 | 0xff00, u32::from(script.number()) << 16 | 0xfff0];
     let mut model = Model { honest, generous: options & 2 == 0, ..Model::default() };
     let mut table = Table::new(&limits);
-    let mut wire = Wire { first, seen: Seen { packet: 0, at: Timestamp::from_nanos(0) } };
+    let mut wire = Wire { first, seen: PacketRef { packet: 0, at: Timestamp::from_nanos(0) } };
     if honest {
         for (from, flags) in [(0, SYN), (1, SYN_ACK), (0, ACK)] {
             let seq = if flags.syn { wire.first[from].wrapping_sub(1) } else { wire.first[from] };
@@ -116,7 +116,7 @@ fn byte_at(direction: Direction, place: u64) -> u8 {
 
 struct Wire {
     first: [u32; 2],
-    seen: Seen,
+    seen: PacketRef,
 }
 
 impl Wire {
@@ -205,12 +205,19 @@ impl Handler for Model {
         Ok(Interest::Keep)
     }
 
-    fn oddity(&mut self, _: &Flow, _: &mut State, _: Direction, oddity: Oddity, _: Seen) -> Result<(), Infallible> {
-        assert!(!self.honest, "nobody said otherwise: {oddity:?}");
+    fn anomaly(
+        &mut self,
+        _: &Flow,
+        _: &mut State,
+        _: Direction,
+        anomaly: Anomaly,
+        _: PacketRef,
+    ) -> Result<(), Infallible> {
+        assert!(!self.honest, "nobody said otherwise: {anomaly:?}");
         Ok(())
     }
 
-    fn ended(&mut self, _: &Flow, state: State, _: EndReason, _: Seen) -> Result<(), Infallible> {
+    fn ended(&mut self, _: &Flow, state: State, _: EndReason, _: PacketRef) -> Result<(), Infallible> {
         assert!(Direction::BOTH.into_iter().all(|direction| *state.ended.get(direction)), "both directions end first");
         self.open -= 1;
         Ok(())

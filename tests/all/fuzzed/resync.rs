@@ -4,7 +4,7 @@
 //! The script: a byte of what is expected, a byte of room, cuts, whose lengths are those of the segments; the bytes. A
 //! length of 255 is a hole.
 
-use wslens::ground::{Seen, Timestamp};
+use wslens::types::{PacketRef, Timestamp};
 use wslens::websocket::FrameHeader;
 use wslens::websocket::resync::{Expect, Resync};
 
@@ -22,7 +22,7 @@ pub(crate) fn resync(bytes: &[u8]) {
     let (mut packet, mut passed, mut gathered) = (0, 0_u64, Vec::new());
     while let Some(mut piece) = cuts.piece(&mut rest) {
         packet += 1;
-        let seen = Seen { packet, at: Timestamp::from_nanos(0) };
+        let seen = PacketRef { packet, at: Timestamp::from_nanos(0) };
         if piece.len() == 255 {
             resync.gap((options & 4 != 0).then_some(255), &expect);
             passed += if options & 4 != 0 { 255 } else { 0 };

@@ -4,8 +4,8 @@
 //! The script: cuts; then pieces: a byte of direction and kind, a byte of length, the bytes. The secrets are those of the
 //! client random that is all `R`; seeds have records that open with them.
 
-use wslens::ground::{Direction, PerDirection, Seen};
 use wslens::tls::{Closed, Decryptor, KeyLog, Scratch, Step};
+use wslens::types::{Direction, PacketRef, PerDirection};
 
 use super::script::{Cuts, Script};
 
@@ -69,7 +69,8 @@ fn run(
                     before = Some(decryptor.turns());
                     for way in Direction::BOTH {
                         let mut input = left.get(way).as_slice();
-                        while let Some(step) = decryptor.next(way, &mut input, Seen::default(), keys, &mut scratch) {
+                        while let Some(step) = decryptor.next(way, &mut input, PacketRef::default(), keys, &mut scratch)
+                        {
                             match step {
                                 Step::Data(data) => text.get_mut(way).extend_from_slice(data),
                                 Step::Rejected => rejected += 1,

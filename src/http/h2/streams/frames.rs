@@ -4,14 +4,14 @@ use super::super::frame::{ErrorCode, FrameHeader, FrameType, Setting};
 use super::super::header_block::BlockFault;
 use super::side::{Block, Flood};
 use super::{Ended, H2};
-use crate::ground::{Detail, Direction, FindingCode, Seen};
+use crate::types::{Detail, Direction, FindingCode, PacketRef};
 
 /// CONTINUATION frames of one header block. Real ones need none to two: 16 KiB fit a HEADERS frame.
 const MAX_CONTINUATIONS: u32 = 32;
 
 impl H2 {
     /// A frame begins.
-    pub(super) fn begin(&mut self, direction: Direction, header: FrameHeader, seen: Seen) {
+    pub(super) fn begin(&mut self, direction: Direction, header: FrameHeader, seen: PacketRef) {
         let max_frame = self.sides.get(direction.reverse()).announced.max_frame;
         let side = self.sides.get_mut(direction);
         (side.frame, side.small_len, side.holed) = (header, 0, false);
@@ -76,7 +76,7 @@ impl H2 {
     }
 
     /// Counts frames that can be used to keep a receiver busy (RFC 9113 §10.5).
-    fn count(&mut self, direction: Direction, header: FrameHeader, seen: Seen) {
+    fn count(&mut self, direction: Direction, header: FrameHeader, seen: PacketRef) {
         let (at, text) = match header.kind {
             FrameType::SETTINGS => (0, "# SETTINGS frames within a second"),
             FrameType::PING => (1, "# PING frames within a second"),
@@ -102,7 +102,7 @@ impl H2 {
     }
 
     /// Content of a frame other than DATA.
-    pub(super) fn content(&mut self, direction: Direction, content: &[u8], seen: Seen) {
+    pub(super) fn content(&mut self, direction: Direction, content: &[u8], seen: PacketRef) {
         let side = self.sides.get_mut(direction);
         match side.frame.kind {
             FrameType::HEADERS | FrameType::CONTINUATION | FrameType::PUSH_PROMISE if side.block.is_some() => {
@@ -129,7 +129,7 @@ impl H2 {
     }
 
     /// A parameter of SETTINGS (RFC 9113 §6.5.2, RFC 8441 §3).
-    pub(super) fn setting(&mut self, direction: Direction, setting: Setting, seen: Seen) {
+    pub(super) fn setting(&mut self, direction: Direction, setting: Setting, seen: PacketRef) {
         let side = self.sides.get_mut(direction);
         let announced = &mut side.announced;
         match (setting.id, setting.value) {
@@ -162,7 +162,7 @@ impl H2 {
     }
 
     /// A frame is over.
-    pub(super) fn end(&mut self, direction: Direction, seen: Seen) -> Option<Ended> {
+    pub(super) fn end(&mut self, direction: Direction, seen: PacketRef) -> Option<Ended> {
         let side = self.sides.get_mut(direction);
         let frame = side.frame;
         match frame.kind {
@@ -209,7 +209,7 @@ impl H2 {
     }
 
     /// DATA uses up windows, padding and all (RFC 9113 §6.9.1).
-    fn spend(&mut self, direction: Direction, frame: FrameHeader, seen: Seen) {
+    fn spend(&mut self, direction: Direction, frame: FrameHeader, seen: PacketRef) {
         if !self.windows_known {
             return;
         }
@@ -222,7 +222,7 @@ impl H2 {
     }
 
     /// A receiver makes a window larger: that of what the other direction sends.
-    fn grant(&mut self, direction: Direction, stream: u32, by: u32, seen: Seen) {
+    fn grant(&mut self, direction: Direction, stream: u32, by: u32, seen: PacketRef) {
         if by == 0 {
             return self.wrong(direction, "a WINDOW_UPDATE of 0");
         }

@@ -5,7 +5,7 @@ use super::super::flow::INITIAL;
 use super::super::frame::FrameHeader;
 use super::super::header_block::Decoder;
 use super::super::reader::Reader;
-use crate::ground::Limits;
+use crate::types::Limits;
 
 /// One direction.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 fn feed(h2: &mut H2, bytes: &[u8]) -> Vec<String> {
     let mut input = bytes;
     let mut said = Vec::new();
-    while let Some(step) = h2.next(SERVER, &mut input, Seen::default()) {
+    while let Some(step) = h2.next(SERVER, &mut input, PacketRef::default()) {
         said.push(line(&step));
     }
     assert!(input.is_empty());
@@ -113,5 +113,5 @@ fn what_is_kept_is_bounded() {
         assert!(h2.held() < 8 << 10, "{}", h2.held());
         while h2.fault().is_some() {}
     }
-    assert_eq!(h2.forget(1, Seen::default()), PerDirection::default());
+    assert_eq!(h2.forget(1, PacketRef::default()), PerDirection::default());
 }

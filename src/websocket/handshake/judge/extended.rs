@@ -1,15 +1,15 @@
 //! The opening handshake in HTTP/2: an extended CONNECT and the answer to it (RFC 8441 §4, §5).
 
 use super::{Answered, Asked, Fault, Judged, Request, Response, Wrongs, extensions, subprotocols};
-use crate::ground::{Detail, Direction, FindingCode, Seen};
 use crate::http::h2::HeaderList;
+use crate::types::{Detail, Direction, FindingCode, PacketRef};
 use crate::websocket::handshake::{shorten, text};
 
 impl Asked {
     /// Reads the header list of a request that [`HeaderList::is_websocket_attempt`], or may be one, in the packet that ended
     /// it.
     #[must_use]
-    pub fn from_list(list: &HeaderList, seen: Seen) -> Self {
+    pub fn from_list(list: &HeaderList, seen: PacketRef) -> Self {
         let fields = list.fields();
         let method = list.method().unwrap_or_default();
         let mut request = Request::from_fields(method, list.path().unwrap_or_default(), &fields, seen);
@@ -39,7 +39,7 @@ impl Asked {
 impl Answered {
     /// Reads the header list of a response, in the packet that ended it.
     #[must_use]
-    pub fn from_list(list: &HeaderList, status: u16, seen: Seen) -> Self {
+    pub fn from_list(list: &HeaderList, status: u16, seen: PacketRef) -> Self {
         let fields = list.fields();
         let mut wrong = Wrongs::new(list.is_complete());
         if let Some(sentence) = list.malformed() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use wslens::ground::FindingCode;
+use wslens::types::FindingCode;
 
 use super::damage::Whole;
 use super::packets::Raw;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use wslens::ground::{FindingCode, Severity};
+use wslens::types::{FindingCode, Severity};
 
 use super::packets::Raw;
 use super::random::Random;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use wslens::capture::{Input, LinkType, Packet};
-use wslens::ground::{Endpoint, Limits, Seen, Timestamp};
 use wslens::net::Decoder;
+use wslens::types::{Endpoint, Limits, PacketRef, Timestamp};
 
 /// One packet, with the number it had at first.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub struct Tcp {
 
 impl Raw {
     pub fn packet(&self) -> Packet<'_> {
-        let seen = Seen { packet: self.number, at: Timestamp::from_nanos(self.at) };
+        let seen = PacketRef { packet: self.number, at: Timestamp::from_nanos(self.at) };
         Packet { seen, link: self.link, bytes: &self.bytes, original_len: self.original_len }
     }
 
@@ -46,7 +46,7 @@ pub fn look(raws: &mut [Raw]) {
     let mut decoder = Decoder::new(&Limits::default());
     for raw in raws {
         let segment = decoder.decode(&Packet {
-            seen: Seen { packet: raw.number, at: Timestamp::from_nanos(raw.at) },
+            seen: PacketRef { packet: raw.number, at: Timestamp::from_nanos(raw.at) },
             link: raw.link,
             bytes: &raw.bytes,
             original_len: raw.original_len,

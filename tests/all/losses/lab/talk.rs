@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use flate2::{Compress, Compression, FlushCompress};
 use wslens::capture::LinkType;
-use wslens::ground::Endpoint;
+use wslens::types::Endpoint;
 
 use super::packets::{Raw, look};
 use super::random::Random;

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use wslens::analyzer::{Analyzer, Demand, Options};
 use wslens::event::{Event, Sink, What};
-use wslens::ground::{Direction, Endpoint, FindingCode};
+use wslens::types::{Direction, Endpoint, FindingCode};
 use wslens::websocket::FrameHeader;
 
 use super::packets::Raw;

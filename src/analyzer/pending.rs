@@ -3,20 +3,20 @@
 
 use std::collections::VecDeque;
 
-use crate::ground::Seen;
 use crate::tcp::{EndReason, Run};
+use crate::types::PacketRef;
 
 /// What waits, in order.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct Pending {
     bytes: Vec<u8>,
     /// Of the bytes, so many were taken.
     taken: usize,
-    pieces: VecDeque<(Piece, Seen)>,
+    pieces: VecDeque<(Piece, PacketRef)>,
 }
 
 /// What a segment costs besides its bytes.
-const PIECE_BYTES: usize = size_of::<(Piece, Seen)>();
+const PIECE_BYTES: usize = size_of::<(Piece, PacketRef)>();
 
 /// Segments that cost nothing, so that a limit of a few bytes is one of bytes.
 const FREE_PIECES: usize = 32;
@@ -29,7 +29,7 @@ enum Piece {
     End(EndReason),
 }
 
-impl Waiting {
+impl Pending {
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
@@ -59,7 +59,7 @@ impl Waiting {
 
     /// Lets something wait; bytes beyond `max` are lost, which is a hole. Segments count too, since a segment of a byte
     /// costs more than the byte.
-    pub(super) fn push(&mut self, run: Run<'_>, seen: Seen, max: usize) {
+    pub(super) fn push(&mut self, run: Run<'_>, seen: PacketRef, max: usize) {
         let piece = match run {
             Run::Data(data) if self.cost().saturating_add(data.len()) > max => Piece::Gap(Some(data.len() as u64)),
             Run::Data(data) => {
@@ -86,7 +86,10 @@ impl Waiting {
 
     /// Gives each piece to `offer`, which says how many bytes of it it left. Stops at the first that it left whole or in
     /// part; that and what follows wait on. Says whether anything was taken.
-    pub(super) fn offer<E>(&mut self, mut offer: impl FnMut(Run<'_>, Seen) -> Result<usize, E>) -> Result<bool, E> {
+    pub(super) fn offer<E>(
+        &mut self,
+        mut offer: impl FnMut(Run<'_>, PacketRef) -> Result<usize, E>,
+    ) -> Result<bool, E> {
         let mut any = false;
         while let Some((piece, seen)) = self.pieces.front_mut() {
             let run = match piece {
@@ -143,7 +146,7 @@ pub(super) fn rest_of(run: Run<'_>, left: usize) -> Run<'_> {
 }
 
 /// Adds a piece. Holes in a row are one, so that they cannot pile up; so are ends.
-fn add(pieces: &mut VecDeque<(Piece, Seen)>, piece: Piece, seen: Seen) {
+fn add(pieces: &mut VecDeque<(Piece, PacketRef)>, piece: Piece, seen: PacketRef) {
     match (pieces.back_mut(), piece) {
         (Some((Piece::Gap(Some(sum)), _)), Piece::Gap(Some(len))) => *sum = sum.saturating_add(len),
         (Some((Piece::Gap(None), _)), Piece::Gap(_)) | (Some((Piece::End(_), _)), Piece::End(_)) => {}
@@ -155,13 +158,13 @@ fn add(pieces: &mut VecDeque<(Piece, Seen)>, piece: Piece, seen: Seen) {
 mod tests {
     use super::*;
 
-    fn seen(packet: u64) -> Seen {
-        Seen { packet, ..Seen::default() }
+    fn seen(packet: u64) -> PacketRef {
+        PacketRef { packet, ..PacketRef::default() }
     }
 
     #[test]
     fn pieces_keep_their_packets_and_their_order() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Pending::default();
         waiting.push(Run::Data(b"abc"), seen(1), 100);
         waiting.push(Run::Data(b"de"), seen(2), 100);
         waiting.push(Run::Gap(Some(4)), seen(3), 100);
@@ -192,7 +195,7 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_a_hole() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Pending::default();
         for packet in 0..1000 {
             waiting.push(Run::Data(b"abcd"), seen(packet), 10);
         }
@@ -201,7 +204,7 @@ mod tests {
 
     #[test]
     fn segments_of_a_byte_cost_more_than_a_byte() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Pending::default();
         for packet in 0..100_000 {
             waiting.push(Run::Data(b"x"), seen(packet), 64 << 10);
             assert!(waiting.held() <= 2 * (64 << 10) + 2 * FREE_PIECES * PIECE_BYTES, "{}", waiting.held());

@@ -2,18 +2,18 @@
 
 use super::shared::Out;
 use crate::event::{FindingCount, Identity, Sink, What};
-use crate::ground::Finding;
+use crate::types::Finding;
 
 /// The findings of one connection.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct Findings {
     counts: Vec<FindingCount>,
     details: usize,
 }
 
-impl Ledger {
+impl Findings {
     /// Counts a finding and tells it, up to `max_findings` of its code.
-    pub(super) fn note<S: Sink>(
+    pub(super) fn record<S: Sink>(
         &mut self,
         finding: Finding,
         identity: &Identity,

@@ -5,11 +5,11 @@
 //! compression, anything that breaks a rule, text that is not UTF-8) is left to the long way, which tells the same of the
 //! rest: any cut through a frame sends it there, so the tests that cut everywhere hold one against the other.
 
-use super::Lane;
+use super::DirectionState;
 use crate::analyzer::shared::Out;
-use crate::analyzer::websocket::Common;
+use crate::analyzer::websocket::Conversation;
 use crate::event::{Frame, Message, Sink, What};
-use crate::ground::{FindingSet, Seen};
+use crate::types::{FindingSet, PacketRef};
 use crate::websocket::rules::{self, Context};
 use crate::websocket::{FrameHeader, Opcode, mask, utf8};
 
@@ -17,15 +17,15 @@ use crate::websocket::{FrameHeader, Opcode, mask, utf8};
 const WHOLE_TEXT: u8 = 0x81;
 const WHOLE_BINARY: u8 = 0x82;
 
-impl Lane {
+impl DirectionState {
     /// Takes the whole message at the front of `input`, if one is there and the decoder stands before a frame. Whether it
     /// did.
     #[inline]
     pub(super) fn whole_message<S: Sink>(
         &mut self,
         input: &mut &[u8],
-        seen: Seen,
-        common: &mut Common,
+        seen: PacketRef,
+        conversation: &mut Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<bool, S::Error> {
         let Some((header, payload, rest)) = self.whole_frame(input) else { return Ok(false) };
@@ -45,7 +45,7 @@ impl Lane {
         let told = if takes {
             *input = rest;
             let kept = (plain.get(..keep.0).unwrap_or(plain), plain.get(..keep.1).unwrap_or(plain));
-            self.tell_whole(header, kept, seen, common, out)
+            self.tell_whole(header, kept, seen, conversation, out)
         } else {
             Ok(())
         };
@@ -78,11 +78,11 @@ impl Lane {
         &mut self,
         header: FrameHeader,
         (payload, content): (&[u8], &[u8]),
-        seen: Seen,
-        common: &mut Common,
+        seen: PacketRef,
+        conversation: &mut Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        let (number, message) = (common.next_frame(), common.next_message());
+        let (number, message) = (conversation.next_frame(), conversation.next_message());
         let (direction, len) = (Some(self.direction), header.payload_len);
         let start = self.position;
         self.position = start.saturating_add(u64::from(header.header_len)).saturating_add(len);
@@ -106,7 +106,7 @@ impl Lane {
             ping_rtt_us: None,
             findings: FindingSet::default(),
         };
-        out.say(&common.identity, seen, direction, What::Frame(&frame))?;
+        out.say(&conversation.identity, seen, direction, What::Frame(&frame))?;
         self.count_message(header.opcode, len, true, seen, out.shared);
         let message = Message {
             number: message,
@@ -125,6 +125,6 @@ impl Lane {
             ping_rtt_us: None,
             findings: FindingSet::default(),
         };
-        out.say(&common.identity, seen, direction, What::Message(&message))
+        out.say(&conversation.identity, seen, direction, What::Message(&message))
     }
 }

@@ -1,17 +1,17 @@
 //! One direction of a WebSocket: bytes → frames → messages, told as events.
 //!
 //! The machines are the websocket floor's; this file hands bytes from one to the next. What they say is counted, numbered
-//! and told in `lane/tell.rs`.
+//! and told in `state/tell.rs`.
 
+mod emit;
 mod lost;
 mod memory;
-mod tell;
-mod whole;
+mod whole_message;
 
 use super::shared::{Out, Shared};
-use super::websocket::Common;
+use super::websocket::Conversation;
 use crate::event::{Sink, Traffic};
-use crate::ground::{Detail, Direction, FindingCode, FindingSet, Room, Seen, Timestamp};
+use crate::types::{Detail, Direction, FindingCode, FindingSet, MemoryQuota, PacketRef, Timestamp};
 use crate::websocket::inflate::Inflater;
 use crate::websocket::message::{Form, OpenMessage, Tools};
 use crate::websocket::rules::{self, Broken, Context};
@@ -23,7 +23,7 @@ use lost::Lost;
 const CONTROL_KEEP: usize = 4096;
 
 /// One direction.
-pub(super) struct Lane {
+pub(super) struct DirectionState {
     direction: Direction,
     deflate: Option<Deflate>,
     /// Reserved bits may have a meaning, and payload another form, that nobody knows here.
@@ -36,10 +36,10 @@ pub(super) struct Lane {
     /// Whether the last frame was masked.
     masked: Option<bool>,
     /// The packet that carried the first byte of the frame at hand, and where that byte stands.
-    frame_first: Seen,
+    frame_first: PacketRef,
     frame_start: u64,
     /// The last packet that carried bytes.
-    last_seen: Option<Seen>,
+    last_seen: Option<PacketRef>,
     frame: Option<OpenFrame>,
     message: Option<OpenMessage>,
     /// Looks for the next boundary, since one was lost.
@@ -65,7 +65,7 @@ struct OpenFrame {
     kept: Vec<u8>,
     keep: usize,
     findings: FindingSet,
-    broken: Vec<(Seen, Broken)>,
+    broken: Vec<(PacketRef, Broken)>,
 }
 
 /// Where a frame belongs.
@@ -81,13 +81,13 @@ enum Kind {
 
 impl OpenFrame {
     /// Remembers what was found until the frame has a number.
-    fn broke(&mut self, seen: Seen, broken: Broken) {
+    fn broke(&mut self, seen: PacketRef, broken: Broken) {
         self.findings.insert(broken.0);
         self.broken.push((seen, broken));
     }
 }
 
-impl Lane {
+impl DirectionState {
     pub(super) fn new(direction: Direction, negotiated: Negotiated) -> Self {
         Self {
             direction,
@@ -97,7 +97,7 @@ impl Lane {
             position: 0,
             lost_at: 0,
             masked: None,
-            frame_first: Seen::default(),
+            frame_first: PacketRef::default(),
             frame_start: 0,
             last_seen: None,
             frame: None,
@@ -116,32 +116,32 @@ impl Lane {
     pub(super) fn data<S: Sink>(
         &mut self,
         mut input: &[u8],
-        seen: Seen,
-        common: &mut Common,
+        seen: PacketRef,
+        conversation: &mut Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         while let Some(lost) = &mut self.lost {
             let left = lost.resync.push(input, seen);
             input = input.len().checked_sub(left).and_then(|taken| input.get(taken..)).unwrap_or_default();
-            if !self.resynchronize(false, seen, common, out)? && input.is_empty() {
+            if !self.resynchronize(false, seen, conversation, out)? && input.is_empty() {
                 return Ok(());
             }
         }
-        self.frames(input, seen, common, out)
+        self.frames(input, seen, conversation, out)
     }
 
     /// Takes bytes of one packet, in step.
     fn frames<S: Sink>(
         &mut self,
         mut input: &[u8],
-        seen: Seen,
-        common: &mut Common,
+        seen: PacketRef,
+        conversation: &mut Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         self.last_seen = Some(seen);
         loop {
             if self.decoder.at_boundary() {
-                if self.whole_message(&mut input, seen, common, out)? {
+                if self.whole_message(&mut input, seen, conversation, out)? {
                     continue;
                 }
                 self.frame_first = seen;
@@ -149,9 +149,9 @@ impl Lane {
             }
             let Some(step) = self.decoder.next(&mut input) else { return Ok(()) };
             match step {
-                Step::Header(header) => self.header(header, seen, common, out)?,
+                Step::Header(header) => self.header(header, seen, conversation, out)?,
                 Step::Payload(payload, at) => self.payload(payload, at, seen, out.shared),
-                Step::End => self.end_frame(seen, common, out)?,
+                Step::End => self.end_frame(seen, conversation, out)?,
                 Step::Missing(_) | Step::Lost(_) => {}
             }
         }
@@ -161,8 +161,8 @@ impl Lane {
     pub(super) fn gap<S: Sink>(
         &mut self,
         hole: Option<u64>,
-        seen: Seen,
-        common: &mut Common,
+        seen: PacketRef,
+        conversation: &mut Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         self.traffic.gaps += 1;
@@ -171,7 +171,7 @@ impl Lane {
         let detail = hole.map_or(unknown, |len| Detail::count("# byte", "# bytes", len));
         match &mut self.frame {
             Some(frame) => frame.broke(seen, (FindingCode::TcpGap, detail)),
-            None => self.tell(FindingCode::TcpGap, detail, seen, common, out)?,
+            None => self.tell(FindingCode::TcpGap, detail, seen, conversation, out)?,
         }
         let expect = self.expect();
         if let Some(lost) = &mut self.lost {
@@ -186,12 +186,12 @@ impl Lane {
                 Step::Missing(len) => self.missing(len, out.shared),
                 Step::Lost(rest) => {
                     self.position = self.position.saturating_add(partial as u64);
-                    return self.lose(rest, seen, common, out);
+                    return self.lose(rest, seen, conversation, out);
                 }
                 _ => return Ok(()),
             }
             if let Some(Step::End) = self.decoder.next(&mut (&[][..])) {
-                self.end_frame(seen, common, out)?;
+                self.end_frame(seen, conversation, out)?;
             }
         }
         Ok(())
@@ -200,11 +200,11 @@ impl Lane {
     /// No byte comes any more: what is open is told as far as it came.
     pub(super) fn finish<S: Sink>(
         &mut self,
-        seen: Seen,
-        common: &mut Common,
+        seen: PacketRef,
+        conversation: &mut Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        self.resynchronize(true, seen, common, out)?;
+        self.resynchronize(true, seen, conversation, out)?;
         let seen = self.last_seen.unwrap_or(seen);
         if let Some(mut frame) = self.frame.take() {
             let (have, want) = (frame_have(self.position, self.frame_start, &frame), frame.header.payload_len);
@@ -212,11 +212,11 @@ impl Lane {
                 seen,
                 (FindingCode::TruncatedFrame, Detail::Numbers("after # of # bytes of payload", have, want)),
             );
-            self.tell_frame(frame, seen, false, common, out)?;
+            self.tell_frame(frame, seen, false, conversation, out)?;
         } else if let Some(frame) = self.partial_frame(seen) {
-            self.tell_frame(frame, seen, false, common, out)?;
+            self.tell_frame(frame, seen, false, conversation, out)?;
         }
-        self.drop_message(seen, common, out)?;
+        self.drop_message(seen, conversation, out)?;
         if let Some(mut inflater) = self.inflater.take() {
             out.shared.memory.grown = true;
             inflater.release(&mut out.shared.pool);
@@ -225,7 +225,7 @@ impl Lane {
     }
 
     /// The frame whose header the stream ends in, as far as it came.
-    fn partial_frame(&self, seen: Seen) -> Option<OpenFrame> {
+    fn partial_frame(&self, seen: PacketRef) -> Option<OpenFrame> {
         let captured = self.decoder.partial_header();
         let mut bytes = [0; FrameHeader::MAX_LEN];
         let len = bytes.iter_mut().zip(captured).map(|(to, from)| *to = *from).count();
@@ -249,8 +249,8 @@ impl Lane {
     fn header<S: Sink>(
         &mut self,
         header: FrameHeader,
-        seen: Seen,
-        common: &mut Common,
+        seen: PacketRef,
+        conversation: &mut Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         self.position += u64::from(header.header_len);
@@ -290,7 +290,7 @@ impl Lane {
         self.unknown_message &= control || (lost_beginning && !header.fin);
         match header.opcode {
             Opcode::TEXT | Opcode::BINARY => {
-                self.drop_message(seen, common, out)?;
+                self.drop_message(seen, conversation, out)?;
                 self.begin_message(&header, out.shared);
                 frame.kind = Kind::Data;
             }
@@ -333,7 +333,7 @@ impl Lane {
     }
 
     /// Bytes of payload, masked as on the wire; `at` is their place in it.
-    fn payload(&mut self, payload: &[u8], at: u64, seen: Seen, shared: &mut Shared) {
+    fn payload(&mut self, payload: &[u8], at: u64, seen: PacketRef, shared: &mut Shared) {
         self.position += payload.len() as u64;
         let Some(frame) = &mut self.frame else { return };
         let message = if frame.kind == Kind::Data { self.message.as_mut() } else { None };
@@ -346,7 +346,7 @@ impl Lane {
             return;
         }
         let keeps = kept_wanted || message.as_ref().is_some_and(|message| message.keeps());
-        let mut room = if keeps { shared.room() } else { Room::default() };
+        let mut quota = if keeps { shared.quota() } else { MemoryQuota::default() };
         let mut scratch = core::mem::take(&mut shared.scratch);
         let plain = match frame.header.masking_key {
             None => payload,
@@ -357,19 +357,19 @@ impl Lane {
             }
         };
         if kept_wanted {
-            room.append(&mut frame.kept, plain, frame.keep);
-            if room.refused() > 0 {
+            quota.append(&mut frame.kept, plain, frame.keep);
+            if quota.refused() > 0 {
                 frame.keep = frame.kept.len();
             }
         }
         if let Some(message) = message {
-            let (inflater, room) = (self.inflater.as_deref_mut(), &mut room);
-            let mut tools = Tools { inflater, pool: &mut shared.pool, limits: &shared.limits, room };
+            let (inflater, quota) = (self.inflater.as_deref_mut(), &mut quota);
+            let mut tools = Tools { inflater, pool: &mut shared.pool, limits: &shared.limits, quota };
             message.push(plain, &mut tools, &mut |broken| frame.broke(seen, broken));
         }
         shared.scratch = scratch;
-        if room.taken() > 0 || room.refused() > 0 {
-            shared.note(&room);
+        if quota.taken() > 0 || quota.refused() > 0 {
+            shared.note(&quota);
         }
     }
 
@@ -379,14 +379,19 @@ impl Lane {
         let Some(frame) = &mut self.frame else { return };
         frame.missing = frame.missing.saturating_add(len);
         if let (Kind::Data, Some(message)) = (frame.kind, &mut self.message) {
-            let (inflater, room) = (self.inflater.as_deref_mut(), &mut Room::default());
-            let mut tools = Tools { inflater, pool: &mut shared.pool, limits: &shared.limits, room };
+            let (inflater, quota) = (self.inflater.as_deref_mut(), &mut MemoryQuota::default());
+            let mut tools = Tools { inflater, pool: &mut shared.pool, limits: &shared.limits, quota };
             message.missing(len, &mut tools);
         }
     }
 
     /// A frame is complete.
-    fn end_frame<S: Sink>(&mut self, seen: Seen, common: &mut Common, out: &mut Out<'_, S>) -> Result<(), S::Error> {
+    fn end_frame<S: Sink>(
+        &mut self,
+        seen: PacketRef,
+        conversation: &mut Conversation,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
         let Some(mut frame) = self.frame.take() else { return Ok(()) };
         if frame.header.opcode == Opcode::CLOSE && frame.missing == 0 {
             let OpenFrame { kept, findings, broken, .. } = &mut frame;
@@ -397,23 +402,28 @@ impl Lane {
         }
         if let (Kind::Data, true, Some(message)) = (frame.kind, frame.header.fin, &mut self.message) {
             let shared = &mut *out.shared;
-            let (inflater, room) = (self.inflater.as_deref_mut(), &mut Room::default());
-            let mut tools = Tools { inflater, pool: &mut shared.pool, limits: &shared.limits, room };
+            let (inflater, quota) = (self.inflater.as_deref_mut(), &mut MemoryQuota::default());
+            let mut tools = Tools { inflater, pool: &mut shared.pool, limits: &shared.limits, quota };
             message.end(&mut tools, &mut |broken| frame.broke(seen, broken));
         }
-        self.tell_frame(frame, seen, true, common, out)
+        self.tell_frame(frame, seen, true, conversation, out)
     }
 
     /// Tells a message that will never be complete, if one is open.
-    fn drop_message<S: Sink>(&mut self, seen: Seen, common: &mut Common, out: &mut Out<'_, S>) -> Result<(), S::Error> {
+    fn drop_message<S: Sink>(
+        &mut self,
+        seen: PacketRef,
+        conversation: &mut Conversation,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
         if self.message.is_none() {
             return Ok(());
         }
         if let (true, Some(inflater)) = (self.message.as_ref().is_some_and(|m| m.compressed), &mut self.inflater) {
             inflater.lose_context(&mut out.shared.pool);
         }
-        let number = common.next_message();
-        self.tell_message(number, false, seen, common, out)
+        let number = conversation.next_message();
+        self.tell_message(number, false, seen, conversation, out)
     }
 }
 

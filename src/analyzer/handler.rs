@@ -3,8 +3,8 @@
 use super::session::Session;
 use super::shared::Out;
 use crate::event::Sink;
-use crate::ground::{Detail, Direction, FindingCode, Seen};
-use crate::tcp::{Chunk, Depth, EndReason, Flow, Handler, Interest, Oddity};
+use crate::tcp::{Anomaly, Chunk, Depth, EndReason, Flow, Handler, Interest};
+use crate::types::{Detail, Direction, FindingCode, PacketRef};
 
 impl<S: Sink> Handler for Out<'_, S> {
     type State = Session;
@@ -24,23 +24,23 @@ impl<S: Sink> Handler for Out<'_, S> {
         session.chunk(flow, direction, chunk, self)
     }
 
-    fn oddity(
+    fn anomaly(
         &mut self,
         _: &Flow,
         session: &mut Session,
         direction: Direction,
-        oddity: Oddity,
-        seen: Seen,
+        anomaly: Anomaly,
+        seen: PacketRef,
     ) -> Result<(), S::Error> {
-        match oddity {
-            Oddity::OverlapConflict { offset } => {
+        match anomaly {
+            Anomaly::OverlapConflict { offset } => {
                 let detail = Detail::Number("at byte # of the TCP stream", offset);
                 session.fault(direction, (FindingCode::TcpOverlapConflict, detail), seen, self)
             }
         }
     }
 
-    fn ended(&mut self, flow: &Flow, session: Session, reason: EndReason, seen: Seen) -> Result<(), S::Error> {
+    fn ended(&mut self, flow: &Flow, session: Session, reason: EndReason, seen: PacketRef) -> Result<(), S::Error> {
         session.ended(flow, reason, seen, self)
     }
 
@@ -49,15 +49,21 @@ impl<S: Sink> Handler for Out<'_, S> {
         self.shared.held()
     }
 
-    fn burden(&self, session: &Session, depth: Depth) -> usize {
-        session.burden(depth)
+    fn sheddable_bytes(&self, session: &Session, depth: Depth) -> usize {
+        session.sheddable_bytes(depth)
     }
 
-    fn spare(&mut self) {
-        self.shared.spare();
+    fn trim(&mut self) {
+        self.shared.trim();
     }
 
-    fn shed(&mut self, flow: &Flow, session: &mut Session, depth: Depth, seen: Seen) -> Result<Interest, S::Error> {
+    fn shed(
+        &mut self,
+        flow: &Flow,
+        session: &mut Session,
+        depth: Depth,
+        seen: PacketRef,
+    ) -> Result<Interest, S::Error> {
         session.shed(flow, depth, seen, self)
     }
 }

@@ -4,12 +4,12 @@
 //! a number that the hole allows: that is proof. Where keys are not known yet, two headers in a row must do.
 
 use super::decryptor::{Decryptor, Scratch};
-use super::equip;
 use super::framer::{Framer, Hole};
+use super::install_keys;
 use super::keylog::KeyLog;
-use super::lane::{Hunt, Lane};
 use super::record::{HEADER_LEN, MAX_FRAGMENT, RecordHeader};
-use crate::ground::Direction;
+use super::record_stream::{RecordStream, Resync};
+use crate::types::Direction;
 
 /// Bytes that are gathered to find a border: the longest record, and some.
 const MAX_HUNT: usize = 2 * (MAX_FRAGMENT + HEADER_LEN);
@@ -38,40 +38,40 @@ enum Scan {
 impl Decryptor {
     /// Bytes are missing here; so may be bytes of what is inside. Not while the direction waits.
     pub fn gap(&mut self, direction: Direction, len: Option<u64>, scratch: &mut Scratch) {
-        let lane = self.lanes.get_mut(direction);
-        lane.messages.lose();
-        if let Some(hunt) = &mut lane.hunt {
+        let stream = self.streams.get_mut(direction);
+        stream.messages.lose();
+        if let Some(resync) = &mut stream.resync {
             // Where one border was looked for, more records are missing.
-            (hunt.window, hunt.from) = (MAX_WINDOW, 0);
-            lane.framer.clear(&mut scratch.buffers);
+            (resync.window, resync.from) = (MAX_WINDOW, 0);
+            stream.framer.clear(&mut scratch.buffers);
             return;
         }
-        let waiting = u64::try_from(lane.framer.waiting().len()).unwrap_or(u64::MAX);
+        let waiting = u64::try_from(stream.framer.waiting().len()).unwrap_or(u64::MAX);
         // In TLS 1.0, the border is not enough: what is before it opens the next record.
-        let chained = lane.current().is_some_and(|opener| !opener.is_random_access());
-        match lane.framer.gap(len.filter(|_| !chained), &mut scratch.buffers) {
+        let chained = stream.current().is_some_and(|decrypter| !decrypter.is_random_access());
+        match stream.framer.gap(len.filter(|_| !chained), &mut scratch.buffers) {
             Hole::InRecord { first } => {
                 if first {
-                    lane.doubt();
+                    stream.doubt();
                 }
             }
             Hole::Lost => {
-                let overhead = lane.current().map_or(22, |opener| opener.overhead()).max(1);
+                let overhead = stream.current().map_or(22, |decrypter| decrypter.overhead()).max(1);
                 let most = len.map_or(UNKNOWN_WINDOW, |len| len.saturating_add(waiting) / overhead + 2);
-                let window = most.saturating_add(lane.slack).min(MAX_WINDOW);
-                lane.hunt = Some(Hunt { window, tries: MAX_TRIES, from: 0, passed: 0 });
+                let window = most.saturating_add(stream.slack).min(MAX_WINDOW);
+                stream.resync = Some(Resync { window, tries: MAX_TRIES, from: 0, passed: 0 });
             }
         }
     }
 
     /// What is here is no record: a border was lost unnoticed, or it never was TLS.
     pub(super) fn stray(&mut self, direction: Direction) {
-        let lane = self.lanes.get_mut(direction);
-        lane.hunt = Some(Hunt { window: UNKNOWN_WINDOW, tries: MAX_TRIES, from: 0, passed: 0 });
+        let stream = self.streams.get_mut(direction);
+        stream.resync = Some(Resync { window: UNKNOWN_WINDOW, tries: MAX_TRIES, from: 0, passed: 0 });
     }
 
     /// Looks for a record in what waits and comes. Says whether it found one; it is at the front then.
-    pub(super) fn hunt(
+    pub(super) fn resync(
         &mut self,
         direction: Direction,
         input: &mut &[u8],
@@ -79,41 +79,41 @@ impl Decryptor {
         scratch: &mut Scratch,
     ) -> bool {
         let tls13 = self.talk.is_tls13() == Some(true);
-        let lane = self.lanes.get_mut(direction);
+        let stream = self.streams.get_mut(direction);
         // Whatever keys there are now; those that are missing are asked for by the record that is found.
         _ = if tls13 {
-            equip::tls13(lane, direction, &self.talk, keys)
-        } else if lane.changing {
-            equip::tls12(lane, direction, &self.talk, keys)
+            install_keys::tls13(stream, direction, &self.talk, keys)
+        } else if stream.changing {
+            install_keys::tls12(stream, direction, &self.talk, keys)
         } else {
             Ok(Ok(()))
         };
-        lane.protected |= !tls13 && !lane.ladder.is_empty();
+        stream.protected |= !tls13 && !stream.epochs.is_empty();
         loop {
-            lane.framer.take(input, MAX_HUNT, &mut scratch.buffers);
-            let framer = core::mem::take(&mut lane.framer);
-            let scan = lane.scan(&framer, tls13, &mut scratch.plain);
-            lane.framer = framer;
+            stream.framer.take(input, MAX_HUNT, &mut scratch.buffers);
+            let framer = core::mem::take(&mut stream.framer);
+            let scan = stream.scan(&framer, tls13, &mut scratch.plain);
+            stream.framer = framer;
             match scan {
                 Scan::Found(at) => {
-                    lane.framer.discard(at);
-                    lane.hunt = None;
+                    stream.framer.discard(at);
+                    stream.resync = None;
                     return true;
                 }
                 Scan::More(at) => {
                     let kept = at.min(VECTOR);
                     let passed = at.saturating_sub(kept);
-                    lane.framer.discard(passed);
-                    if let Some(hunt) = &mut lane.hunt {
-                        (hunt.from, hunt.passed) = (kept, hunt.passed.saturating_add(passed));
+                    stream.framer.discard(passed);
+                    if let Some(resync) = &mut stream.resync {
+                        (resync.from, resync.passed) = (kept, resync.passed.saturating_add(passed));
                     }
                     if input.is_empty() {
                         return false;
                     }
                 }
                 Scan::Enough => {
-                    lane.framer.clear(&mut scratch.buffers);
-                    lane.dead = true;
+                    stream.framer.clear(&mut scratch.buffers);
+                    stream.dead = true;
                     *input = &[];
                     self.close_if_over();
                     return false;
@@ -123,12 +123,12 @@ impl Decryptor {
     }
 }
 
-impl Lane {
+impl RecordStream {
     fn scan(&mut self, framer: &Framer, tls13: bool, out: &mut [u8]) -> Scan {
         let bytes = framer.waiting();
-        let (mut at, passed) = self.hunt.map_or((0, 0), |hunt| (hunt.from, hunt.passed));
+        let (mut at, passed) = self.resync.map_or((0, 0), |resync| (resync.from, resync.passed));
         loop {
-            if self.ladder.is_empty() && passed.saturating_add(at) > MAX_BLIND {
+            if self.epochs.is_empty() && passed.saturating_add(at) > MAX_BLIND {
                 return Scan::Enough;
             }
             let rest = bytes.get(at..).unwrap_or_default();
@@ -138,23 +138,26 @@ impl Lane {
                 continue;
             }
             let Some((record, behind)) = rest.split_at_checked(header.total()) else { return Scan::More(at) };
-            if self.ladder.is_empty() {
+            if self.epochs.is_empty() {
                 match RecordHeader::parse(behind) {
                     None => return Scan::More(at),
                     Some(next) if self.may_be(next, tls13) => return Scan::Found(at),
                     Some(_) => {}
                 }
-            } else if self.current().is_some_and(|opener| opener.chain_behind(bytes.get(..at).unwrap_or_default())) {
-                let Some(hunt) = &mut self.hunt else { return Scan::Found(at) };
-                let (window, fragment) = (hunt.window, record.get(HEADER_LEN..).unwrap_or_default());
+            } else if self
+                .current()
+                .is_some_and(|decrypter| decrypter.chain_behind(bytes.get(..at).unwrap_or_default()))
+            {
+                let Some(resync) = &mut self.resync else { return Scan::Found(at) };
+                let (window, fragment) = (resync.window, record.get(HEADER_LEN..).unwrap_or_default());
                 let proof = self.prove(header, fragment, window, out);
                 if let Some(place) = proof.found {
                     self.go_on_at(place, proof.updated);
                     return Scan::Found(at);
                 }
-                if let Some(hunt) = &mut self.hunt {
-                    hunt.tries = hunt.tries.saturating_sub(proof.tries);
-                    if hunt.tries == 0 {
+                if let Some(resync) = &mut self.resync {
+                    resync.tries = resync.tries.saturating_sub(proof.tries);
+                    if resync.tries == 0 {
                         return Scan::Enough;
                     }
                 }

@@ -12,7 +12,7 @@ use super::schedule::{WriteKeys, expand_label};
 use super::suites::{Bulk, Hash, Suite};
 
 /// A key, and the number of the next record under it.
-pub(super) struct Opener {
+pub(super) struct RecordDecrypter {
     kind: Kind,
     suite: Suite,
     /// The number of the next record.
@@ -51,7 +51,7 @@ pub(super) struct Opened {
     pub(super) len: usize,
 }
 
-impl Opener {
+impl RecordDecrypter {
     /// From a traffic secret of TLS 1.3; `None` if it does not belong to the suite.
     pub(super) fn tls13(suite: Suite, secret: &[u8]) -> Option<Self> {
         if secret.len() != suite.hash.len() {

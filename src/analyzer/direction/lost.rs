@@ -1,10 +1,10 @@
-//! A lane that has lost its frame boundary, and how it finds the next (the search itself is the websocket floor's).
+//! A state that has lost its frame boundary, and how it finds the next (the search itself is the websocket floor's).
 
-use super::Lane;
+use super::DirectionState;
 use crate::analyzer::shared::Out;
-use crate::analyzer::websocket::Common;
+use crate::analyzer::websocket::Conversation;
 use crate::event::Sink;
-use crate::ground::{Detail, Direction, FindingCode, Seen};
+use crate::types::{Detail, Direction, FindingCode, PacketRef};
 use crate::websocket::Decoder;
 use crate::websocket::resync::{Expect, Found, Resync};
 
@@ -12,28 +12,28 @@ use crate::websocket::resync::{Expect, Found, Resync};
 pub(super) struct Lost {
     pub(super) resync: Resync,
     /// Nobody needs to be told when it is found: the connection's beginning was not captured.
-    pub(super) quiet: bool,
+    pub(super) silent: bool,
 }
 
-impl Lane {
+impl DirectionState {
     /// Begins where no boundary is known: after a head that was cut off, or in the middle of a connection. `resync` has
     /// gathered what came so far.
     pub(in crate::analyzer) fn begin_lost(&mut self, resync: Resync) {
         self.decoder.gap(&mut None);
         self.unknown_message = true;
         self.context_lost = true;
-        self.lost = Some(Box::new(Lost { resync, quiet: true }));
+        self.lost = Some(Box::new(Lost { resync, silent: true }));
     }
 
     /// Begins with a frame: the first of what was gathered, and nothing is missing before it.
     pub(in crate::analyzer) fn begin_with<S: Sink>(
         &mut self,
         gathered: &Resync,
-        common: &mut Common,
+        conversation: &mut Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         for (piece, seen) in gathered.pieces(&Found::at_start()) {
-            self.frames(piece, seen, common, out)?;
+            self.frames(piece, seen, conversation, out)?;
         }
         Ok(())
     }
@@ -42,23 +42,23 @@ impl Lane {
     pub(super) fn lose<S: Sink>(
         &mut self,
         rest: Option<u64>,
-        seen: Seen,
-        common: &mut Common,
+        seen: PacketRef,
+        conversation: &mut Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         if let Some(frame) = self.frame.take() {
-            self.tell_frame(frame, seen, false, common, out)?;
+            self.tell_frame(frame, seen, false, conversation, out)?;
         }
         self.context_lost = true;
         if let Some(inflater) = &mut self.inflater {
             inflater.lose_context(&mut out.shared.pool);
         }
-        self.drop_message(seen, common, out)?;
+        self.drop_message(seen, conversation, out)?;
         let mut resync = Resync::new(out.shared.limits.max_resync_bytes);
         resync.gap(rest, &self.expect());
         self.lost_at = self.position;
         self.unknown_message = true;
-        self.lost = Some(Box::new(Lost { resync, quiet: false }));
+        self.lost = Some(Box::new(Lost { resync, silent: false }));
         Ok(())
     }
 
@@ -66,8 +66,8 @@ impl Lane {
     pub(in crate::analyzer) fn resynchronize<S: Sink>(
         &mut self,
         now: bool,
-        seen: Seen,
-        common: &mut Common,
+        seen: PacketRef,
+        conversation: &mut Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<bool, S::Error> {
         let expect = self.expect();
@@ -76,14 +76,14 @@ impl Lane {
         self.decoder = Decoder::new();
         self.position = self.lost_at.saturating_add(found.passed);
         self.traffic.passed_bytes = self.traffic.passed_bytes.saturating_add(found.passed);
-        if !lost.quiet {
+        if !lost.silent {
             let (passed, ppm) = (found.passed, found.confidence_ppm());
             let bytes = if passed == 1 { "byte" } else { "bytes" };
             let detail = format!("{passed} {bytes} passed over, confidence {}.{:04} %", ppm / 10_000, ppm % 10_000);
-            self.tell(FindingCode::Resynchronized, Detail::text(detail), seen, common, out)?;
+            self.tell(FindingCode::Resynchronized, Detail::text(detail), seen, conversation, out)?;
         }
         for (piece, seen) in lost.resync.pieces(&found) {
-            self.frames(piece, seen, common, out)?;
+            self.frames(piece, seen, conversation, out)?;
         }
         Ok(true)
     }

@@ -9,11 +9,11 @@ use super::super::columns::{Context, Findings, Frames, Messages, Row, Table};
 use super::super::hold::Open;
 use super::super::table::Rows;
 use super::{Tables, open};
-use crate::event::{Event, Kept, Message, Numbers, Owned, Part, Piece, What, Whole};
-use crate::ground::Direction;
+use crate::event::{Batch, Event, Kept, Message, Numbers, Owned, ParallelSink, Shard, What};
+use crate::types::Direction;
 
 /// A worker's part of [`Tables`].
-pub struct TablesPart {
+pub struct TablesShard {
     context: Context,
     connections: bool,
     frames: Option<Rows<Frames>>,
@@ -25,7 +25,7 @@ pub struct TablesPart {
 
 /// Rows that workers made.
 #[derive(Debug, Default)]
-pub struct TablesPiece {
+pub struct TablesBatch {
     /// One after the other.
     rows: Vec<u8>,
     /// Where the next one begins.
@@ -64,61 +64,61 @@ enum RowOf {
 const USUAL_BYTES: usize = 1 << 20;
 const USUAL_THINGS: usize = 16 << 10;
 
-impl TablesPart {
-    fn message(&mut self, event: &Event<'_>, message: &Message<'_>, piece: &mut TablesPiece) {
+impl TablesShard {
+    fn message(&mut self, event: &Event<'_>, message: &Message<'_>, batch: &mut TablesBatch) {
         // A control message between the fragments of another is not the one they wait for (RFC 6455 §5.4).
         if let Some(direction) = event.direction.filter(|_| !message.opcode.is_control()) {
-            self.resolve(event, direction, Some(message.number), piece);
+            self.resolve(event, direction, Some(message.number), batch);
         }
         if let Some(messages) = &mut self.messages {
             let (context, connection, direction) = (&self.context, event.connection, event.direction);
             let row = Row { context, connection, direction, what: message };
-            piece.row(RowOf::Messages, messages, &row, None);
+            batch.row(RowOf::Messages, messages, &row, None);
         }
     }
 
-    fn resolve(&mut self, event: &Event<'_>, direction: Direction, number: Option<u64>, piece: &mut TablesPiece) {
+    fn resolve(&mut self, event: &Event<'_>, direction: Direction, number: Option<u64>, batch: &mut TablesBatch) {
         if !self.waiting.is_empty() && self.waiting.remove(&Open { connection: event.connection.number, direction }) {
-            piece.push(Todo::Resolve(direction, number));
+            batch.push(Todo::Resolve(direction, number));
         }
     }
 
-    fn closed(&mut self, event: &Event<'_>, piece: &mut TablesPiece) {
+    fn closed(&mut self, event: &Event<'_>, batch: &mut TablesBatch) {
         for direction in Direction::BOTH {
-            self.resolve(event, direction, None, piece);
+            self.resolve(event, direction, None, batch);
         }
         if self.connections {
-            piece.closed.keep(Owned::copy(event, 0));
-            piece.push(Todo::Closed);
+            batch.closed.keep(Owned::copy(event, 0));
+            batch.push(Todo::Closed);
         }
     }
 }
 
-impl Part for TablesPart {
-    type Piece = TablesPiece;
+impl Shard for TablesShard {
+    type Batch = TablesBatch;
 
-    fn event(&mut self, event: &Event<'_>, piece: &mut TablesPiece) -> bool {
-        let before = piece.things.len();
+    fn event(&mut self, event: &Event<'_>, batch: &mut TablesBatch) -> bool {
+        let before = batch.things.len();
         let (context, connection, direction) = (&self.context, event.connection, event.direction);
         match event.what {
             What::Frame(frame) => {
                 let Some(frames) = &mut self.frames else { return false };
                 let open = open(event, direction, frame.message, frame.in_message);
                 let row = Row { context, connection, direction, what: frame };
-                piece.row(RowOf::Frames, frames, &row, open);
+                batch.row(RowOf::Frames, frames, &row, open);
                 self.waiting.extend(open);
             }
-            What::Message(message) => self.message(event, message, piece),
+            What::Message(message) => self.message(event, message, batch),
             What::Finding(finding) => {
                 let Some(findings) = &mut self.findings else { return false };
                 let open = open(event, finding.direction, finding.message, finding.in_message);
-                piece.row(RowOf::Findings, findings, &Row { context, connection, direction, what: finding }, open);
+                batch.row(RowOf::Findings, findings, &Row { context, connection, direction, what: finding }, open);
                 self.waiting.extend(open);
             }
-            What::Closed(_) => self.closed(event, piece),
+            What::Closed(_) => self.closed(event, batch),
             What::Upgraded(_) | What::Refused(_) => return false,
         }
-        match piece.things.get_mut(before..).and_then(<[Thing]>::last_mut) {
+        match batch.things.get_mut(before..).and_then(<[Thing]>::last_mut) {
             Some(thing) => thing.last = true,
             None => return false,
         }
@@ -126,7 +126,7 @@ impl Part for TablesPart {
     }
 }
 
-impl TablesPiece {
+impl TablesBatch {
     fn push(&mut self, what: Todo) {
         self.things.push(Thing { what, last: false });
     }
@@ -145,7 +145,7 @@ impl TablesPiece {
     }
 }
 
-impl Piece for TablesPiece {
+impl Batch for TablesBatch {
     fn held(&self) -> usize {
         self.rows.len() + self.things.len() * size_of::<Thing>() + self.closed.held()
     }
@@ -160,11 +160,11 @@ impl Piece for TablesPiece {
     }
 }
 
-impl Whole for Tables {
-    type Part = TablesPart;
+impl ParallelSink for Tables {
+    type Shard = TablesShard;
 
-    fn part(&self) -> TablesPart {
-        TablesPart {
+    fn shard(&self) -> TablesShard {
+        TablesShard {
             context: self.context.clone(),
             connections: self.connections.is_some(),
             frames: self.frames.as_ref().map(super::TableWriter::rows_without_number),
@@ -174,19 +174,19 @@ impl Whole for Tables {
         }
     }
 
-    fn take(&mut self, piece: &mut TablesPiece, numbers: Numbers) -> io::Result<()> {
+    fn take(&mut self, batch: &mut TablesBatch, numbers: Numbers) -> io::Result<()> {
         let connection = numbers.connection;
-        while let Some(thing) = piece.next() {
+        while let Some(thing) = batch.next() {
             match thing.what {
                 Todo::Row(of, len, hole) => {
-                    let end = piece.rows_taken.saturating_add(len);
-                    let row = piece.rows.get(piece.rows_taken..end).unwrap_or_default();
-                    piece.rows_taken = end;
+                    let end = batch.rows_taken.saturating_add(len);
+                    let row = batch.rows.get(batch.rows_taken..end).unwrap_or_default();
+                    batch.rows_taken = end;
                     let hole = hole.map(|(at, direction)| (at, Open { connection, direction }));
                     self.made(of, connection, row, hole)?;
                 }
                 Todo::Resolve(direction, number) => self.resolve(connection, direction, number)?,
-                Todo::Closed => piece.closed.tell(numbers, self)?,
+                Todo::Closed => batch.closed.tell(numbers, self)?,
             }
             if thing.last {
                 break;

@@ -18,9 +18,9 @@ use super::body::{Body, Rank};
 use super::connection::{Fate, Turn};
 use super::handler::{Depth, Handler};
 use super::table::Table;
-use crate::ground::Seen;
+use crate::types::PacketRef;
 #[cfg(doc)]
-use crate::ground::Shares;
+use crate::types::Shares;
 
 /// Connections that keep fewer bytes than this are left alone, until they go as such.
 const WORTH_SHEDDING: usize = 64;
@@ -47,8 +47,8 @@ impl<S> Table<S> {
 
     /// Lets go of what is worth least, until enough is free.
     #[cold]
-    pub(super) fn relieve<H: Handler<State = S>>(&mut self, seen: Seen, handler: &mut H) -> Result<(), H::Error> {
-        handler.spare();
+    pub(super) fn reclaim<H: Handler<State = S>>(&mut self, seen: PacketRef, handler: &mut H) -> Result<(), H::Error> {
+        handler.trim();
         while !self.is_eased(handler)
             && self.slots.openings_held() > self.budget.shares.openings
             && self.evict(Rank::Opening, seen, handler)?
@@ -68,7 +68,7 @@ impl<S> Table<S> {
     }
 
     /// Gives up the connection of `rank` that was silent longest. Whether there was one.
-    fn evict<H: Handler<State = S>>(&mut self, rank: Rank, seen: Seen, handler: &mut H) -> Result<bool, H::Error> {
+    fn evict<H: Handler<State = S>>(&mut self, rank: Rank, seen: PacketRef, handler: &mut H) -> Result<bool, H::Error> {
         let Some((at, _)) = self.slots.oldest(rank) else { return Ok(false) };
         self.evictions += 1;
         self.give_up(at, seen, handler)?;
@@ -80,7 +80,7 @@ impl<S> Table<S> {
         &mut self,
         rank: Rank,
         depth: Depth,
-        seen: Seen,
+        seen: PacketRef,
         handler: &mut H,
     ) -> Result<(), H::Error> {
         let least = self.least_burden(rank, depth, handler);
@@ -90,7 +90,7 @@ impl<S> Table<S> {
                 break;
             }
             next = self.slots.newer(at);
-            if self.burden(at, depth, handler) >= least {
+            if self.sheddable_bytes(at, depth, handler) >= least {
                 self.shed(at, depth, seen, handler)?;
             }
         }
@@ -102,7 +102,7 @@ impl<S> Table<S> {
         let mut classes: Classes = [0; usize::BITS as usize];
         let mut next = self.slots.oldest(rank).map(|(at, _)| at);
         while let Some(at) = next {
-            let burden = self.burden(at, depth, handler);
+            let burden = self.sheddable_bytes(at, depth, handler);
             if let Some(class) = burden.checked_ilog2().and_then(|class| classes.get_mut(class as usize)) {
                 *class = class.saturating_add(burden);
             }
@@ -112,14 +112,14 @@ impl<S> Table<S> {
     }
 
     /// What the connection in a slot would let go.
-    fn burden<H: Handler<State = S>>(&self, at: u32, depth: Depth, handler: &H) -> usize {
+    fn sheddable_bytes<H: Handler<State = S>>(&self, at: u32, depth: Depth, handler: &H) -> usize {
         match self.slots.get(at).map(|slot| &slot.body) {
-            Some(Body::Live(connection)) => connection.burden(depth, handler),
+            Some(Body::Live(connection)) => connection.sheddable_bytes(depth, handler),
             _ => 0,
         }
     }
 
-    fn shed<H>(&mut self, at: u32, depth: Depth, seen: Seen, handler: &mut H) -> Result<(), H::Error>
+    fn shed<H>(&mut self, at: u32, depth: Depth, seen: PacketRef, handler: &mut H) -> Result<(), H::Error>
     where
         H: Handler<State = S>,
     {
@@ -128,7 +128,7 @@ impl<S> Table<S> {
         match connection.shed(depth, &mut turn)? {
             Fate::Lives if connection.wants_time() => self.slots.change(at, Body::cherish),
             Fate::Lives => {}
-            Fate::Dropped => drop(self.hush(at, false)),
+            Fate::Dropped => drop(self.ignore(at, false)),
             Fate::Over(reason) => self.tell_over(at, reason, seen, handler)?,
         }
         Ok(())

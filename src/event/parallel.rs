@@ -1,7 +1,7 @@
 //! A sink in parts: what several workers make of their events at the same time, put together by one.
 //!
-//! Each worker has a [`Part`] of the sink, hears the events of its own connections, and adds what is to be done about them
-//! to a [`Piece`]. Pieces travel to where the [`Whole`] is. It takes one thing after the other out of them, in the order
+//! Each worker has a [`Shard`] of the sink, hears the events of its own connections, and adds what is to be done about them
+//! to a [`Batch`]. Pieces travel to where the [`ParallelSink`] is. It takes one thing after the other out of them, in the order
 //! of packets over all workers, each with the [`Numbers`] that only whoever sees all connections can give. So work goes to
 //! the part where it can (formatting a row), and what depends on other connections is left to the whole.
 //!
@@ -12,17 +12,17 @@ use std::collections::VecDeque;
 use super::{Event, Owned, Sink};
 
 /// What a worker has of a sink.
-pub trait Part: Send + 'static {
+pub trait Shard: Send + 'static {
     /// What it makes.
-    type Piece: Piece;
+    type Batch: Batch;
 
-    /// Hears one event, and adds at most one thing to `piece`. Answers whether it did. The connection's `number` and
+    /// Hears one event, and adds at most one thing to `batch`. Answers whether it did. The connection's `number` and
     /// `tcp_stream` are the worker's own: they tell its connections apart, and are not to be shown.
-    fn event(&mut self, event: &Event<'_>, piece: &mut Self::Piece) -> bool;
+    fn event(&mut self, event: &Event<'_>, batch: &mut Self::Batch) -> bool;
 }
 
 /// What parts make: things to be done, one after the other.
-pub trait Piece: Default + Send + 'static {
+pub trait Batch: Default + Send + 'static {
     /// Bytes that it keeps, about: whoever fills it hands it on when these are enough. Asked for every event.
     fn held(&self) -> usize;
 
@@ -41,19 +41,19 @@ pub struct Numbers {
 
 /// A sink that can be had in parts. Told events, or given the pieces that its parts made of the same events, it does the
 /// same.
-pub trait Whole: Sink {
+pub trait ParallelSink: Sink {
     /// What workers have of it.
-    type Part: Part;
+    type Shard: Shard;
 
     /// One more part.
-    fn part(&self) -> Self::Part;
+    fn shard(&self) -> Self::Shard;
 
-    /// Does what the next thing in `piece` asks for; it is about the connection of these `numbers`. Things are taken in the
+    /// Does what the next thing in `batch` asks for; it is about the connection of these `numbers`. Things are taken in the
     /// order in which they were added.
     ///
     /// # Errors
     /// Whatever stops the sink.
-    fn take(&mut self, piece: &mut <Self::Part as Part>::Piece, numbers: Numbers) -> Result<(), Self::Error>;
+    fn take(&mut self, batch: &mut <Self::Shard as Shard>::Batch, numbers: Numbers) -> Result<(), Self::Error>;
 }
 
 /// A part that keeps events, for sinks that need all of them in one place.
@@ -75,13 +75,13 @@ impl core::fmt::Debug for Keep {
     }
 }
 
-impl Part for Keep {
-    type Piece = Kept;
+impl Shard for Keep {
+    type Batch = Kept;
 
-    fn event(&mut self, event: &Event<'_>, piece: &mut Kept) -> bool {
+    fn event(&mut self, event: &Event<'_>, batch: &mut Kept) -> bool {
         let wanted = (self.wants)(event);
         if wanted {
-            piece.keep(Owned::copy(event, self.max_bytes));
+            batch.keep(Owned::copy(event, self.max_bytes));
         }
         wanted
     }
@@ -113,7 +113,7 @@ impl Kept {
     }
 }
 
-impl Piece for Kept {
+impl Batch for Kept {
     fn held(&self) -> usize {
         self.bytes
     }

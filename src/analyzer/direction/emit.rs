@@ -1,30 +1,30 @@
-//! What a lane tells: frames, messages and findings, each with its number, and counted.
+//! What a state tells: frames, messages and findings, each with its number, and counted.
 
-use super::{Kind, Lane, OpenFrame, frame_have};
+use super::{DirectionState, Kind, OpenFrame, frame_have};
 use crate::analyzer::shared::{Out, Shared};
-use crate::analyzer::websocket::Common;
+use crate::analyzer::websocket::Conversation;
 use crate::event::{Close, Frame, Message, Sink, What};
-use crate::ground::{Detail, Finding, FindingCode, Seen};
+use crate::types::{Detail, Finding, FindingCode, PacketRef};
 use crate::websocket::message::Finished;
 use crate::websocket::{CloseBody, Opcode};
 
-impl Lane {
+impl DirectionState {
     /// Gives the frame its number, counts it, and tells its findings, itself, and the message that it ends.
     pub(super) fn tell_frame<S: Sink>(
         &mut self,
         mut frame: OpenFrame,
-        seen: Seen,
+        seen: PacketRef,
         complete: bool,
-        common: &mut Common,
+        conversation: &mut Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         let header = frame.header;
-        let number = common.next_frame();
+        let number = conversation.next_frame();
         let is_last = frame.kind == Kind::Control || (frame.kind == Kind::Data && header.fin && complete);
-        let message = is_last.then(|| common.next_message());
+        let message = is_last.then(|| conversation.next_message());
         let direction = self.direction;
         let rtt = if frame.kind == Kind::Control && complete {
-            self.control(&mut frame, seen, number, message.unwrap_or_default(), common, out)?
+            self.control(&mut frame, seen, number, message.unwrap_or_default(), conversation, out)?
         } else {
             None
         };
@@ -37,7 +37,7 @@ impl Lane {
         for (seen, (code, detail)) in frame.broken.drain(..) {
             let finding =
                 Finding { code, seen, direction: Some(direction), frame: Some(number), message, in_message, detail };
-            common.ledger.note(finding, &common.identity, out)?;
+            conversation.findings.record(finding, &conversation.identity, out)?;
         }
         let body = CloseBody::parse(&frame.kept);
         let close = (header.opcode == Opcode::CLOSE)
@@ -59,12 +59,12 @@ impl Lane {
             ping_rtt_us: rtt,
             findings: frame.findings,
         };
-        out.say(&common.identity, seen, Some(direction), What::Frame(&event))?;
+        out.say(&conversation.identity, seen, Some(direction), What::Frame(&event))?;
         if let Some(message) = message {
             if frame.kind == Kind::Control {
-                self.tell_control(&event, message, common, out)?;
+                self.tell_control(&event, message, conversation, out)?;
             } else {
-                self.tell_message(message, true, seen, common, out)?;
+                self.tell_message(message, true, seen, conversation, out)?;
             }
         }
         out.shared.buffers.give_back(frame.kept);
@@ -75,10 +75,10 @@ impl Lane {
     fn control<S: Sink>(
         &mut self,
         frame: &mut OpenFrame,
-        seen: Seen,
+        seen: PacketRef,
         number: u64,
         message: u64,
-        common: &mut Common,
+        conversation: &mut Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<Option<u64>, S::Error> {
         // Pings, round trips and reasons are kept.
@@ -86,19 +86,19 @@ impl Lane {
         match frame.header.opcode {
             Opcode::CLOSE => {
                 self.close_sent = true;
-                common.closed(self.direction, CloseBody::parse(&frame.kept), seen);
+                conversation.closed(self.direction, CloseBody::parse(&frame.kept), seen);
                 Ok(None)
             }
             Opcode::PING => {
                 let max = out.shared.limits.max_pings;
-                let too_old = common.pings.get_mut(self.direction).sent(&frame.kept, seen, number, message, max);
-                too_old.map_or(Ok(()), |ping| common.unanswered(ping, self.direction, out)).map(|()| None)
+                let too_old = conversation.pings.get_mut(self.direction).sent(&frame.kept, seen, number, message, max);
+                too_old.map_or(Ok(()), |ping| conversation.unanswered(ping, self.direction, out)).map(|()| None)
             }
             _ => {
-                let ping = common.pings.get_mut(self.direction.reverse()).answered(&frame.kept);
+                let ping = conversation.pings.get_mut(self.direction.reverse()).answered(&frame.kept);
                 let rtt = ping.map(|ping| seen.at.micros_since(ping.seen.at));
                 match rtt {
-                    Some(rtt) => _ = common.ping_rtts_us.add(rtt),
+                    Some(rtt) => _ = conversation.ping_rtts_us.add(rtt),
                     None => frame.broke(seen, (FindingCode::UnsolicitedPong, Detail::None)),
                 }
                 Ok(rtt)
@@ -111,7 +111,7 @@ impl Lane {
         &mut self,
         frame: &Frame<'_>,
         number: u64,
-        common: &Common,
+        conversation: &Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         let header = frame.header;
@@ -140,7 +140,7 @@ impl Lane {
             ping_rtt_us: frame.ping_rtt_us,
             findings: frame.findings,
         };
-        out.say(&common.identity, frame.last, Some(self.direction), What::Message(&message))
+        out.say(&conversation.identity, frame.last, Some(self.direction), What::Message(&message))
     }
 
     /// Tells the open message, of which nothing more will come.
@@ -148,8 +148,8 @@ impl Lane {
         &mut self,
         number: u64,
         ended: bool,
-        seen: Seen,
-        common: &Common,
+        seen: PacketRef,
+        conversation: &Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         let Some(open) = self.message.take() else { return Ok(()) };
@@ -179,7 +179,7 @@ impl Lane {
             ping_rtt_us: None,
             findings,
         };
-        out.say(&common.identity, seen, Some(self.direction), What::Message(&message))?;
+        out.say(&conversation.identity, seen, Some(self.direction), What::Message(&message))?;
         out.shared.buffers.give_back(content);
         Ok(())
     }
@@ -206,7 +206,14 @@ impl Lane {
 
     /// Counts a data message.
     #[inline]
-    pub(super) fn count_message(&mut self, opcode: Opcode, len: u64, complete: bool, seen: Seen, shared: &mut Shared) {
+    pub(super) fn count_message(
+        &mut self,
+        opcode: Opcode,
+        len: u64,
+        complete: bool,
+        seen: PacketRef,
+        shared: &mut Shared,
+    ) {
         let traffic = &mut self.traffic;
         if let Some(count) = traffic.messages.get_mut(usize::from(opcode.bits())) {
             *count += 1;
@@ -226,12 +233,12 @@ impl Lane {
         &self,
         code: FindingCode,
         detail: Detail,
-        seen: Seen,
-        common: &mut Common,
+        seen: PacketRef,
+        conversation: &mut Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         let direction = Some(self.direction);
         let finding = Finding { code, seen, direction, frame: None, message: None, in_message: false, detail };
-        common.ledger.note(finding, &common.identity, out)
+        conversation.findings.record(finding, &conversation.identity, out)
     }
 }

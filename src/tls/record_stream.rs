@@ -2,8 +2,8 @@
 
 use super::framer::Framer;
 use super::handshake::Messages;
-use super::opener::{Opened, Opener};
 use super::record::{ContentType, RecordHeader};
+use super::record_decrypter::{Opened, RecordDecrypter};
 
 /// Records in a row that may have been lost, or not have counted, without the numbers being searched for.
 const MAX_SLACK: u64 = 16;
@@ -20,14 +20,14 @@ pub(super) enum Stage {
 }
 
 /// A key that is in use, or will be.
-pub(super) struct Rung {
+pub(super) struct Epoch {
     pub(super) stage: Stage,
-    pub(super) opener: Opener,
+    pub(super) decrypter: RecordDecrypter,
 }
 
 /// Looks for the border of a record.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Hunt {
+pub(super) struct Resync {
     /// Records that may have been lost, at most.
     pub(super) window: u64,
     /// Attempts to open something that are left.
@@ -49,11 +49,11 @@ pub enum Waits {
 
 /// One direction.
 #[derive(Default)]
-pub(super) struct Lane {
+pub(super) struct RecordStream {
     pub(super) framer: Framer,
     pub(super) messages: Messages,
     /// The keys, that in use first.
-    pub(super) ladder: Vec<Rung>,
+    pub(super) epochs: Vec<Epoch>,
     /// The first stage that is not over.
     pub(super) stage: Option<Stage>,
     /// What it waits for.
@@ -66,7 +66,7 @@ pub(super) struct Lane {
     pub(super) protected: bool,
     /// The key log as it was when it was last asked for secrets, and its number.
     pub(super) asked: Option<u64>,
-    pub(super) hunt: Option<Hunt>,
+    pub(super) resync: Option<Resync>,
     /// Records of which it is not known whether they had a number.
     pub(super) slack: u64,
     /// Records that were passed over, since the log lacks the secrets of the handshake.
@@ -81,10 +81,10 @@ pub(super) struct Lane {
     pub(super) dead: bool,
 }
 
-impl Lane {
+impl RecordStream {
     /// The key in use.
-    pub(super) fn current(&mut self) -> Option<&mut Opener> {
-        self.ladder.first_mut().map(|rung| &mut rung.opener)
+    pub(super) fn current(&mut self) -> Option<&mut RecordDecrypter> {
+        self.epochs.first_mut().map(|epoch| &mut epoch.decrypter)
     }
 
     /// Nothing more can be opened.
@@ -97,19 +97,19 @@ impl Lane {
         self.dead || self.misfit
     }
 
-    /// Puts a key in its place on the ladder.
-    pub(super) fn equip(&mut self, stage: Stage, opener: Opener) {
-        let at = self.ladder.iter().take_while(|rung| rung.stage < stage).count();
-        self.ladder.insert(at, Rung { stage, opener });
+    /// Puts a key in its place on the epochs.
+    pub(super) fn install_keys(&mut self, stage: Stage, decrypter: RecordDecrypter) {
+        let at = self.epochs.iter().take_while(|epoch| epoch.stage < stage).count();
+        self.epochs.insert(at, Epoch { stage, decrypter });
     }
 
     pub(super) fn has(&self, stage: Stage) -> bool {
-        self.ladder.iter().any(|rung| rung.stage == stage)
+        self.epochs.iter().any(|epoch| epoch.stage == stage)
     }
 
     /// A stage is over: so are its keys, and those of the stages before.
     pub(super) fn leave(&mut self, stage: Stage) {
-        self.ladder.retain(|rung| rung.stage > stage);
+        self.epochs.retain(|epoch| epoch.stage > stage);
         self.stage = Some(if stage == Stage::Early { Stage::Handshake } else { Stage::Application });
         self.slack = 0;
     }
@@ -117,16 +117,16 @@ impl Lane {
     /// Opens a record with the key in use, or the first that fits of those to come, which is then in use.
     pub(super) fn open(&mut self, header: RecordHeader, fragment: &[u8], out: &mut [u8]) -> Option<Opened> {
         let slack = self.slack;
-        let found = self.ladder.iter().enumerate().find_map(|(at, rung)| {
-            let first = rung.opener.next;
+        let found = self.epochs.iter().enumerate().find_map(|(at, epoch)| {
+            let first = epoch.decrypter.next;
             let mut numbers = first..=first.saturating_add(slack);
-            numbers.find_map(|number| Some((at, number, rung.opener.open(number, header, fragment, out)?)))
+            numbers.find_map(|number| Some((at, number, epoch.decrypter.open(number, header, fragment, out)?)))
         });
         let (at, number, opened) = found?;
-        self.ladder.drain(..at);
-        let rung = self.ladder.first_mut()?;
-        rung.opener.passed(number, fragment);
-        self.stage = Some(rung.stage);
+        self.epochs.drain(..at);
+        let epoch = self.epochs.first_mut()?;
+        epoch.decrypter.passed(number, fragment);
+        self.stage = Some(epoch.stage);
         self.slack = 0;
         self.opened = true;
         Some(opened)
@@ -136,21 +136,21 @@ impl Lane {
     pub(super) fn doubt(&mut self) {
         if self.slack < MAX_SLACK {
             self.slack += 1;
-        } else if let Some(opener) = self.current() {
-            opener.next = opener.next.saturating_add(1);
+        } else if let Some(decrypter) = self.current() {
+            decrypter.next = decrypter.next.saturating_add(1);
         }
     }
 
     /// Whether the record with this header at the front of `bytes` is one of ours: then the key that opens it is in use.
     pub(super) fn prove(&mut self, header: RecordHeader, fragment: &[u8], window: u64, out: &mut [u8]) -> Proof {
         let mut tries = 0_u32;
-        let updated = self.ladder.last().and_then(|rung| rung.opener.updated());
-        let rungs = self.ladder.iter().map(|rung| &rung.opener).chain(updated.as_ref());
-        for (at, opener) in rungs.enumerate() {
-            let first = opener.next;
+        let updated = self.epochs.last().and_then(|epoch| epoch.decrypter.updated());
+        let epochs = self.epochs.iter().map(|epoch| &epoch.decrypter).chain(updated.as_ref());
+        for (at, decrypter) in epochs.enumerate() {
+            let first = decrypter.next;
             for number in first..=first.saturating_add(window) {
                 tries = tries.saturating_add(1);
-                if opener.open(number, header, fragment, out).is_some() {
+                if decrypter.open(number, header, fragment, out).is_some() {
                     return Proof { found: Some((at, number)), tries, updated };
                 }
             }
@@ -159,15 +159,15 @@ impl Lane {
     }
 
     /// Goes on where a proof says.
-    pub(super) fn go_on_at(&mut self, (at, number): (usize, u64), updated: Option<Opener>) {
-        if at >= self.ladder.len() {
-            self.ladder.clear();
-            self.ladder.extend(updated.map(|opener| Rung { stage: Stage::Application, opener }));
+    pub(super) fn go_on_at(&mut self, (at, number): (usize, u64), updated: Option<RecordDecrypter>) {
+        if at >= self.epochs.len() {
+            self.epochs.clear();
+            self.epochs.extend(updated.map(|decrypter| Epoch { stage: Stage::Application, decrypter }));
         } else {
-            self.ladder.drain(..at);
+            self.epochs.drain(..at);
         }
-        if let Some(opener) = self.current() {
-            opener.next = number;
+        if let Some(decrypter) = self.current() {
+            decrypter.next = number;
         }
         self.slack = 0;
     }
@@ -190,9 +190,9 @@ impl Lane {
 
 /// What the attempts to open a record came to.
 pub(super) struct Proof {
-    /// The place on the ladder of the key that fits, and the record's number.
+    /// The place on the epochs of the key that fits, and the record's number.
     pub(super) found: Option<(usize, u64)>,
     pub(super) tries: u32,
-    /// The key behind the last of the ladder.
-    pub(super) updated: Option<Opener>,
+    /// The key behind the last of the epochs.
+    pub(super) updated: Option<RecordDecrypter>,
 }

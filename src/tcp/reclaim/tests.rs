@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::ground::{Direction, Endpoint, Limits, Timestamp};
 use crate::net::{Segment, SeqNumber, TcpFlags};
-use crate::tcp::{Chunk, EndReason, Flow, Interest, Oddity, Run};
+use crate::tcp::{Anomaly, Chunk, EndReason, Flow, Interest, Run};
+use crate::types::{Direction, Endpoint, Limits, Timestamp};
 
 const MIB: usize = 1 << 20;
 
@@ -34,14 +34,21 @@ impl Handler for Hoarder {
         let Run::Data(bytes) = chunk.run else { return Ok(Interest::Keep) };
         state.extend_from_slice(bytes);
         self.kept += bytes.len();
-        Ok(if bytes.starts_with(b"ws") { Interest::Cherish } else { Interest::Keep })
+        Ok(if bytes.starts_with(b"ws") { Interest::Retain } else { Interest::Keep })
     }
 
-    fn oddity(&mut self, _: &Flow, _: &mut Vec<u8>, _: Direction, _: Oddity, _: Seen) -> Result<(), Self::Error> {
+    fn anomaly(
+        &mut self,
+        _: &Flow,
+        _: &mut Vec<u8>,
+        _: Direction,
+        _: Anomaly,
+        _: PacketRef,
+    ) -> Result<(), Self::Error> {
         Ok(())
     }
 
-    fn ended(&mut self, flow: &Flow, state: Vec<u8>, _: EndReason, _: Seen) -> Result<(), Self::Error> {
+    fn ended(&mut self, flow: &Flow, state: Vec<u8>, _: EndReason, _: PacketRef) -> Result<(), Self::Error> {
         self.kept -= state.len();
         self.ended.insert(flow.client.port);
         Ok(())
@@ -51,11 +58,11 @@ impl Handler for Hoarder {
         self.kept
     }
 
-    fn burden(&self, state: &Vec<u8>, _: Depth) -> usize {
+    fn sheddable_bytes(&self, state: &Vec<u8>, _: Depth) -> usize {
         state.len()
     }
 
-    fn shed(&mut self, flow: &Flow, state: &mut Vec<u8>, _: Depth, _: Seen) -> Result<Interest, Self::Error> {
+    fn shed(&mut self, flow: &Flow, state: &mut Vec<u8>, _: Depth, _: PacketRef) -> Result<Interest, Self::Error> {
         self.kept -= state.len();
         *state = Vec::new();
         self.shed.push(flow.client.port);
@@ -66,12 +73,12 @@ impl Handler for Hoarder {
 struct Rig {
     table: Table<Vec<u8>>,
     hoarder: Hoarder,
-    seen: Seen,
+    seen: PacketRef,
 }
 
 fn rig(max_memory_bytes: usize) -> Rig {
     let limits = Limits { max_memory_bytes, max_acked_bytes: 0, max_unacked_bytes: 0, ..Limits::default() };
-    Rig { table: Table::new(&limits), hoarder: Hoarder::default(), seen: Seen::default() }
+    Rig { table: Table::new(&limits), hoarder: Hoarder::default(), seen: PacketRef::default() }
 }
 
 impl Rig {

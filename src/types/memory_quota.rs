@@ -1,11 +1,11 @@
-//! Room for bytes that are kept: a buffer grows no further than it.
+//! MemoryQuota for bytes that are kept: a buffer grows no further than it.
 //!
 //! In: bytes, and how much may still be kept of all connections together. Out: a buffer with as much of them as fits;
 //! what was refused is counted. Who has the room, and who pays when there is none, is not known here.
 
 /// What may still be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Room {
+pub struct MemoryQuota {
     /// Bytes that buffers may still grow by.
     left: usize,
     /// Bytes that they grew by.
@@ -14,8 +14,8 @@ pub struct Room {
     refused: u64,
 }
 
-impl Room {
-    /// Room for so many bytes.
+impl MemoryQuota {
+    /// MemoryQuota for so many bytes.
     #[must_use]
     pub const fn new(left: usize) -> Self {
         Self { left, taken: 0, refused: 0 }
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_buffer_grows_no_further_than_its_room() {
-        let (mut room, mut buffer) = (Room::new(100), Vec::new());
+        let (mut room, mut buffer) = (MemoryQuota::new(100), Vec::new());
         assert!(room.append(&mut buffer, &[1; 60], 1000));
         assert!(room.append(&mut buffer, &[2; 40], 1000));
         assert!(!room.append(&mut buffer, &[3; 1], 1000));
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn what_nobody_wants_is_not_refused() {
-        let (mut room, mut buffer) = (Room::new(1000), Vec::new());
+        let (mut room, mut buffer) = (MemoryQuota::new(1000), Vec::new());
         assert!(!room.append(&mut buffer, b"abcdef", 4));
         assert_eq!((buffer.as_slice(), room.refused()), (&b"abcd"[..], 0));
         assert!(room.append(&mut buffer, b"", 4));
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn growing_is_by_doubling() {
-        let (mut room, mut buffer) = (Room::new(1 << 20), Vec::new());
+        let (mut room, mut buffer) = (MemoryQuota::new(1 << 20), Vec::new());
         let mut capacities = std::collections::BTreeSet::new();
         for _ in 0..1000 {
             assert!(room.append(&mut buffer, &[0; 100], usize::MAX));

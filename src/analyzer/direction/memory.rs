@@ -1,13 +1,13 @@
-//! What a lane keeps, and what it lets go when memory is spent.
+//! What a state keeps, and what it lets go when memory is spent.
 
-use super::{CONTROL_KEEP, Kind, Lane, Lost, OpenFrame};
+use super::{CONTROL_KEEP, DirectionState, Kind, Lost, OpenFrame};
 use crate::analyzer::shared::Shared;
-use crate::ground::Seen;
 use crate::tcp::Depth;
+use crate::types::PacketRef;
 use crate::websocket::inflate::Inflater;
 use crate::websocket::rules::Broken;
 
-impl Lane {
+impl DirectionState {
     /// Bytes that it keeps besides itself.
     pub(in crate::analyzer) fn held(&self) -> usize {
         let sketches = self.traffic.message_len.held() + self.traffic.message_gap_us.held();
@@ -24,7 +24,7 @@ impl Lane {
     }
 
     /// Of these, bytes that are let go when memory is spent.
-    pub(in crate::analyzer) fn burden(&self, depth: Depth) -> usize {
+    pub(in crate::analyzer) fn sheddable_bytes(&self, depth: Depth) -> usize {
         match depth {
             Depth::Content => self.gathered(),
             Depth::Context => self.gathered() + self.inflater.as_ref().map_or(0, |inflater| inflater.held()),
@@ -56,7 +56,7 @@ impl Lane {
 impl OpenFrame {
     #[inline]
     const fn held(&self) -> usize {
-        self.kept.capacity() + self.broken.capacity() * size_of::<(Seen, Broken)>()
+        self.kept.capacity() + self.broken.capacity() * size_of::<(PacketRef, Broken)>()
     }
 
     fn shed(&mut self) -> u64 {

@@ -4,8 +4,8 @@ use super::decryptor::Decryptor;
 use super::hello::RANDOM_LEN;
 use super::info::Closed;
 use super::keylog::KeyLog;
-use super::lane::Waits;
-use crate::ground::Direction;
+use super::record_stream::Waits;
+use crate::types::Direction;
 
 impl Decryptor {
     /// No more secrets will come, and nothing of the other direction: a direction that waits goes on as well as it can, or
@@ -34,7 +34,7 @@ impl Decryptor {
             None => self.lacking(direction, keys),
         };
         if self.delivered {
-            waiting.iter().for_each(|(direction, _)| self.lanes.get_mut(*direction).die());
+            waiting.iter().for_each(|(direction, _)| self.streams.get_mut(*direction).die());
         } else {
             self.closed = Some(why);
         }
@@ -45,9 +45,9 @@ impl Decryptor {
     pub fn overflow(&mut self) {
         if self.delivered {
             Direction::BOTH.into_iter().for_each(|direction| {
-                let lane = self.lanes.get_mut(direction);
-                if lane.waits.is_some() {
-                    lane.die();
+                let stream = self.streams.get_mut(direction);
+                if stream.waits.is_some() {
+                    stream.die();
                 }
             });
         } else {
@@ -57,7 +57,7 @@ impl Decryptor {
 
     /// Nothing more will be opened of either direction: then it stays closed, if nothing was.
     pub(super) fn close_if_over(&mut self) {
-        if Direction::BOTH.into_iter().all(|way| self.lanes.get(way).is_over()) {
+        if Direction::BOTH.into_iter().all(|way| self.streams.get(way).is_over()) {
             self.unopened();
         }
     }
@@ -69,11 +69,11 @@ impl Decryptor {
         }
         self.closed = match self.alert {
             Some((alert, direction)) => Some(Closed::HandshakeFailed(alert, direction)),
-            None if Direction::BOTH.into_iter().any(|way| self.lanes.get(way).rejected > 0) => {
+            None if Direction::BOTH.into_iter().any(|way| self.streams.get(way).rejected > 0) => {
                 Some(Closed::KeysDoNotFit)
             }
             None if self.talk.client.is_none() || self.talk.server.is_none() => Some(Closed::NoHandshake),
-            None if Direction::BOTH.into_iter().all(|way| self.lanes.get(way).hunt.is_some()) => {
+            None if Direction::BOTH.into_iter().all(|way| self.streams.get(way).resync.is_some()) => {
                 Some(Closed::NoHandshake)
             }
             None => None,

@@ -11,7 +11,7 @@ pub struct Timestamp(i64);
 
 /// Where and when something was seen: a packet's number, from 1 over the whole input as Wireshark counts, and its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Seen {
+pub struct PacketRef {
     /// The packet's number, from 1.
     pub packet: u64,
     /// The packet's time.

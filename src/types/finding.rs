@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use super::{Direction, Seen};
+use super::{Direction, PacketRef};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -233,7 +233,7 @@ impl FindingCode {
                 severity: Severity::Error,
                 reference: "RFC 6455 §4.2.2",
                 sentence: "The Sec-WebSocket-Accept of the 101 is not the one that belongs to the client's key.",
-                advice: "A client must fail the connection (RFC 6455 §4.1). Seen when a cache or proxy answers in the server's place, or a server computes it wrongly: base64(SHA-1(key + 258EAFA5-E914-47DA-95CA-C5AB0DC85B11)).",
+                advice: "A client must fail the connection (RFC 6455 §4.1). PacketRef when a cache or proxy answers in the server's place, or a server computes it wrongly: base64(SHA-1(key + 258EAFA5-E914-47DA-95CA-C5AB0DC85B11)).",
             },
             Self::AcceptMissing => &Explanation {
                 code: "accept_missing",
@@ -464,7 +464,7 @@ impl FindingCode {
                 severity: Severity::Warning,
                 reference: "RFC 6455 §4.2.2",
                 sentence: "HTTP, not frames, follows a 101.",
-                advice: "Seen in request smuggling through proxies that believe in a tunnel.",
+                advice: "PacketRef in request smuggling through proxies that believe in a tunnel.",
             },
             Self::UpgradeIgnored => &Explanation {
                 code: "upgrade_ignored",
@@ -630,7 +630,7 @@ pub struct Finding {
     /// What.
     pub code: FindingCode,
     /// The earliest packet that shows it.
-    pub seen: Seen,
+    pub seen: PacketRef,
     /// Whose bytes show it; `None` where it is about both.
     pub direction: Option<Direction>,
     /// The number of the frame that shows it, from 0 within its connection.

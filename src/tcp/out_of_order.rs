@@ -9,8 +9,8 @@
 
 use super::budget::{BOX_OVERHEAD, Budget};
 use super::held::Held;
-use crate::ground::{Seen, Timestamp};
 use crate::net::SeqNumber;
+use crate::types::{PacketRef, Timestamp};
 
 /// Packets of the connection that may pass between an acknowledgment and the bytes it acknowledges.
 const PATIENCE: u32 = 16;
@@ -24,14 +24,14 @@ const STRAY_LAG: i32 = 1 << 20;
 
 /// What is out of order in one direction.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct OutOfOrder {
     pub(super) held: Held,
     /// Segments that came before the bytes of the hole, if those come yet.
     pub(super) early: u32,
     /// Where the sender's FIN is, behind the hole.
     pub(super) fin: Option<u64>,
     /// The packet that carried it.
-    pub(super) fin_seen: Option<Seen>,
+    pub(super) fin_seen: Option<PacketRef>,
     /// When the hole was first noticed.
     since: Timestamp,
     /// Whether the other side was heard since then.
@@ -59,16 +59,16 @@ struct Stray {
     acknowledged: bool,
 }
 
-impl Waiting {
+impl OutOfOrder {
     /// What one costs, besides what it holds.
     pub(super) const BYTES: usize = size_of::<Self>() + BOX_OVERHEAD;
 
-    pub(super) fn new(now: Seen) -> Self {
+    pub(super) fn new(now: PacketRef) -> Self {
         Self { since: now.at, ..Self::default() }
     }
 
     /// The other side acknowledges all before `until`, which has not all come.
-    pub(super) fn acknowledged(&mut self, until: u64, now: Seen) {
+    pub(super) fn acknowledged(&mut self, until: u64, now: PacketRef) {
         self.heard = true;
         self.evidence.get_or_insert(Evidence { until, at: now.at, packets: 0 });
     }
@@ -87,7 +87,7 @@ impl Waiting {
     }
 
     /// An early segment comes, the first perhaps.
-    pub(super) fn notice_hole(&mut self, now: Seen) {
+    pub(super) fn notice_hole(&mut self, now: PacketRef) {
         if self.held.is_empty() {
             self.since = now.at;
             self.heard = self.evidence.is_some();
@@ -96,7 +96,7 @@ impl Waiting {
 
     /// All before `next` has come or was given up, and the latest acknowledgment is `acked`: what is out of order now
     /// begins to wait anew. False if nothing is.
-    pub(super) fn renew(&mut self, next: u64, acked: u64, now: Seen) -> bool {
+    pub(super) fn renew(&mut self, next: u64, acked: u64, now: PacketRef) -> bool {
         self.since = now.at;
         self.heard = false;
         self.stray = None;

@@ -1,25 +1,25 @@
-//! Secrets of the key log → keys on a direction's ladder.
+//! Secrets of the key log → keys on a direction's epochs.
 
 use zeroize::Zeroizing;
 
 use super::info::Closed;
 use super::keylog::{KeyLog, Label};
-use super::lane::{Lane, Stage, Waits};
 use super::negotiation::Negotiation;
-use super::opener::Opener;
+use super::record_decrypter::RecordDecrypter;
+use super::record_stream::{RecordStream, Stage, Waits};
 use super::schedule::{KeyBlock, MASTER_LEN, Seed, master_secret};
-use crate::ground::Direction;
+use crate::types::Direction;
 
 /// What came of asking for keys.
-pub(super) type Equipped = Result<Result<(), Waits>, Closed>;
+pub(super) type Installed = Result<Result<(), Waits>, Closed>;
 
-/// TLS 1.3: puts on the ladder what the log has by now.
-pub(super) fn tls13(lane: &mut Lane, direction: Direction, talk: &Negotiation, keys: &KeyLog) -> Equipped {
-    if lane.asked == Some(keys.generation()) {
+/// TLS 1.3: puts on the epochs what the log has by now.
+pub(super) fn tls13(stream: &mut RecordStream, direction: Direction, talk: &Negotiation, keys: &KeyLog) -> Installed {
+    if stream.asked == Some(keys.generation()) {
         return Ok(Ok(()));
     }
     let (Some(client), Some(suite)) = (&talk.client, talk.suite) else { return Ok(Err(Waits::Other)) };
-    lane.asked = Some(keys.generation());
+    stream.asked = Some(keys.generation());
     let labels = match direction {
         Direction::ToServer => [
             (Stage::Early, Label::ClientEarly),
@@ -33,12 +33,12 @@ pub(super) fn tls13(lane: &mut Lane, direction: Direction, talk: &Negotiation, k
         ],
     };
     for (stage, label) in labels {
-        if lane.has(stage) || lane.stage.is_some_and(|now| stage < now) {
+        if stream.has(stage) || stream.stage.is_some_and(|now| stage < now) {
             continue;
         }
         if let Some(secret) = keys.secret(&client.random, label) {
-            match Opener::tls13(suite, secret) {
-                Some(opener) => lane.equip(stage, opener),
+            match RecordDecrypter::tls13(suite, secret) {
+                Some(decrypter) => stream.install_keys(stage, decrypter),
                 None => return Err(Closed::KeysDoNotFit),
             }
         }
@@ -47,17 +47,18 @@ pub(super) fn tls13(lane: &mut Lane, direction: Direction, talk: &Negotiation, k
 }
 
 /// Up to TLS 1.2: the keys that a ChangeCipherSpec brought into use.
-pub(super) fn tls12(lane: &mut Lane, direction: Direction, talk: &Negotiation, keys: &KeyLog) -> Equipped {
+pub(super) fn tls12(stream: &mut RecordStream, direction: Direction, talk: &Negotiation, keys: &KeyLog) -> Installed {
     let (Some(client), Some(server), Some(suite)) = (&talk.client, &talk.server, talk.suite) else {
         return Ok(Err(Waits::Other));
     };
     let Some(master) = master(talk, keys) else { return Ok(Err(Waits::Secret)) };
     let block = KeyBlock::new(server.version, suite, &master[..], &client.random, &server.random);
     let outside = server.extensions.encrypt_then_mac && suite.bulk.is_cbc();
-    let opener = Opener::tls12(server.version, suite, &block.keys(direction == Direction::ToClient), outside);
-    lane.ladder.clear();
-    lane.equip(Stage::Application, opener.ok_or(Closed::KeysDoNotFit)?);
-    lane.changing = false;
+    let decrypter =
+        RecordDecrypter::tls12(server.version, suite, &block.keys(direction == Direction::ToClient), outside);
+    stream.epochs.clear();
+    stream.install_keys(Stage::Application, decrypter.ok_or(Closed::KeysDoNotFit)?);
+    stream.changing = false;
     Ok(Ok(()))
 }
 
