@@ -13,7 +13,7 @@ pub use parallel::{Batch, Keep, Kept, Numbers, ParallelSink, Shard};
 pub use totals::{ClosedTls, Totals};
 
 use crate::http::h2::ErrorCode;
-use crate::tcp::EndReason;
+use crate::stream::EndReason;
 use crate::tls::TlsInfo;
 pub use crate::types::Uid;
 use crate::types::{Direction, Endpoint, Finding, FindingCode, FindingSet, PacketRef, PerDirection, Role, Sketch};

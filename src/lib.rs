@@ -2,17 +2,18 @@
 //!
 //! The modules stand in the order in which data flows, and each imports only from those before it:
 //!
-//! | floor | takes | gives |
+//! | layer | takes | gives |
 //! | --- | --- | --- |
 //! | [`types`] | | nouns: bytes, time, direction, limits, findings |
 //! | [`capture`] | files, an interface | packets |
 //! | [`net`] | a packet | a TCP segment |
-//! | [`tcp`] | segments | bytes in order, holes, ends |
+//! | [`stream`] | | what a byte stream says, whoever carries it: data, gap, end |
+//! | [`tcp`] | segments | streams |
 //! | [`tls`] | bytes, secrets | what is inside TLS, and why not |
 //! | [`http`] | bytes | heads, and where HTTP ends; streams of HTTP/2 |
 //! | [`websocket`] | heads and bytes | handshakes, frames, messages, what they break |
 //! | [`event`] | | what the library says |
-//! | [`analyzer`] | packets | events: the conductor of all floors above |
+//! | [`analyzer`] | packets | events: it drives all layers above |
 //! | [`output`] | events | reports and tables |
 //!
 //! A program of five lines is an analysis: see [`analyzer`].
@@ -22,6 +23,8 @@ pub mod types;
 pub mod capture;
 
 pub mod net;
+
+pub mod stream;
 
 pub mod tcp;
 

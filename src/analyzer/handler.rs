@@ -3,45 +3,32 @@
 use super::session::Session;
 use super::shared::Out;
 use crate::event::Sink;
-use crate::tcp::{Anomaly, Chunk, Depth, EndReason, Flow, Handler, Interest};
+use crate::stream::{Chunk, EndReason, Interest};
+use crate::tcp::{Anomaly, Depth, Flow, Handler};
 use crate::types::{Detail, Direction, FindingCode, PacketRef};
 
 impl<S: Sink> Handler for Out<'_, S> {
     type State = Session;
-    type Error = S::Error;
 
     fn opened(&mut self, _: &Flow) -> Session {
         Session::default()
     }
 
-    fn chunk(
-        &mut self,
-        flow: &mut Flow,
-        session: &mut Session,
-        direction: Direction,
-        chunk: Chunk<'_>,
-    ) -> Result<Interest, S::Error> {
-        session.chunk(flow, direction, chunk, self)
+    fn chunk(&mut self, flow: &mut Flow, session: &mut Session, direction: Direction, chunk: Chunk<'_>) -> Interest {
+        session.chunk(flow, direction, chunk, self).unwrap_or(Interest::Keep)
     }
 
-    fn anomaly(
-        &mut self,
-        _: &Flow,
-        session: &mut Session,
-        direction: Direction,
-        anomaly: Anomaly,
-        seen: PacketRef,
-    ) -> Result<(), S::Error> {
+    fn anomaly(&mut self, _: &Flow, session: &mut Session, direction: Direction, anomaly: Anomaly, seen: PacketRef) {
         match anomaly {
             Anomaly::OverlapConflict { offset } => {
                 let detail = Detail::Number("at byte # of the TCP stream", offset);
-                session.fault(direction, (FindingCode::TcpOverlapConflict, detail), seen, self)
+                _ = session.fault(direction, (FindingCode::TcpOverlapConflict, detail), seen, self);
             }
         }
     }
 
-    fn ended(&mut self, flow: &Flow, session: Session, reason: EndReason, seen: PacketRef) -> Result<(), S::Error> {
-        session.ended(flow, reason, seen, self)
+    fn ended(&mut self, flow: &Flow, session: Session, reason: EndReason, seen: PacketRef) {
+        _ = session.ended(flow, reason, seen, self);
     }
 
     #[inline]
@@ -57,13 +44,7 @@ impl<S: Sink> Handler for Out<'_, S> {
         self.shared.trim();
     }
 
-    fn shed(
-        &mut self,
-        flow: &Flow,
-        session: &mut Session,
-        depth: Depth,
-        seen: PacketRef,
-    ) -> Result<Interest, S::Error> {
-        session.shed(flow, depth, seen, self)
+    fn shed(&mut self, flow: &Flow, session: &mut Session, depth: Depth, seen: PacketRef) -> Interest {
+        session.shed(flow, depth, seen, self).unwrap_or(Interest::Keep)
     }
 }

@@ -1,24 +1,24 @@
 //! What tells a WebSocket from all others: its number and its uid.
 
 use super::shared::Out;
-use crate::event::{Identity, Transport};
+use crate::event::{Identity, Sink, Transport};
 use crate::tcp::Flow;
 use crate::types::Uid;
 use crate::types::uid::Origin;
 
 /// What tells the connection that is asked for from others; takes the next number.
-pub(super) fn identify<S>(flow: &Flow, attempts: &mut u32, out: &mut Out<'_, S>) -> Identity {
+pub(super) fn identify<S: Sink>(flow: &Flow, attempts: &mut u32, out: &mut Out<'_, S>) -> Identity {
     let identity = identity(flow, None, *attempts, out);
     *attempts = attempts.saturating_add(1);
     identity
 }
 
 /// What tells the WebSocket on an HTTP/2 stream from others; takes the next number.
-pub(super) fn identify_stream<S>(flow: &Flow, stream: u32, out: &mut Out<'_, S>) -> Identity {
+pub(super) fn identify_stream<S: Sink>(flow: &Flow, stream: u32, out: &mut Out<'_, S>) -> Identity {
     identity(flow, Some(stream), 0, out)
 }
 
-fn identity<S>(flow: &Flow, stream_id: Option<u32>, attempt: u32, out: &mut Out<'_, S>) -> Identity {
+fn identity<S: Sink>(flow: &Flow, stream_id: Option<u32>, attempt: u32, out: &mut Out<'_, S>) -> Identity {
     let number = out.shared.next_connection;
     out.shared.next_connection += 1;
     let uid = Uid::of(&Origin {

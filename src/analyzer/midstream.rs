@@ -7,7 +7,7 @@ use super::shared::Out;
 use super::websocket::WebSocket;
 use crate::event::{Identity, Sink};
 use crate::http::h2::{Known, Search};
-use crate::tcp::Run;
+use crate::stream::Run;
 use crate::types::{Detail, Direction, PacketRef, PerDirection};
 use crate::websocket::resync::{Expect, Found, Resync};
 use crate::websocket::{Asked, Deflate, ExtensionOffer, FrameHeader, Handshake, Negotiated, judge};

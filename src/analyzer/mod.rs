@@ -141,12 +141,15 @@ impl Analyzer {
         shared.memory.table = self.table.footprint();
         // Looked at where it was made: to copy it would wait until all of it is written.
         let decoded = self.net.decode(packet);
+        let mut error = None;
+        let mut out = Out { sink, error: &mut error, shared, tls: None, depth: 0 };
         if let Some(segment) = &decoded {
-            return self.table.segment(segment, &mut Out { sink, shared, tls: None, depth: 0 });
+            self.table.segment(segment, &mut out);
+        } else {
+            self.table.age(packet.seen, &mut out);
+            shared.memory.datagrams = self.net.held();
         }
-        self.table.age(packet.seen, &mut Out { sink, shared, tls: None, depth: 0 })?;
-        shared.memory.datagrams = self.net.held();
-        Ok(())
+        error.map_or(Ok(()), Err)
     }
 
     /// The TLS secrets, to add to. What they open is told with the next packet of its connection, or with its end.
@@ -170,7 +173,10 @@ impl Analyzer {
     /// Those of the sink.
     pub fn finish<S: Sink>(&mut self, sink: &mut S) -> Result<(), S::Error> {
         self.net.finish();
-        self.table.finish(self.last, &mut Out { sink, shared: &mut self.shared, tls: None, depth: 0 })
+        let mut error = None;
+        let shared = &mut self.shared;
+        self.table.finish(self.last, &mut Out { sink, error: &mut error, shared, tls: None, depth: 0 });
+        error.map_or(Ok(()), Err)
     }
 
     /// What was read so far.

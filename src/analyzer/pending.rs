@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::tcp::{EndReason, Run};
+use crate::stream::{EndReason, Run};
 use crate::types::PacketRef;
 
 /// What waits, in order.

@@ -17,7 +17,8 @@ use super::websocket::WebSocket;
 use crate::event::Sink;
 use crate::http::h2::Search;
 use crate::http::{Sniffed, sniff};
-use crate::tcp::{Chunk, EndReason, Flow, Interest, Run};
+use crate::stream::{Chunk, EndReason, Interest, Run};
+use crate::tcp::Flow;
 use crate::types::{Detail, Direction, FindingCode, PacketRef, PerDirection};
 
 /// One TCP connection.
@@ -309,7 +310,7 @@ impl Session {
     }
 
     /// Changes the protocol where HTTP is over.
-    fn go_on<S>(&mut self, next: Next, out: &mut Out<'_, S>) {
+    fn go_on<S: Sink>(&mut self, next: Next, out: &mut Out<'_, S>) {
         match next {
             Next::Http => {}
             Next::Http2(settings) => {
@@ -324,13 +325,13 @@ impl Session {
     }
 
     /// Lets a piece wait.
-    fn wait<S>(&mut self, direction: Direction, run: Run<'_>, seen: PacketRef, out: &Out<'_, S>) {
+    fn wait<S: Sink>(&mut self, direction: Direction, run: Run<'_>, seen: PacketRef, out: &Out<'_, S>) {
         let max = out.shared.limits.max_waiting_bytes;
         self.waiting.get_mut(direction).get_or_insert_default().push(run, seen, max);
     }
 
     /// Lets what was left of a piece wait.
-    fn wait_rest<S>(&mut self, direction: Direction, chunk: Chunk<'_>, left: usize, out: &Out<'_, S>) {
+    fn wait_rest<S: Sink>(&mut self, direction: Direction, chunk: Chunk<'_>, left: usize, out: &Out<'_, S>) {
         match chunk.run {
             _ if left == 0 => {}
             Run::Data(data) => {

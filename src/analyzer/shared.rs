@@ -108,9 +108,11 @@ impl Shared {
 }
 
 /// Where events go, and what making them needs.
-pub(super) struct Out<'o, S> {
-    /// Who listens.
+pub(super) struct Out<'o, S: Sink> {
+    /// The sink.
     pub(super) sink: &'o mut S,
+    /// The first error of the sink; it is given no event after it.
+    pub(super) error: &'o mut Option<S::Error>,
     /// What all connections share.
     pub(super) shared: &'o mut Shared,
     /// The TLS within which everything is that is told.
@@ -119,10 +121,16 @@ pub(super) struct Out<'o, S> {
     pub(super) depth: u8,
 }
 
-impl<S> Out<'_, S> {
+impl<S: Sink> Out<'_, S> {
     /// The same for what is inside a TLS connection.
     pub(super) fn inside<'i>(&'i mut self, tls: &'i TlsInfo) -> Out<'i, S> {
-        Out { sink: self.sink, shared: self.shared, tls: Some(tls), depth: self.depth.saturating_add(1) }
+        Out {
+            sink: self.sink,
+            error: self.error,
+            shared: self.shared,
+            tls: Some(tls),
+            depth: self.depth.saturating_add(1),
+        }
     }
 }
 
@@ -135,6 +143,9 @@ impl<S: Sink> Out<'_, S> {
         direction: Option<Direction>,
         what: What<'_>,
     ) -> Result<(), S::Error> {
-        self.sink.event(&Event { seen, connection, direction, what })
+        if self.error.is_none() {
+            *self.error = self.sink.event(&Event { seen, connection, direction, what }).err();
+        }
+        Ok(())
     }
 }

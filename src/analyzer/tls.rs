@@ -10,7 +10,8 @@ use super::shared::Out;
 use super::websocket::Conversation;
 use crate::event::{Identity, Outcome, Sink, Summary, What};
 use crate::http::{Sniffed, sniff};
-use crate::tcp::{Chunk, Depth, EndReason, Flow, Interest, Run};
+use crate::stream::{Chunk, EndReason, Interest, Run};
+use crate::tcp::{Depth, Flow};
 use crate::tls::{Closed, Decryptor, Step, Waits};
 use crate::types::{Detail, Direction, FindingCode, PacketRef, PerDirection, Sketch};
 use crate::websocket::Handshake;
@@ -108,7 +109,7 @@ impl Tls {
     }
 
     /// It goes without an end: what the session inside kept is kept no more, nor is what waits.
-    pub(super) fn drop_count<S>(&mut self, out: &mut Out<'_, S>) {
+    pub(super) fn drop_count<S: Sink>(&mut self, out: &mut Out<'_, S>) {
         self.release(out);
         self.inner.drop_count(out);
     }
@@ -335,7 +336,7 @@ impl Tls {
     }
 
     /// Nothing waits any more.
-    fn release<S>(&mut self, out: &mut Out<'_, S>) {
+    fn release<S: Sink>(&mut self, out: &mut Out<'_, S>) {
         self.waiting = PerDirection::default();
         out.shared.tls_waiting = out.shared.tls_waiting.saturating_sub(core::mem::take(&mut self.waiting_bytes));
     }
@@ -359,7 +360,7 @@ impl Tls {
     }
 
     /// Whether more is wanted of the connection.
-    fn interest<S>(&mut self, flow: &Flow, out: &mut Out<'_, S>) -> Interest {
+    fn interest<S: Sink>(&mut self, flow: &Flow, out: &mut Out<'_, S>) -> Interest {
         let Some(why) = self.decryptor.closed() else {
             let interest = self.interest.unwrap_or(Interest::Keep);
             if interest == Interest::Retain && !core::mem::replace(&mut self.counted, true) {
@@ -380,14 +381,14 @@ impl Tls {
 
     /// Whether it is told of although it stays closed: there is a reason to think that it carries WebSocket, or all were
     /// asked for.
-    fn is_listed<S>(&self, flow: &Flow, out: &Out<'_, S>) -> bool {
+    fn is_listed<S: Sink>(&self, flow: &Flow, out: &Out<'_, S>) -> bool {
         let may_be = !matches!(self.decryptor.closed(), Some(Closed::HandshakeFailed(..)));
         out.shared.list_tls
             || may_be
                 && (self.decryptor.looks_like_websocket() || out.shared.is_websocket_host(flow, self.decryptor.info()))
     }
 
-    fn count<S>(&mut self, why: Closed, flow: &Flow, out: &mut Out<'_, S>) {
+    fn count<S: Sink>(&mut self, why: Closed, flow: &Flow, out: &mut Out<'_, S>) {
         if !core::mem::replace(&mut self.counted, true) {
             out.shared.count_closed(why, flow, self.decryptor.info());
         }

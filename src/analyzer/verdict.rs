@@ -1,7 +1,7 @@
 //! What became of a connection: what an endpoint's API would say (RFC 6455 §7.1.4 to §7.1.6).
 
 use crate::event::{CloseSent, Outcome};
-use crate::tcp::EndReason;
+use crate::stream::EndReason;
 use crate::tls::TlsInfo;
 use crate::types::{Direction, PacketRef, PerDirection, Role};
 use crate::websocket::CloseCode;

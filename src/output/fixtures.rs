@@ -6,7 +6,7 @@ use crate::event::{
     Close, CloseSent, Event, FindingCount, Frame, Identity, Message, Outcome, Silence, Sink, Summary, Totals, Traffic,
     Transport, Uid, What,
 };
-use crate::tcp::EndReason;
+use crate::stream::EndReason;
 use crate::types::{
     Detail, Direction, Endpoint, Finding, FindingCode, FindingSet, PacketRef, PerDirection, Role, Sketch, Timestamp,
 };

@@ -14,7 +14,7 @@ use crate::event::{
     CloseSent, Event, FindingCount, Http2, Keep, Kept, Numbers, ParallelSink, Silence, Sink, StreamEndKind, Summary,
     Traffic, What,
 };
-use crate::tcp::EndReason;
+use crate::stream::EndReason;
 use crate::tls::TlsInfo;
 use crate::types::{Detail, PacketRef, PerDirection, Sketch};
 use crate::websocket::{Handshake, Opcode};

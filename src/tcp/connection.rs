@@ -8,12 +8,13 @@ mod shedding;
 
 use super::assembler::Assembler;
 use super::budget::{Budget, low_32};
-use super::chunk::{Chunk, EndReason, Run};
 use super::flow::{PerSide, Side};
-use super::handler::{Anomaly, Counters, Flow, Handler, Interest};
+use super::handler::{Anomaly, Counters, Flow, Handler};
 use super::opening::{Beginning, Opening, Start, first_byte};
 use super::piece::Input;
 use crate::net::{Segment, TcpFlags};
+use crate::stream::Interest;
+use crate::stream::{Chunk, EndReason, Run};
 use crate::types::{Endpoint, PacketRef, PerDirection};
 
 /// A connection, and what its listener keeps for it.
@@ -46,19 +47,8 @@ pub(super) struct Turn<'a, H> {
     pub(super) handler: &'a mut H,
 }
 
-/// Why the listener is given no more of this packet.
-enum Stop<E> {
-    /// It wants no more of the connection.
-    Dropped,
-    /// It failed.
-    Failed(E),
-}
-
-impl<E> From<E> for Stop<E> {
-    fn from(error: E) -> Self {
-        Self::Failed(error)
-    }
-}
+/// The listener wants no more of the connection, and is given no more of this packet.
+pub(super) struct Dropped;
 
 impl<S> Connection<S> {
     /// What `opening` has become with the segment at hand, which `side` sent.
@@ -134,11 +124,11 @@ impl<S> Connection<S> {
         side: Side,
         segment: &Segment<'_>,
         turn: &mut Turn<'_, H>,
-    ) -> Result<Fate, H::Error> {
+    ) -> Fate {
         self.flow.last = segment.seen;
         if let Some(bytes) = self.in_order(side, segment) {
             return match bytes {
-                [] => Ok(Fate::Lives),
+                [] => Fate::Lives,
                 bytes => {
                     let offset = self.assemblers.get_mut(side).accept(bytes, turn.budget);
                     let chunk = Chunk { offset, run: Run::Data(bytes), seen: segment.seen };
@@ -156,17 +146,13 @@ impl<S> Connection<S> {
         side: Side,
         segment: &Segment<'_>,
         turn: &mut Turn<'_, H>,
-    ) -> Result<Fate, H::Error> {
+    ) -> Fate {
         let fate = if segment.flags.rst { self.reset(side, segment, turn) } else { self.arrive(side, segment, turn) };
         settle(fate)
     }
 
     /// Ends the directions that have not ended: what is held is handed up with its gaps, then the end.
-    pub(super) fn close<H: Handler<State = S>>(
-        &mut self,
-        reason: EndReason,
-        turn: &mut Turn<'_, H>,
-    ) -> Result<Fate, H::Error> {
+    pub(super) fn close<H: Handler<State = S>>(&mut self, reason: EndReason, turn: &mut Turn<'_, H>) -> Fate {
         settle(self.end_both(reason, turn))
     }
 
@@ -183,11 +169,11 @@ impl<S> Connection<S> {
     }
 
     /// Tells the listener that it is over.
-    pub(super) fn tell_ended<H>(self, reason: EndReason, seen: PacketRef, handler: &mut H) -> Result<(), H::Error>
+    pub(super) fn tell_ended<H>(self, reason: EndReason, seen: PacketRef, handler: &mut H)
     where
         H: Handler<State = S>,
     {
-        handler.ended(&self.flow, self.state, reason, seen)
+        handler.ended(&self.flow, self.state, reason, seen);
     }
 
     /// The payload of a segment like most are: the next one, with nothing out of order either way. Its acknowledgment is
@@ -209,7 +195,7 @@ impl<S> Connection<S> {
         side: Side,
         segment: &Segment<'_>,
         turn: &mut Turn<'_, H>,
-    ) -> Result<Fate, Stop<H::Error>> {
+    ) -> Result<Fate, Dropped> {
         if segment.flags.syn || self.beginning.awaits_ack || !self.assemblers.get(side).has_begun() {
             self.greet(side, segment);
         }
@@ -247,7 +233,7 @@ impl<S> Connection<S> {
         side: Side,
         segment: &Segment<'_>,
         turn: &mut Turn<'_, H>,
-    ) -> Result<Fate, Stop<H::Error>> {
+    ) -> Result<Fate, Dropped> {
         let (mine, theirs) = self.assemblers.both_mut(side);
         let genuine = if mine.has_begun() {
             mine.accepts_rst(segment.seq)
@@ -284,7 +270,7 @@ impl<S> Connection<S> {
         side: Side,
         segment: &Segment<'_>,
         turn: &mut Turn<'_, H>,
-    ) -> Result<Option<i32>, Stop<H::Error>> {
+    ) -> Result<Option<i32>, Dropped> {
         let seq = first_byte(segment);
         let (mine, theirs) = self.assemblers.both_mut(side);
         if !mine.has_begun() {
@@ -314,12 +300,12 @@ impl<S> Connection<S> {
         side: Side,
         mut input: Input<'_>,
         turn: &mut Turn<'_, H>,
-    ) -> Result<Fate, Stop<H::Error>> {
+    ) -> Result<Fate, Dropped> {
         while let Some(piece) = self.assemblers.get_mut(side).next(&mut input, turn.budget) {
             self.hand_up(side, piece.chunk(), turn)?;
         }
         if input.again || input.overtook > 0 {
-            self.note(side, &input, turn)?;
+            self.note(side, &input, turn);
         }
         if self.assemblers.get(side).is_at_fin() {
             return self.end(side, EndReason::Fin, turn);
@@ -328,7 +314,7 @@ impl<S> Connection<S> {
     }
 
     /// Counts segments that did not come in order, and tells if it differs from what came before.
-    fn note<H>(&mut self, side: Side, input: &Input<'_>, turn: &mut Turn<'_, H>) -> Result<(), Stop<H::Error>>
+    fn note<H>(&mut self, side: Side, input: &Input<'_>, turn: &mut Turn<'_, H>)
     where
         H: Handler<State = S>,
     {
@@ -338,12 +324,11 @@ impl<S> Connection<S> {
         counters.out_of_order = counters.out_of_order.saturating_add(input.overtook);
         if let Some(offset) = input.conflict {
             let anomaly = Anomaly::OverlapConflict { offset };
-            turn.handler.anomaly(&self.flow, &mut self.state, direction, anomaly, turn.seen)?;
+            turn.handler.anomaly(&self.flow, &mut self.state, direction, anomaly, turn.seen);
         }
-        Ok(())
     }
 
-    fn end_both<H>(&mut self, reason: EndReason, turn: &mut Turn<'_, H>) -> Result<Fate, Stop<H::Error>>
+    fn end_both<H>(&mut self, reason: EndReason, turn: &mut Turn<'_, H>) -> Result<Fate, Dropped>
     where
         H: Handler<State = S>,
     {
@@ -359,7 +344,7 @@ impl<S> Connection<S> {
         Ok(Fate::Over(reason))
     }
 
-    fn flush<H>(&mut self, side: Side, turn: &mut Turn<'_, H>) -> Result<(), Stop<H::Error>>
+    fn flush<H>(&mut self, side: Side, turn: &mut Turn<'_, H>) -> Result<(), Dropped>
     where
         H: Handler<State = S>,
     {
@@ -369,7 +354,7 @@ impl<S> Connection<S> {
         Ok(())
     }
 
-    fn end<H>(&mut self, side: Side, reason: EndReason, turn: &mut Turn<'_, H>) -> Result<Fate, Stop<H::Error>>
+    fn end<H>(&mut self, side: Side, reason: EndReason, turn: &mut Turn<'_, H>) -> Result<Fate, Dropped>
     where
         H: Handler<State = S>,
     {
@@ -384,30 +369,26 @@ impl<S> Connection<S> {
         Ok(if both { Fate::Over(reason) } else { Fate::Lives })
     }
 
-    fn hand_up<H>(&mut self, side: Side, chunk: Chunk<'_>, turn: &mut Turn<'_, H>) -> Result<(), Stop<H::Error>>
+    fn hand_up<H>(&mut self, side: Side, chunk: Chunk<'_>, turn: &mut Turn<'_, H>) -> Result<(), Dropped>
     where
         H: Handler<State = S>,
     {
         let direction = side.direction(self.beginning.client);
-        let interest = turn.handler.chunk(&mut self.flow, &mut self.state, direction, chunk)?;
+        let interest = turn.handler.chunk(&mut self.flow, &mut self.state, direction, chunk);
         if core::mem::take(&mut self.flow.reversed) {
             self.beginning.client = self.beginning.client.other();
         }
         match interest {
             Interest::Keep => {}
             Interest::Retain => self.wants_time = true,
-            Interest::Drop => return Err(Stop::Dropped),
+            Interest::Drop => return Err(Dropped),
         }
         Ok(())
     }
 }
 
-fn settle<E>(fate: Result<Fate, Stop<E>>) -> Result<Fate, E> {
-    match fate {
-        Ok(fate) => Ok(fate),
-        Err(Stop::Dropped) => Ok(Fate::Dropped),
-        Err(Stop::Failed(error)) => Err(error),
-    }
+fn settle(fate: Result<Fate, Dropped>) -> Fate {
+    fate.unwrap_or(Fate::Dropped)
 }
 
 /// Client and server of the connection whose `side` sent `segment`.

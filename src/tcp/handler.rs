@@ -1,6 +1,6 @@
 //! Who listens to the TCP floor.
 
-use super::chunk::{Chunk, EndReason};
+use crate::stream::{Chunk, EndReason, Interest};
 use crate::types::{Direction, Endpoint, PacketRef};
 
 /// One TCP connection as its listener sees it.
@@ -50,19 +50,6 @@ impl Flow {
     }
 }
 
-/// Whether a listener wants more of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interest {
-    /// Go on.
-    Keep,
-    /// Go on, and from now on keep it through long silence: it may be silent for
-    /// [`crate::types::Limits::websocket_idle_secs`], and is the last to go when the table is full. Said once, it holds
-    /// for the connection.
-    Retain,
-    /// Nothing more of it, and no end: from now on it costs a look-up a packet.
-    Drop,
-}
-
 /// A peculiarity of one direction that is not a byte of its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anomaly {
@@ -87,8 +74,6 @@ pub enum Depth {
 pub trait Handler {
     /// What it keeps for each connection.
     type State;
-    /// What can go wrong in it.
-    type Error;
 
     /// A connection has come to its first byte (or its FIN, or an acknowledgment of bytes that the capture lacks). Scans,
     /// and handshakes that nothing follows, are never told; [`Flow::first`] and [`Flow::number`] are nevertheless those
@@ -96,21 +81,9 @@ pub trait Handler {
     fn opened(&mut self, flow: &Flow) -> Self::State;
 
     /// The next piece of one direction.
-    ///
-    /// # Errors
-    /// Whatever stops the listener; the analysis stops with it.
-    fn chunk(
-        &mut self,
-        flow: &mut Flow,
-        state: &mut Self::State,
-        direction: Direction,
-        chunk: Chunk<'_>,
-    ) -> Result<Interest, Self::Error>;
+    fn chunk(&mut self, flow: &mut Flow, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> Interest;
 
     /// Something odd in one direction.
-    ///
-    /// # Errors
-    /// Whatever stops the listener; the analysis stops with it.
     fn anomaly(
         &mut self,
         flow: &Flow,
@@ -118,15 +91,11 @@ pub trait Handler {
         direction: Direction,
         anomaly: Anomaly,
         seen: PacketRef,
-    ) -> Result<(), Self::Error>;
+    );
 
     /// The connection is over. Each direction that had not ended has been given its `End` before. Not told of a
     /// connection that its listener dropped.
-    ///
-    /// # Errors
-    /// Whatever stops the listener; the analysis stops with it.
-    fn ended(&mut self, flow: &Flow, state: Self::State, reason: EndReason, seen: PacketRef)
-    -> Result<(), Self::Error>;
+    fn ended(&mut self, flow: &Flow, state: Self::State, reason: EndReason, seen: PacketRef);
 
     /// Bytes that it keeps for all connections together, besides the states themselves: held against
     /// [`crate::types::Limits::max_memory_bytes`] with what the table keeps. Asked after every packet.
@@ -144,16 +113,7 @@ pub trait Handler {
     fn trim(&mut self) {}
 
     /// Memory is short, and this connection keeps much of it: lets go of what it can, and counts it.
-    ///
-    /// # Errors
-    /// Whatever stops the listener; the analysis stops with it.
-    fn shed(
-        &mut self,
-        _flow: &Flow,
-        _state: &mut Self::State,
-        _depth: Depth,
-        _seen: PacketRef,
-    ) -> Result<Interest, Self::Error> {
-        Ok(Interest::Keep)
+    fn shed(&mut self, _flow: &Flow, _state: &mut Self::State, _depth: Depth, _seen: PacketRef) -> Interest {
+        Interest::Keep
     }
 }

@@ -22,30 +22,27 @@
 //! ```
 //! use wslens::types::{Direction, Endpoint, Limits, PacketRef};
 //! use wslens::net::{Segment, SeqNumber, TcpFlags};
-//! use wslens::tcp::{Chunk, EndReason, Flow, Handler, Interest, Anomaly, Run, Table};
+//! use wslens::stream::{Chunk, EndReason, Interest, Run};
+//! use wslens::tcp::{Flow, Handler, Anomaly, Table};
 //!
 //! /// Counts the bytes of each connection.
 //! struct Meter;
 //!
 //! impl Handler for Meter {
 //!     type State = usize;
-//!     type Error = std::convert::Infallible;
 //!
 //!     fn opened(&mut self, _: &Flow) -> usize {
 //!         0
 //!     }
-//!     fn chunk(&mut self, _: &mut Flow, count: &mut usize, _: Direction, chunk: Chunk<'_>) -> Result<Interest, Self::Error> {
+//!     fn chunk(&mut self, _: &mut Flow, count: &mut usize, _: Direction, chunk: Chunk<'_>) -> Interest {
 //!         if let Run::Data(bytes) = chunk.run {
 //!             *count += bytes.len();
 //!         }
-//!         Ok(Interest::Keep)
+//!         Interest::Keep
 //!     }
-//!     fn anomaly(&mut self, _: &Flow, _: &mut usize, _: Direction, _: Anomaly, _: PacketRef) -> Result<(), Self::Error> {
-//!         Ok(())
-//!     }
-//!     fn ended(&mut self, _: &Flow, count: usize, reason: EndReason, _: PacketRef) -> Result<(), Self::Error> {
+//!     fn anomaly(&mut self, _: &Flow, _: &mut usize, _: Direction, _: Anomaly, _: PacketRef) {}
+//!     fn ended(&mut self, _: &Flow, count: usize, reason: EndReason, _: PacketRef) {
 //!         assert_eq!((count, reason), (5, EndReason::CaptureOver));
-//!         Ok(())
 //!     }
 //! }
 //!
@@ -64,13 +61,11 @@
 //!         cut: 0,
 //!     },
 //!     &mut Meter,
-//! )?;
-//! table.finish(seen, &mut Meter)?;
-//! # Ok::<(), std::convert::Infallible>(())
+//! );
+//! table.finish(seen, &mut Meter);
 //! ```
 
 // What is handed up, and to whom.
-pub mod chunk;
 pub mod handler;
 // Which connection.
 mod flow;
@@ -92,7 +87,6 @@ mod budget;
 mod held;
 mod history;
 
-pub use chunk::{Chunk, EndReason, Run};
 pub use flow::spread;
-pub use handler::{Anomaly, Counters, Depth, Flow, Handler, Interest};
+pub use handler::{Anomaly, Counters, Depth, Flow, Handler};
 pub use table::Table;

@@ -3,7 +3,7 @@
 //! Plain types: what they mean over time is the assembler's business.
 
 use super::budget::index;
-use super::chunk::{Chunk, Run};
+use crate::stream::{Chunk, Run};
 use crate::types::PacketRef;
 
 /// A segment's bytes on their way in, and what became of them.

@@ -47,42 +47,35 @@ impl<S> Table<S> {
 
     /// Lets go of what is worth least, until enough is free.
     #[cold]
-    pub(super) fn reclaim<H: Handler<State = S>>(&mut self, seen: PacketRef, handler: &mut H) -> Result<(), H::Error> {
+    pub(super) fn reclaim<H: Handler<State = S>>(&mut self, seen: PacketRef, handler: &mut H) {
         handler.trim();
         while !self.is_eased(handler)
             && self.slots.openings_held() > self.budget.shares.openings
-            && self.evict(Rank::Opening, seen, handler)?
+            && self.evict(Rank::Opening, seen, handler)
         {}
         for (rank, depth) in
             [(Rank::Live, Depth::Context), (Rank::Cherished, Depth::Content), (Rank::Cherished, Depth::Context)]
         {
             if !self.is_eased(handler) {
-                self.shed_rank(rank, depth, seen, handler)?;
+                self.shed_rank(rank, depth, seen, handler);
             }
         }
         // Entries of connections that are over or dropped free nothing: their slots stay.
         for rank in [Rank::Opening, Rank::Live, Rank::Cherished] {
-            while !self.is_eased(handler) && self.evict(rank, seen, handler)? {}
+            while !self.is_eased(handler) && self.evict(rank, seen, handler) {}
         }
-        Ok(())
     }
 
     /// Gives up the connection of `rank` that was silent longest. Whether there was one.
-    fn evict<H: Handler<State = S>>(&mut self, rank: Rank, seen: PacketRef, handler: &mut H) -> Result<bool, H::Error> {
-        let Some((at, _)) = self.slots.oldest(rank) else { return Ok(false) };
+    fn evict<H: Handler<State = S>>(&mut self, rank: Rank, seen: PacketRef, handler: &mut H) -> bool {
+        let Some((at, _)) = self.slots.oldest(rank) else { return false };
         self.evictions += 1;
-        self.give_up(at, seen, handler)?;
-        Ok(true)
+        self.give_up(at, seen, handler);
+        true
     }
 
     /// Lets connections of `rank` shed what they keep: those that keep most.
-    fn shed_rank<H: Handler<State = S>>(
-        &mut self,
-        rank: Rank,
-        depth: Depth,
-        seen: PacketRef,
-        handler: &mut H,
-    ) -> Result<(), H::Error> {
+    fn shed_rank<H: Handler<State = S>>(&mut self, rank: Rank, depth: Depth, seen: PacketRef, handler: &mut H) {
         let least = self.least_burden(rank, depth, handler);
         let mut next = self.slots.oldest(rank).map(|(at, _)| at);
         while let Some(at) = next {
@@ -91,10 +84,9 @@ impl<S> Table<S> {
             }
             next = self.slots.newer(at);
             if self.sheddable_bytes(at, depth, handler) >= least {
-                self.shed(at, depth, seen, handler)?;
+                self.shed(at, depth, seen, handler);
             }
         }
-        Ok(())
     }
 
     /// How much a connection must keep to be among those that shed, so that enough is freed: a power of two.
@@ -119,19 +111,18 @@ impl<S> Table<S> {
         }
     }
 
-    fn shed<H>(&mut self, at: u32, depth: Depth, seen: PacketRef, handler: &mut H) -> Result<(), H::Error>
+    fn shed<H>(&mut self, at: u32, depth: Depth, seen: PacketRef, handler: &mut H)
     where
         H: Handler<State = S>,
     {
-        let Some(Body::Live(connection)) = self.slots.body_mut(at) else { return Ok(()) };
+        let Some(Body::Live(connection)) = self.slots.body_mut(at) else { return };
         let mut turn = Turn { seen, budget: &mut self.budget, handler };
-        match connection.shed(depth, &mut turn)? {
+        match connection.shed(depth, &mut turn) {
             Fate::Lives if connection.wants_time() => self.slots.change(at, Body::cherish),
             Fate::Lives => {}
             Fate::Dropped => drop(self.ignore(at, false)),
-            Fate::Over(reason) => self.tell_over(at, reason, seen, handler)?,
+            Fate::Over(reason) => self.tell_over(at, reason, seen, handler),
         }
-        Ok(())
     }
 }
 

@@ -11,7 +11,6 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::body::{Body, Greeting, Rank};
 use super::budget::Budget;
-use super::chunk::EndReason;
 use super::clock::{Clock, ticks};
 use super::connection::{Connection, Fate, Turn};
 use super::flow::{FlowKey, Side};
@@ -21,6 +20,7 @@ use super::opening::{Opened, Opening};
 use super::out_of_order::OutOfOrder;
 use super::slots::{Slot, Slots};
 use crate::net::Segment;
+use crate::stream::EndReason;
 use crate::types::{Limits, PacketRef};
 
 /// All TCP connections of a capture, each with the `S` that its listener keeps for it.
@@ -71,23 +71,17 @@ impl<S> Table<S> {
     }
 
     /// Takes the next segment of the capture and tells `handler` what it brings, behind what its time ends.
-    ///
-    /// # Errors
-    /// Whatever `handler` says; nothing of what was captured.
-    pub fn segment<H>(&mut self, segment: &Segment<'_>, handler: &mut H) -> Result<(), H::Error>
+    pub fn segment<H>(&mut self, segment: &Segment<'_>, handler: &mut H)
     where
         H: Handler<State = S>,
     {
-        self.age(segment.seen, handler)?;
-        self.arrive(segment, handler)
+        self.age(segment.seen, handler);
+        self.arrive(segment, handler);
     }
 
     /// The second half of [`Self::segment`]: takes a segment for which time has passed already, by [`Self::age`]. For
     /// those who have to tell what a packet's time ends from what its segment brings.
-    ///
-    /// # Errors
-    /// Whatever `handler` says; nothing of what was captured.
-    pub fn arrive<H>(&mut self, segment: &Segment<'_>, handler: &mut H) -> Result<(), H::Error>
+    pub fn arrive<H>(&mut self, segment: &Segment<'_>, handler: &mut H)
     where
         H: Handler<State = S>,
     {
@@ -98,39 +92,37 @@ impl<S> Table<S> {
                 self.slots.touch(at, tick);
                 at
             }
-            None => match self.open(side, tick, segment, handler)? {
+            None => match self.open(side, tick, segment, handler) {
                 Some(at) => at,
-                None => return Ok(()),
+                None => return,
             },
         };
         self.recent = at;
         self.just_now = at;
         if segment.flags.syn {
-            self.greet(at, side, segment, handler)?;
+            self.greet(at, side, segment, handler);
         }
-        self.deliver(at, side, segment, handler)?;
-        if self.is_strained(handler) { self.reclaim(segment.seen, handler) } else { Ok(()) }
+        self.deliver(at, side, segment, handler);
+        if self.is_strained(handler) {
+            self.reclaim(segment.seen, handler);
+        }
     }
 
     /// Lets time pass, once for each packet, be it for this table or not. What is silent for too long is ended, in the
     /// order of first packets: the order of the packets between would be another if others of them were here.
-    ///
-    /// # Errors
-    /// Whatever `handler` says.
     #[inline]
-    pub fn age<H>(&mut self, seen: PacketRef, handler: &mut H) -> Result<(), H::Error>
+    pub fn age<H>(&mut self, seen: PacketRef, handler: &mut H)
     where
         H: Handler<State = S>,
     {
         let just_now = core::mem::replace(&mut self.just_now, u32::MAX);
-        if self.clock.tick(seen.at) { self.age_all(just_now, seen, handler) } else { Ok(()) }
+        if self.clock.tick(seen.at) {
+            self.age_all(just_now, seen, handler);
+        }
     }
 
     /// The capture is over: every connection that is left is given its ends, in the order of their first packets.
-    ///
-    /// # Errors
-    /// Whatever `handler` says.
-    pub fn finish<H>(&mut self, seen: PacketRef, handler: &mut H) -> Result<(), H::Error>
+    pub fn finish<H>(&mut self, seen: PacketRef, handler: &mut H)
     where
         H: Handler<State = S>,
     {
@@ -145,7 +137,7 @@ impl<S> Table<S> {
                 _ => None,
             })
             .collect();
-        self.end_all(left, EndReason::CaptureOver, seen, handler)
+        self.end_all(left, EndReason::CaptureOver, seen, handler);
     }
 
     /// Bytes kept for all connections: early segments, and delivered bytes to compare retransmissions with.
@@ -232,57 +224,54 @@ impl<S> Table<S> {
         tick: u32,
         segment: &Segment<'_>,
         handler: &mut H,
-    ) -> Result<Option<u32>, H::Error> {
+    ) -> Option<u32> {
         while self.slots.len() >= self.max_connections
             && let Some(at) = self.least_valuable()
         {
             self.evictions += 1;
-            self.give_up(at, segment.seen, handler)?;
+            self.give_up(at, segment.seen, handler);
         }
         let (key, _) = FlowKey::of(segment.src, segment.dst);
         let opening = Box::new(Opening::new(self.next_number(), side, segment));
-        let Some(at) = self.slots.insert(key, tick, Body::Opening(opening)) else {
-            return Ok(None);
-        };
+        let at = self.slots.insert(key, tick, Body::Opening(opening))?;
         let Self { index, slots, hasher, .. } = self;
         let hash_of = |&at: &u32| slots.get(at).map_or(0, |slot| hasher.hash_one(slot.key));
         index.insert_unique(hasher.hash_one(key), at, hash_of);
         self.weigh();
-        Ok(Some(at))
+        Some(at)
     }
 
     /// A SYN may begin a new connection where there was one before.
     #[inline(never)]
-    fn greet<H>(&mut self, at: u32, side: Side, segment: &Segment<'_>, handler: &mut H) -> Result<(), H::Error>
+    fn greet<H>(&mut self, at: u32, side: Side, segment: &Segment<'_>, handler: &mut H)
     where
         H: Handler<State = S>,
     {
         let number = match self.slots.get(at).map(|slot| slot.body.greeting(side, segment)) {
             Some(Greeting::Anew) => self.next_number(),
             Some(Greeting::Again(number)) => number,
-            Some(Greeting::Same) | None => return Ok(()),
+            Some(Greeting::Same) | None => return,
         };
         let opening = Box::new(Opening::new(number, side, segment));
         let old = self.slots.put(at, Body::Opening(opening));
         self.weigh();
-        match old {
-            Body::Live(connection) => self.end(*connection, EndReason::Reused, segment.seen, handler),
-            _ => Ok(()),
+        if let Body::Live(connection) = old {
+            self.end(*connection, EndReason::Reused, segment.seen, handler);
         }
     }
 
-    fn deliver<H>(&mut self, at: u32, side: Side, segment: &Segment<'_>, handler: &mut H) -> Result<(), H::Error>
+    fn deliver<H>(&mut self, at: u32, side: Side, segment: &Segment<'_>, handler: &mut H)
     where
         H: Handler<State = S>,
     {
         match self.slots.body_mut(at) {
             Some(Body::Live(connection)) => {
                 let mut turn = Turn { seen: segment.seen, budget: &mut self.budget, handler };
-                match connection.segment(side, segment, &mut turn)? {
+                match connection.segment(side, segment, &mut turn) {
                     Fate::Lives if connection.wants_time() => self.slots.change(at, Body::cherish),
                     Fate::Lives => {}
                     Fate::Dropped => drop(self.ignore(at, false)),
-                    Fate::Over(reason) => return self.tell_over(at, reason, segment.seen, handler),
+                    Fate::Over(reason) => self.tell_over(at, reason, segment.seen, handler),
                 }
             }
             Some(Body::Ignored(quiet)) => {
@@ -298,29 +287,21 @@ impl<S> Table<S> {
                     self.slots.put(at, Body::Live(Box::new(connection)));
                     self.weigh();
                     // It is live now: this goes no deeper.
-                    return self.deliver(at, side, segment, handler);
+                    self.deliver(at, side, segment, handler);
                 }
             },
             Some(Body::Free) | None => {}
         }
-        Ok(())
     }
 
     /// Both directions have ended.
     #[inline(never)]
-    pub(super) fn tell_over<H>(
-        &mut self,
-        at: u32,
-        reason: EndReason,
-        seen: PacketRef,
-        handler: &mut H,
-    ) -> Result<(), H::Error>
+    pub(super) fn tell_over<H>(&mut self, at: u32, reason: EndReason, seen: PacketRef, handler: &mut H)
     where
         H: Handler<State = S>,
     {
-        match self.ignore(at, true) {
-            Some(connection) => connection.tell_ended(reason, seen, handler),
-            None => Ok(()),
+        if let Some(connection) = self.ignore(at, true) {
+            connection.tell_ended(reason, seen, handler);
         }
     }
 
@@ -341,12 +322,11 @@ impl<S> Table<S> {
         reason: EndReason,
         seen: PacketRef,
         handler: &mut H,
-    ) -> Result<(), H::Error> {
+    ) {
         let fate = connection.close(reason, &mut Turn { seen, budget: &mut self.budget, handler });
         connection.forget(&mut self.budget);
-        match fate? {
-            Fate::Over(_) => connection.tell_ended(reason, seen, handler),
-            Fate::Lives | Fate::Dropped => Ok(()),
+        if let Fate::Over(_) = fate {
+            connection.tell_ended(reason, seen, handler);
         }
     }
 
@@ -354,7 +334,7 @@ impl<S> Table<S> {
     /// was put in once, so the cost a packet is constant. Lists are in the order of time, since time never goes back,
     /// so what is ended does not depend on what else is in them.
     #[cold]
-    fn age_all<H>(&mut self, just_now: u32, seen: PacketRef, handler: &mut H) -> Result<(), H::Error>
+    fn age_all<H>(&mut self, just_now: u32, seen: PacketRef, handler: &mut H)
     where
         H: Handler<State = S>,
     {
@@ -370,7 +350,7 @@ impl<S> Table<S> {
         ] {
             self.age_rank(rank, idle, &mut silent);
         }
-        self.end_all(silent, EndReason::Idle, seen, handler)
+        self.end_all(silent, EndReason::Idle, seen, handler);
     }
 
     /// Takes out what was silent for too long, and gathers what has a listener.
@@ -391,12 +371,13 @@ impl<S> Table<S> {
         reason: EndReason,
         seen: PacketRef,
         handler: &mut H,
-    ) -> Result<(), H::Error>
-    where
+    ) where
         H: Handler<State = S>,
     {
         connections.sort_by_key(|connection| connection.first_packet());
-        connections.into_iter().try_for_each(|connection| self.end(*connection, reason, seen, handler))
+        for connection in connections {
+            self.end(*connection, reason, seen, handler);
+        }
     }
 
     /// What a full table gives up first. A flood of SYNs gives up its own: it may fill half of the table.
@@ -410,13 +391,12 @@ impl<S> Table<S> {
     }
 
     /// Forgets an entry, and ends what it was.
-    pub(super) fn give_up<H>(&mut self, at: u32, seen: PacketRef, handler: &mut H) -> Result<(), H::Error>
+    pub(super) fn give_up<H>(&mut self, at: u32, seen: PacketRef, handler: &mut H)
     where
         H: Handler<State = S>,
     {
-        match self.remove(at) {
-            Body::Live(connection) => self.end(*connection, EndReason::Idle, seen, handler),
-            _ => Ok(()),
+        if let Body::Live(connection) = self.remove(at) {
+            self.end(*connection, EndReason::Idle, seen, handler);
         }
     }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// In the order in which data flows; later ones may use earlier ones.
-const FLOORS: [&str; 12] = [
+const FLOORS: [&str; 13] = [
     "types",
     "capture",
     "net",
+    "stream",
     "tcp",
     "tls",
     "http",

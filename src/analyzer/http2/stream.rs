@@ -7,7 +7,8 @@ use crate::analyzer::shared::Out;
 use crate::analyzer::websocket::{self, WebSocket};
 use crate::event::{self, Sink, StreamEnd, StreamEndKind};
 use crate::http::h2::ErrorCode;
-use crate::tcp::{EndReason, Flow, Run};
+use crate::stream::{EndReason, Run};
+use crate::tcp::Flow;
 use crate::types::{Direction, PacketRef, PerDirection};
 use crate::websocket::{Answered, Asked, Judged, judge, judge_settings};
 

@@ -5,7 +5,8 @@ use crate::analyzer::http::refuse;
 use crate::analyzer::pending::Pending;
 use crate::analyzer::shared::Out;
 use crate::event::Sink;
-use crate::tcp::{Depth, Flow, Interest};
+use crate::stream::Interest;
+use crate::tcp::{Depth, Flow};
 use crate::types::{Direction, PacketRef, PerDirection};
 
 /// A connection in HTTP that keeps more than this after it let go of what it could is given up: its requests are that
@@ -33,14 +34,14 @@ impl Session {
     }
 
     /// Says what it keeps now.
-    pub(super) fn settle<S>(&mut self, out: &mut Out<'_, S>) {
+    pub(super) fn settle<S: Sink>(&mut self, out: &mut Out<'_, S>) {
         let now = self.own();
         out.shared.memory.settle(self.counted, now);
         self.counted = now;
     }
 
     /// Says what it keeps now, which is nothing if nothing more is wanted of it: then it goes without an end.
-    pub(super) fn conclude<S>(&mut self, interest: Interest, out: &mut Out<'_, S>) -> Interest {
+    pub(super) fn conclude<S: Sink>(&mut self, interest: Interest, out: &mut Out<'_, S>) -> Interest {
         if interest == Interest::Drop {
             self.drop_count(out);
         } else {
@@ -102,7 +103,7 @@ impl Session {
 
 impl Session {
     /// It goes without an end: what it kept is kept no more.
-    pub(in crate::analyzer) fn drop_count<S>(&mut self, out: &mut Out<'_, S>) {
+    pub(in crate::analyzer) fn drop_count<S: Sink>(&mut self, out: &mut Out<'_, S>) {
         if let Protocol::Tls(tls) = &mut self.protocol {
             tls.drop_count(out);
         }

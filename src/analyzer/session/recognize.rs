@@ -6,14 +6,16 @@ use crate::analyzer::http2::Http2;
 use crate::analyzer::midstream::Midstream;
 use crate::analyzer::shared::Out;
 use crate::analyzer::tls::MAX_DEPTH;
+use crate::event::Sink;
 use crate::http::{Sniffed, sniff};
-use crate::tcp::{Flow, Run};
+use crate::stream::Run;
+use crate::tcp::Flow;
 use crate::tls::record::is_midstream;
 use crate::types::Direction;
 
 impl Session {
     /// Says what is spoken, if the bytes so far tell. Gives the direction, which they may turn round.
-    pub(super) fn sniff<S>(
+    pub(super) fn sniff<S: Sink>(
         &mut self,
         flow: &mut Flow,
         direction: Direction,

@@ -92,18 +92,22 @@ impl<P: Shard> Worker<P> {
         emitter.begin(packet.seen.packet);
         analyzer.shared.memory.table = analyzer.table.footprint();
         let segment = analyzer.net.decode(packet);
-        let mut out = Out { sink: emitter, shared: &mut analyzer.shared, tls: None, depth: 0 };
-        analyzer.table.age(packet.seen, &mut out)?;
+        let mut error = None;
+        let mut out = Out { sink: &mut *emitter, error: &mut error, shared: &mut analyzer.shared, tls: None, depth: 0 };
+        analyzer.table.age(packet.seen, &mut out);
         if let Some(segment) = &segment {
             if share.has(segment) {
                 out.sink.arrived = true;
-                analyzer.table.arrive(segment, &mut out)?;
+                analyzer.table.arrive(segment, &mut out);
                 out.sink.count_opened(analyzer.table.connections());
             }
         } else {
             analyzer.shared.memory.datagrams = analyzer.net.held();
         }
-        emitter.end()
+        match error {
+            Some(stopped) => Err(stopped),
+            None => emitter.end(),
+        }
     }
 
     fn finish(mut self, reading: Option<Reading>) -> Result<(), Stopped> {

@@ -5,7 +5,7 @@ use super::style::{Style, Tone};
 use super::units::{count, exact_seconds, micros};
 use super::{close_code_text, wire};
 use crate::event::{CloseSent, Identity, Outcome, Summary};
-use crate::tcp::EndReason;
+use crate::stream::EndReason;
 use crate::types::{Direction, FindingCode, PacketRef};
 
 /// Idle timeouts that proxies, load balancers and servers come with, in seconds.

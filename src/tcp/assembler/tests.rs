@@ -1,6 +1,6 @@
 use super::*;
 use crate::net::TcpFlags;
-use crate::tcp::Run;
+use crate::stream::Run;
 use crate::types::{Endpoint, Limits, Timestamp};
 use proptest::prelude::*;
 

@@ -1,9 +1,10 @@
 //! What a connection lets go when memory is short.
 
-use super::{Connection, Fate, Stop, Turn, settle};
-use crate::tcp::chunk::EndReason;
+use super::{Connection, Dropped, Fate, Turn, settle};
+use crate::stream::EndReason;
+use crate::stream::Interest;
 use crate::tcp::flow::Side;
-use crate::tcp::handler::{Depth, Handler, Interest};
+use crate::tcp::handler::{Depth, Handler};
 
 impl<S> Connection<S> {
     /// Bytes that [`Self::shed`] would let go.
@@ -12,24 +13,20 @@ impl<S> Connection<S> {
     }
 
     /// Memory is short: holes are given up, what was gathered is let go.
-    pub(in crate::tcp) fn shed<H: Handler<State = S>>(
-        &mut self,
-        depth: Depth,
-        turn: &mut Turn<'_, H>,
-    ) -> Result<Fate, H::Error> {
+    pub(in crate::tcp) fn shed<H: Handler<State = S>>(&mut self, depth: Depth, turn: &mut Turn<'_, H>) -> Fate {
         for side in [Side::Low, Side::High] {
-            let fate = settle(self.shed_lane(side, turn))?;
+            let fate = settle(self.shed_direction(side, turn));
             if fate != Fate::Lives {
-                return Ok(fate);
+                return fate;
             }
         }
-        match turn.handler.shed(&self.flow, &mut self.state, depth, turn.seen)? {
-            Interest::Drop => Ok(Fate::Dropped),
-            Interest::Keep | Interest::Retain => Ok(Fate::Lives),
+        match turn.handler.shed(&self.flow, &mut self.state, depth, turn.seen) {
+            Interest::Drop => Fate::Dropped,
+            Interest::Keep | Interest::Retain => Fate::Lives,
         }
     }
 
-    fn shed_lane<H>(&mut self, side: Side, turn: &mut Turn<'_, H>) -> Result<Fate, Stop<H::Error>>
+    fn shed_direction<H>(&mut self, side: Side, turn: &mut Turn<'_, H>) -> Result<Fate, Dropped>
     where
         H: Handler<State = S>,
     {

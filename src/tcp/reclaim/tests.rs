@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::net::{Segment, SeqNumber, TcpFlags};
-use crate::tcp::{Anomaly, Chunk, EndReason, Flow, Interest, Run};
+use crate::stream::{Chunk, EndReason, Interest, Run};
+use crate::tcp::{Anomaly, Flow};
 use crate::types::{Direction, Endpoint, Limits, Timestamp};
 
 const MIB: usize = 1 << 20;
@@ -18,40 +19,23 @@ struct Hoarder {
 
 impl Handler for Hoarder {
     type State = Vec<u8>;
-    type Error = core::convert::Infallible;
 
     fn opened(&mut self, _: &Flow) -> Vec<u8> {
         Vec::new()
     }
 
-    fn chunk(
-        &mut self,
-        _: &mut Flow,
-        state: &mut Vec<u8>,
-        _: Direction,
-        chunk: Chunk<'_>,
-    ) -> Result<Interest, Self::Error> {
-        let Run::Data(bytes) = chunk.run else { return Ok(Interest::Keep) };
+    fn chunk(&mut self, _: &mut Flow, state: &mut Vec<u8>, _: Direction, chunk: Chunk<'_>) -> Interest {
+        let Run::Data(bytes) = chunk.run else { return Interest::Keep };
         state.extend_from_slice(bytes);
         self.kept += bytes.len();
-        Ok(if bytes.starts_with(b"ws") { Interest::Retain } else { Interest::Keep })
+        if bytes.starts_with(b"ws") { Interest::Retain } else { Interest::Keep }
     }
 
-    fn anomaly(
-        &mut self,
-        _: &Flow,
-        _: &mut Vec<u8>,
-        _: Direction,
-        _: Anomaly,
-        _: PacketRef,
-    ) -> Result<(), Self::Error> {
-        Ok(())
-    }
+    fn anomaly(&mut self, _: &Flow, _: &mut Vec<u8>, _: Direction, _: Anomaly, _: PacketRef) {}
 
-    fn ended(&mut self, flow: &Flow, state: Vec<u8>, _: EndReason, _: PacketRef) -> Result<(), Self::Error> {
+    fn ended(&mut self, flow: &Flow, state: Vec<u8>, _: EndReason, _: PacketRef) {
         self.kept -= state.len();
         self.ended.insert(flow.client.port);
-        Ok(())
     }
 
     fn held(&self) -> usize {
@@ -62,11 +46,11 @@ impl Handler for Hoarder {
         state.len()
     }
 
-    fn shed(&mut self, flow: &Flow, state: &mut Vec<u8>, _: Depth, _: PacketRef) -> Result<Interest, Self::Error> {
+    fn shed(&mut self, flow: &Flow, state: &mut Vec<u8>, _: Depth, _: PacketRef) -> Interest {
         self.kept -= state.len();
         *state = Vec::new();
         self.shed.push(flow.client.port);
-        Ok(Interest::Keep)
+        Interest::Keep
     }
 }
 
@@ -106,7 +90,7 @@ impl Rig {
             payload,
             cut: 0,
         };
-        let Ok(()) = self.table.segment(&segment, &mut self.hoarder);
+        self.table.segment(&segment, &mut self.hoarder);
         let load = self.table.footprint() + self.hoarder.kept;
         assert!(load <= self.table.budget.shares.strained, "{load}");
         assert_eq!(self.table.footprint(), self.table.recount());
@@ -165,7 +149,7 @@ fn segments_behind_holes_are_given_up() {
     }
     // Handed up with a gap, they are the listener's, who let them go.
     assert!(rig.hoarder.shed.len() >= 50, "{}", rig.hoarder.shed.len());
-    let Ok(()) = rig.table.finish(rig.seen, &mut rig.hoarder);
+    rig.table.finish(rig.seen, &mut rig.hoarder);
     assert_eq!((rig.table.footprint(), rig.hoarder.kept, rig.hoarder.ended.len()), (0, 0, 100));
 }
 

@@ -4,11 +4,11 @@
 //! The script: a byte of options, two of sequence numbers, then segments: flags, where, how long, time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 
 use wslens::net::{Segment, SeqNumber, TcpFlags};
-use wslens::tcp::{Anomaly, Chunk, EndReason, Flow, Handler, Interest, Run, Table};
+use wslens::stream::{Chunk, EndReason, Interest, Run};
+use wslens::tcp::{Anomaly, Flow, Handler, Table};
 use wslens::types::{Direction, Endpoint, Limits, PacketRef, PerDirection, Timestamp};
 
 use super::script::Script;
@@ -30,7 +30,7 @@ pub(crate) fn reassembly(bytes: &[u8]) {
         for (from, flags) in [(0, SYN), (1, SYN_ACK), (0, ACK)] {
             let seq = if flags.syn { wire.first[from].wrapping_sub(1) } else { wire.first[from] };
             let segment = wire.segment(from, seq, flags, 0, 0, &[]);
-            _ = table.segment(&segment, &mut model);
+            table.segment(&segment, &mut model);
         }
     }
     while !script.is_over() {
@@ -39,7 +39,7 @@ pub(crate) fn reassembly(bytes: &[u8]) {
         assert!(table.held() <= most, "holds {}", table.held());
     }
     let seen = wire.seen;
-    let Ok(()) = table.finish(seen, &mut model);
+    table.finish(seen, &mut model);
     assert_eq!(table.held(), 0, "nothing is held for nobody");
     assert_eq!(model.open, 0, "who was opened was ended");
 }
@@ -105,7 +105,7 @@ fn step(script: &mut Script<'_>, wire: &mut Wire, table: &mut Table<State>, mode
     if !model.honest && kind & 0b11_1100 == 0b01_1000 {
         segment.src.port ^= 1;
     }
-    let Ok(()) = table.segment(&segment, model);
+    table.segment(&segment, model);
 }
 
 /// What the sender of a direction has at each place.
@@ -157,20 +157,13 @@ struct State {
 
 impl Handler for Model {
     type State = State;
-    type Error = Infallible;
 
     fn opened(&mut self, _: &Flow) -> State {
         self.open += 1;
         State::default()
     }
 
-    fn chunk(
-        &mut self,
-        _: &mut Flow,
-        state: &mut State,
-        direction: Direction,
-        chunk: Chunk<'_>,
-    ) -> Result<Interest, Infallible> {
+    fn chunk(&mut self, _: &mut Flow, state: &mut State, direction: Direction, chunk: Chunk<'_>) -> Interest {
         assert!(!*state.ended.get(direction), "nothing comes behind the end");
         let next = state.next.get_mut(direction);
         assert_eq!(chunk.offset, *next, "each piece follows the one before");
@@ -202,24 +195,15 @@ impl Handler for Model {
                 }
             }
         }
-        Ok(Interest::Keep)
+        Interest::Keep
     }
 
-    fn anomaly(
-        &mut self,
-        _: &Flow,
-        _: &mut State,
-        _: Direction,
-        anomaly: Anomaly,
-        _: PacketRef,
-    ) -> Result<(), Infallible> {
+    fn anomaly(&mut self, _: &Flow, _: &mut State, _: Direction, anomaly: Anomaly, _: PacketRef) {
         assert!(!self.honest, "nobody said otherwise: {anomaly:?}");
-        Ok(())
     }
 
-    fn ended(&mut self, _: &Flow, state: State, _: EndReason, _: PacketRef) -> Result<(), Infallible> {
+    fn ended(&mut self, _: &Flow, state: State, _: EndReason, _: PacketRef) {
         assert!(Direction::BOTH.into_iter().all(|direction| *state.ended.get(direction)), "both directions end first");
         self.open -= 1;
-        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What reassembly hands up: a direction's bytes in order, holes of known place, and its end.
+//! What a carrier delivers: the bytes of one direction in order, gaps at known offsets, and the end of the direction.
 
 use crate::types::{Direction, PacketRef};
 
