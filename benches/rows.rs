@@ -140,6 +140,7 @@ fn message(number: u64, seen: PacketRef, content: &[u8]) -> Message<'_> {
         last: seen,
         close: None,
         ping_rtt_us: None,
+        summary: None,
         findings: FindingSet::default(),
     }
 }

@@ -54,7 +54,10 @@ fn walk(path: &str) -> Result<(f64, u64)> {
 /// Inflates what compressed messages hold. Gives their number.
 fn inflate(path: &str) -> Result<(f64, u64)> {
     let mut compressed = Compressed::default();
-    let options = Options { demand: Demand { frame_bytes: u64::MAX, content_bytes: 0 }, ..Options::default() };
+    let options = Options {
+        demand: Demand { frame_bytes: u64::MAX, content_bytes: 0, ..Demand::default() },
+        ..Options::default()
+    };
     let mut input = Input::open(&[path])?;
     let mut analyzer = Analyzer::new(&options);
     while let Some(packet) = input.next_packet()? {

@@ -46,6 +46,11 @@ pub enum What<'a> {
     Message(&'a Message<'a>),
     /// Something was found. Findings of a frame or message come right before it.
     Finding(&'a Finding),
+    /// A packet carried bytes of this connection: of its handshake, its frames, or the TLS or HTTP/2 around them.
+    /// [`Event::seen`] is that packet, and [`Event::direction`] its way. Emitted only where
+    /// [`Demand::packets`](crate::analyzer::Demand::packets) asks for it, and not twice in a row for the same packet; packets
+    /// that came before the connection was known to be a WebSocket are emitted when it is.
+    Packet,
     /// The connection is over, or the capture is.
     Closed(&'a Summary),
 }
@@ -194,6 +199,8 @@ pub struct Message<'a> {
     pub close: Option<Close<'a>>,
     /// Of a Pong that answers a Ping: the time since that Ping, in microseconds.
     pub ping_rtt_us: Option<u64>,
+    /// What its sub-protocol says of it, in a line: `PUBLISH a/b`. `None` where no reader read it.
+    pub summary: Option<&'a str>,
     /// What was found in it and its frames.
     pub findings: FindingSet,
 }

@@ -16,6 +16,8 @@ pub struct Demand {
     pub content_bytes: u64,
     /// Bytes of each frame's payload.
     pub frame_bytes: u64,
+    /// Whether packets that carried bytes of a connection are to be emitted: [`crate::event::What::Packet`].
+    pub packets: bool,
 }
 
 /// What all connections share.

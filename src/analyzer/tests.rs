@@ -75,7 +75,7 @@ struct Rig {
 impl Rig {
     fn new(max_memory_bytes: usize) -> Self {
         let limits = Limits { max_memory_bytes, ..Limits::default() };
-        let demand = Demand { content_bytes: u64::MAX, frame_bytes: 0 };
+        let demand = Demand { content_bytes: u64::MAX, frame_bytes: 0, ..Demand::default() };
         let worst = limits.worst_case_bytes();
         let analyzer = Analyzer::new(&Options { limits, demand, ..Options::default() });
         Self { analyzer, count: Count::default(), seen: PacketRef::default(), most: 0, worst, seq: [].into() }

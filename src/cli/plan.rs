@@ -76,6 +76,7 @@ impl Plan {
         let demand = Demand {
             content_bytes: if wants(TableName::Messages) { bytes.max(follow_bytes) } else { follow_bytes },
             frame_bytes: if wants(TableName::Frames) { bytes } else { 0 },
+            packets: false,
         };
         let limits = limits(args);
         let shares = limits.shares();

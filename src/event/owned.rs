@@ -27,6 +27,7 @@ enum Copied {
     Frame(Box<(Frame<'static>, Payload)>),
     Message(Box<(Message<'static>, Payload)>),
     Finding(Box<Finding>),
+    Packet,
     Closed(Box<Summary>),
 }
 
@@ -34,6 +35,7 @@ enum Copied {
 #[derive(Debug, Clone)]
 struct Payload {
     bytes: Vec<u8>,
+    summary: Option<Box<str>>,
     close: Option<(Option<u16>, Vec<u8>)>,
 }
 
@@ -48,16 +50,17 @@ impl Owned {
             What::Upgraded(handshake) => Copied::Upgraded(Box::new(handshake.clone())),
             What::Refused(handshake) => Copied::Refused(Box::new(handshake.clone())),
             What::Frame(frame) => {
-                let payload = Payload::copy(frame.payload, frame.close, max_bytes);
+                let payload = Payload::copy(frame.payload, frame.close, None, max_bytes);
                 Copied::Frame(Box::new((Frame { payload: &[], close: None, ..*frame }, payload)))
             }
             What::Message(message) => {
                 let content_whole = message.content_whole && message.content.len() <= max_bytes;
-                let payload = Payload::copy(message.content, message.close, max_bytes);
-                let message = Message { content: &[], content_whole, close: None, ..*message };
+                let payload = Payload::copy(message.content, message.close, message.summary, max_bytes);
+                let message = Message { content: &[], content_whole, close: None, summary: None, ..*message };
                 Copied::Message(Box::new((message, payload)))
             }
             What::Finding(finding) => Copied::Finding(Box::new(finding.clone())),
+            What::Packet => Copied::Packet,
             What::Closed(summary) => Copied::Closed(Box::new(summary.clone())),
         };
         Self { seen: event.seen, connection: event.connection.clone(), direction: event.direction, what }
@@ -75,9 +78,11 @@ impl Owned {
             }
             Copied::Message(copied) => {
                 let (message, payload) = &**copied;
-                to(&tell(What::Message(&Message { content: &payload.bytes, close: payload.close(), ..*message })))
+                let (close, summary) = (payload.close(), payload.summary.as_deref());
+                to(&tell(What::Message(&Message { content: &payload.bytes, close, summary, ..*message })))
             }
             Copied::Finding(finding) => to(&tell(What::Finding(finding))),
+            Copied::Packet => to(&tell(What::Packet)),
             Copied::Closed(summary) => to(&tell(What::Closed(summary))),
         }
     }
@@ -88,7 +93,11 @@ impl Owned {
         let heap = match &self.what {
             Copied::Upgraded(handshake) | Copied::Refused(handshake) => size_of::<Handshake>() + handshake.held(),
             Copied::Frame(copied) => size_of::<Frame<'_>>() + copied.1.bytes.capacity(),
-            Copied::Message(copied) => size_of::<Message<'_>>() + copied.1.bytes.capacity(),
+            Copied::Message(copied) => {
+                let summary = copied.1.summary.as_ref().map_or(0, |summary| summary.len());
+                size_of::<Message<'_>>() + copied.1.bytes.capacity() + summary
+            }
+            Copied::Packet => 0,
             Copied::Finding(_) => size_of::<Finding>(),
             Copied::Closed(summary) => {
                 let findings = summary.findings.capacity() * size_of::<super::FindingCount>();
@@ -100,8 +109,9 @@ impl Owned {
 }
 
 impl Payload {
-    fn copy(bytes: &[u8], close: Option<Close<'_>>, max_bytes: usize) -> Self {
+    fn copy(bytes: &[u8], close: Option<Close<'_>>, summary: Option<&str>, max_bytes: usize) -> Self {
         Self {
+            summary: summary.map(Into::into),
             bytes: bytes.get(..max_bytes).unwrap_or(bytes).to_vec(),
             close: close.map(|close| (close.code, close.reason.to_vec())),
         }

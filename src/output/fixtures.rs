@@ -170,6 +170,7 @@ pub(super) fn message<'a>(number: u64, opcode: Opcode, content: &'a [u8]) -> Mes
         last: seen(21, 5_250),
         close: None,
         ping_rtt_us: None,
+        summary: None,
         findings: FindingSet::default(),
     }
 }

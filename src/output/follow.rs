@@ -183,7 +183,7 @@ impl<W: Write> Sink for Follow<W> {
             What::Refused(handshake) => self.refused(event, handshake),
             What::Message(message) => self.message(event, message),
             What::Finding(finding) => self.finding(event, finding),
-            What::Frame(_) => return Ok(()),
+            What::Frame(_) | What::Packet => return Ok(()),
             // Was told as a refusal.
             What::Closed(summary) if summary.outcome == Outcome::Rejected => return Ok(()),
             What::Closed(summary) => {

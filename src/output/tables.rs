@@ -197,7 +197,7 @@ impl Sink for Tables {
                     connections.row(&Row { context: &self.context, connection, direction, what: summary }, None)?;
                 }
             }
-            What::Upgraded(_) | What::Refused(_) => return Ok(()),
+            What::Upgraded(_) | What::Refused(_) | What::Packet => return Ok(()),
         }
         if self.flush_rows { self.flush() } else { Ok(()) }
     }

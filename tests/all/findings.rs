@@ -650,7 +650,7 @@ fn inflate_ratio() {
     assert!(told(&words, &options).findings.is_empty(), "text inflates, too");
     // Beyond the largest message that is kept, whatever the ratio.
     let limits = Limits { max_message_bytes: 150_000, ..Limits::default() };
-    let demand = Demand { content_bytes: u64::MAX, frame_bytes: 0 };
+    let demand = Demand { content_bytes: u64::MAX, frame_bytes: 0, ..Demand::default() };
     let told_of = told(&words, &Options { limits, demand, ..Options::default() });
     assert_eq!(told_of.lines(), ["inflate_ratio c2s packet 6 frame 0 message 0"]);
     assert_eq!((told_of.messages[0].len, told_of.messages[0].content.len()), (Some(200_000), 150_000));

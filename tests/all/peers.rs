@@ -149,7 +149,7 @@ fn w5_a_final_block_ends_a_message_not_the_connection() {
 #[test]
 fn w6_inflation_has_a_limit_and_goes_on() {
     let limits = Limits { max_message_bytes: 1 << 16, ..Limits::default() };
-    let demand = Demand { content_bytes: u64::MAX, frame_bytes: 0 };
+    let demand = Demand { content_bytes: u64::MAX, frame_bytes: 0, ..Demand::default() };
     let mut deflater = Deflater::new(true);
     let mut talk = Conversation::deflate("");
     talk.server_frame(Frame::binary(deflater.message(vec![0; 20_000_000])).compressed());
@@ -480,7 +480,7 @@ fn s4_a_message_over_64_kib_does_not_break_the_context() {
     let bytes = Frame::text(deflater.message(&long)).compressed().bytes(SERVER);
     talk.send_pieces(SERVER, &bytes, 60_000);
     talk.server_frame(Frame::text(deflater.message(&long[long.len() - 500..])).compressed());
-    for demand in [Demand::default(), Demand { content_bytes: 64, frame_bytes: 64 }] {
+    for demand in [Demand::default(), Demand { content_bytes: 64, frame_bytes: 64, ..Demand::default() }] {
         let told = run_with(&talk.capture(), &Options { demand, ..Options::default() });
         has_no_findings(&told);
         let lens: Vec<_> = told.data(ToClient).map(|message| (message.len, message.complete)).collect();

@@ -279,7 +279,10 @@ fn closed_row(summary: &Summary) -> ClosedRow {
 
 /// All content, all payload.
 pub(crate) fn options() -> Options {
-    Options { demand: Demand { content_bytes: u64::MAX, frame_bytes: u64::MAX }, ..Options::default() }
+    Options {
+        demand: Demand { content_bytes: u64::MAX, frame_bytes: u64::MAX, ..Demand::default() },
+        ..Options::default()
+    }
 }
 
 /// What the library tells of a capture file, given the key log beside it, if there is one.

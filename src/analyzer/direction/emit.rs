@@ -138,6 +138,7 @@ impl DirectionState {
             last: frame.last,
             close: frame.close,
             ping_rtt_us: frame.ping_rtt_us,
+            summary: None,
             findings: frame.findings,
         };
         out.say(&conversation.identity, frame.last, Some(self.direction), What::Message(&message))
@@ -177,6 +178,7 @@ impl DirectionState {
             last: seen,
             close: None,
             ping_rtt_us: None,
+            summary: None,
             findings,
         };
         out.say(&conversation.identity, seen, Some(self.direction), What::Message(&message))?;

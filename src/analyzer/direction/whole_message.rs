@@ -123,6 +123,7 @@ impl DirectionState {
             last: seen,
             close: None,
             ping_rtt_us: None,
+            summary: None,
             findings: FindingSet::default(),
         };
         out.say(&conversation.identity, seen, direction, What::Message(&message))

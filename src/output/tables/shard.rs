@@ -116,7 +116,7 @@ impl Shard for TablesShard {
                 self.waiting.extend(open);
             }
             What::Closed(_) => self.closed(event, batch),
-            What::Upgraded(_) | What::Refused(_) => return false,
+            What::Upgraded(_) | What::Refused(_) | What::Packet => return false,
         }
         match batch.things.get_mut(before..).and_then(<[Thing]>::last_mut) {
             Some(thing) => thing.last = true,

@@ -74,7 +74,7 @@ pub(crate) struct FindingTold {
 
 /// Hears all of `capture`, with all payload.
 pub(crate) fn run(capture: &Capture) -> Told {
-    let demand = Demand { content_bytes: u64::MAX, frame_bytes: u64::MAX };
+    let demand = Demand { content_bytes: u64::MAX, frame_bytes: u64::MAX, ..Demand::default() };
     run_with(capture, &Options { demand, ..Options::default() })
 }
 

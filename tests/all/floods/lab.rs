@@ -58,7 +58,7 @@ pub(crate) struct Rig {
 impl Rig {
     /// ParallelSink content of messages is wanted.
     pub(crate) fn new(limits: Limits) -> Self {
-        let demand = Demand { content_bytes: u64::MAX, frame_bytes: 0 };
+        let demand = Demand { content_bytes: u64::MAX, frame_bytes: 0, ..Demand::default() };
         let analyzer = Analyzer::new(&Options { limits, demand, ..Options::default() });
         let (ear, next) = (Ear::default(), HashMap::new());
         Self { analyzer, ear, packets: 0, bytes: 0, most: 0, told: 0, next, buffer: Vec::new() }

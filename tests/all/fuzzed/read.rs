@@ -42,6 +42,6 @@ pub(super) fn options() -> Options {
         max_connections: 64,
         ..Limits::default()
     };
-    let demand = Demand { content_bytes: u64::MAX, frame_bytes: u64::MAX };
+    let demand = Demand { content_bytes: u64::MAX, frame_bytes: u64::MAX, ..Demand::default() };
     Options { limits, demand, capture: "=a \"label\";\n".to_owned(), mid_stream: true, list_tls: true }
 }

@@ -134,7 +134,7 @@ impl Sink for Watch {
 /// What is asked for: everything.
 pub fn everything() -> Options {
     let all = u64::MAX;
-    Options { demand: Demand { content_bytes: all, frame_bytes: all }, ..Options::default() }
+    Options { demand: Demand { content_bytes: all, frame_bytes: all, ..Demand::default() }, ..Options::default() }
 }
 
 /// Analyses packets, with [`everything`].
