@@ -233,7 +233,7 @@ impl FindingCode {
                 severity: Severity::Error,
                 reference: "RFC 6455 §4.2.2",
                 sentence: "The Sec-WebSocket-Accept of the 101 is not the one that belongs to the client's key.",
-                advice: "A client must fail the connection (RFC 6455 §4.1). PacketRef when a cache or proxy answers in the server's place, or a server computes it wrongly: base64(SHA-1(key + 258EAFA5-E914-47DA-95CA-C5AB0DC85B11)).",
+                advice: "A client must fail the connection (RFC 6455 §4.1). Seen when a cache or proxy answers in the server's place, or a server computes it wrongly: base64(SHA-1(key + 258EAFA5-E914-47DA-95CA-C5AB0DC85B11)).",
             },
             Self::AcceptMissing => &Explanation {
                 code: "accept_missing",
@@ -464,7 +464,7 @@ impl FindingCode {
                 severity: Severity::Warning,
                 reference: "RFC 6455 §4.2.2",
                 sentence: "HTTP, not frames, follows a 101.",
-                advice: "PacketRef in request smuggling through proxies that believe in a tunnel.",
+                advice: "Seen in request smuggling through proxies that believe in a tunnel.",
             },
             Self::UpgradeIgnored => &Explanation {
                 code: "upgrade_ignored",
