@@ -41,6 +41,7 @@ mod memory;
 mod midstream;
 mod pending;
 mod pings;
+pub mod run;
 mod session;
 pub mod shards;
 mod shared;
@@ -52,8 +53,7 @@ pub use shared::Demand;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::capture::Packet;
-use crate::event::{Sink, Totals};
+use crate::event::Totals;
 use crate::net::Decoder;
 use crate::tcp::Table;
 use crate::tls::{KeyLog, Scratch};
@@ -61,7 +61,7 @@ use crate::types::{Limits, PacketRef};
 use crate::websocket::inflate::InflaterPool;
 use memory::{Buffers, Memory};
 use session::Session;
-use shared::{Out, Shared};
+use shared::Shared;
 
 /// How an analysis is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,54 +131,6 @@ impl Analyzer {
         }
     }
 
-    /// Takes the next packet; tells `sink` all that it makes certain.
-    ///
-    /// # Errors
-    /// Those of the sink.
-    pub fn packet<S: Sink>(&mut self, packet: &Packet<'_>, sink: &mut S) -> Result<(), S::Error> {
-        self.count(packet);
-        let shared = &mut self.shared;
-        shared.memory.table = self.table.footprint();
-        // Looked at where it was made: to copy it would wait until all of it is written.
-        let decoded = self.net.decode(packet);
-        let mut error = None;
-        let mut out = Out { sink, error: &mut error, shared, tls: None, depth: 0 };
-        if let Some(segment) = &decoded {
-            self.table.segment(segment, &mut out);
-        } else {
-            self.table.age(packet.seen, &mut out);
-            shared.memory.datagrams = self.net.held();
-        }
-        error.map_or(Ok(()), Err)
-    }
-
-    /// The TLS secrets, to add to. What they open is told with the next packet of its connection, or with its end.
-    pub const fn keys(&mut self) -> &mut KeyLog {
-        &mut self.shared.keys
-    }
-
-    /// Whether secrets may still come: then TLS without secrets waits for them, within limits. At first none are expected.
-    pub const fn expect_secrets(&mut self, yes: bool) {
-        self.shared.expect_secrets = yes;
-    }
-
-    /// Whether a connection waits for a secret since this was asked last: time to look for more, if there is a place to look.
-    pub const fn lacks_secrets(&mut self) -> bool {
-        core::mem::replace(&mut self.shared.lacks_secrets, false)
-    }
-
-    /// Ends the analysis: what is still open is told as it stands.
-    ///
-    /// # Errors
-    /// Those of the sink.
-    pub fn finish<S: Sink>(&mut self, sink: &mut S) -> Result<(), S::Error> {
-        self.net.finish();
-        let mut error = None;
-        let shared = &mut self.shared;
-        self.table.finish(self.last, &mut Out { sink, error: &mut error, shared, tls: None, depth: 0 });
-        error.map_or(Ok(()), Err)
-    }
-
     /// What was read so far.
     #[must_use]
     pub fn totals(&self) -> Totals {
@@ -209,15 +161,6 @@ impl Analyzer {
         let sessions: usize = self.table.states().map(Session::held).sum();
         let caches = self.shared.held() - self.shared.memory.sessions() - self.shared.memory.datagrams;
         self.net.held() + self.table.recount() + sessions + caches
-    }
-
-    fn count(&mut self, packet: &Packet<'_>) {
-        let at = packet.seen.at;
-        let totals = &mut self.shared.totals;
-        totals.packets += 1;
-        totals.bytes += packet.bytes.len() as u64;
-        totals.time = Some(totals.time.map_or((at, at), |(first, last)| (first, last.max(at))));
-        self.last = packet.seen;
     }
 }
 

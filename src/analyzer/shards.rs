@@ -37,8 +37,9 @@ use core::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
+use super::run::Ended;
 use super::{Analyzer, Options};
-use crate::capture::{CaptureError, Input, Secrets, Warning};
+use crate::capture::{CaptureError, Input, Warning};
 use crate::event::{ParallelSink, Shard, Totals};
 use crate::tls::{KeyLog, KeyLogWarning};
 use batch::{BATCHES, Message, WorkerBatch};
@@ -135,41 +136,15 @@ fn alone<W: ParallelSink>(
 ) -> Result<Option<Done>, W::Error> {
     let mut analyzer = Analyzer::new(options);
     *analyzer.keys() = keys;
-    analyzer.expect_secrets(true);
-    let unreadable = loop {
-        match input.next_packet() {
-            Ok(Some(packet)) => analyzer.packet(&packet, sink)?,
-            Ok(None) => break None,
-            Err(error) => break Some(error),
-        }
-        if input.has_secrets() {
-            take_secrets(&mut input, &mut analyzer);
-        }
-        if analyzer.lacks_secrets() && input.may_have_secrets() {
-            keep_secrets(input.secrets_ahead(), &mut analyzer);
-        }
-        analyzer.expect_secrets(input.may_have_secrets());
-        if watch(input.bytes_read()).is_break() {
-            return Ok(None);
-        }
+    let ended = analyzer.run(&mut input, sink, |pause| watch(pause.source.bytes_read()))?;
+    let unreadable = match ended {
+        Ended::Complete => None,
+        Ended::Failed(error) => Some(error),
+        Ended::Stopped(()) => return Ok(None),
     };
-    take_secrets(&mut input, &mut analyzer);
     let (warnings, key_warnings) = (input.take_warnings(), analyzer.keys().take_warnings());
     analyzer.finish(sink)?;
     Ok(Some(Done { totals: analyzer.totals(), reading: Reading { warnings, key_warnings, unreadable } }))
-}
-
-/// Hands on the secrets that stood before the packet at hand, or behind the last one.
-fn take_secrets(input: &mut Input, analyzer: &mut Analyzer) {
-    keep_secrets(input.take_secrets(), analyzer);
-}
-
-fn keep_secrets(all: Vec<Secrets>, analyzer: &mut Analyzer) {
-    for secrets in all {
-        if secrets.kind == Secrets::TLS_KEY_LOG {
-            analyzer.keys().add(&secrets.bytes);
-        }
-    }
 }
 
 /// All workers, and the broadcaster where there is one.

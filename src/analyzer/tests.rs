@@ -1,8 +1,8 @@
 //! What is counted is what is kept, and never more than may be, whatever the packets are.
 
 use super::*;
-use crate::capture::LinkType;
-use crate::event::{Event, What};
+use crate::capture::{LinkType, Packet};
+use crate::event::{Event, Sink, What};
 use crate::types::Timestamp;
 use proptest::prelude::*;
 

@@ -5,11 +5,13 @@ use std::sync::mpsc::{Receiver, Sender};
 use super::batch::{Key, Message, WorkerBatch};
 use super::broadcaster::{Broadcast, PacketBatch};
 use super::{Reading, Workers};
-use crate::analyzer::{Analyzer, Out};
+use crate::analyzer::Analyzer;
+use crate::analyzer::run::Intake;
 use crate::capture::{Input, Packet};
 use crate::event::{Event, Shard, Sink, What};
 use crate::net::Segment;
 use crate::tcp::spread;
+use crate::types::PacketRef;
 
 /// Which connections are a worker's own.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +27,28 @@ impl Share {
         // The upper half of the hash, as a fraction of one, times the workers.
         let of = (spread(segment.src, segment.dst) >> 32).saturating_mul(self.count as u64) >> 32;
         of == self.number as u64
+    }
+}
+
+impl<P: Shard> Intake<Emitter<P>> for Share {
+    #[inline]
+    fn begin(&self, emitter: &mut Emitter<P>, packet: PacketRef) {
+        emitter.begin(packet.packet);
+    }
+
+    #[inline]
+    fn takes(&self, segment: &Segment<'_>) -> bool {
+        self.has(segment)
+    }
+
+    #[inline]
+    fn deliver(&self, emitter: &mut Emitter<P>) {
+        emitter.arrived = true;
+    }
+
+    #[inline]
+    fn delivered(&self, emitter: &mut Emitter<P>, connections: u64) {
+        emitter.count_opened(connections);
     }
 }
 
@@ -88,26 +112,8 @@ impl<P: Shard> Worker<P> {
 
     fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Stopped> {
         let Self { share, analyzer, emitter } = self;
-        analyzer.count(packet);
-        emitter.begin(packet.seen.packet);
-        analyzer.shared.memory.table = analyzer.table.footprint();
-        let segment = analyzer.net.decode(packet);
-        let mut error = None;
-        let mut out = Out { sink: &mut *emitter, error: &mut error, shared: &mut analyzer.shared, tls: None, depth: 0 };
-        analyzer.table.age(packet.seen, &mut out);
-        if let Some(segment) = &segment {
-            if share.has(segment) {
-                out.sink.arrived = true;
-                analyzer.table.arrive(segment, &mut out);
-                out.sink.count_opened(analyzer.table.connections());
-            }
-        } else {
-            analyzer.shared.memory.datagrams = analyzer.net.held();
-        }
-        match error {
-            Some(stopped) => Err(stopped),
-            None => emitter.end(),
-        }
+        analyzer.step(packet, emitter, share)?;
+        emitter.end()
     }
 
     fn finish(mut self, reading: Option<Reading>) -> Result<(), Stopped> {

@@ -1,0 +1,336 @@
+//! The loop: one packet after the other out of a source, through the analyzer, into a sink.
+//!
+//! In: a [`PacketSource`]: capture files ([`Input`]), an interface (`Live`), or what a program has in memory. Out: events,
+//! and how the source ended ([`Ended`]). Files, the workers of [`super::shards`], and a live capture all go through
+//! [`Analyzer::run`], and each of their packets through the one step below it.
+//!
+//! ```text
+//!          ┌────────────────────────────────────────────────────────────┐
+//!          ↓                                                            │
+//! source: a packet ─→ count, decode, age, deliver ─→ secrets ─→ watch ──┤
+//!         quiet ───────────────────────────────────→ secrets ─→ watch ──┘
+//!         end, error ──────────────────────────────→ secrets ─→ Ended
+//! ```
+//!
+//! Secrets are asked for in this loop alone, wherever they are: in the capture, further on in a pcapng, or in a key log that
+//! grows during the run ([`PacketSource::add_secrets`]). Clocks, signals and terminals stay outside: the caller looks at
+//! them when `watch` is called.
+//!
+//! ```
+//! use core::ops::ControlFlow;
+//! use wslens::analyzer::run::{Ended, Pause};
+//! use wslens::analyzer::{Analyzer, Options};
+//! use wslens::capture::Input;
+//! use wslens::event::{Event, Sink, What};
+//!
+//! struct Messages(u64);
+//!
+//! impl Sink for Messages {
+//!     type Error = core::convert::Infallible;
+//!
+//!     fn event(&mut self, event: &Event<'_>) -> Result<(), Self::Error> {
+//!         self.0 += u64::from(matches!(event.what, What::Message(_)));
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut input = Input::open(&["samples/first-look/capture.pcap"])?;
+//! let mut analyzer = Analyzer::new(&Options::default());
+//! let mut messages = Messages(0);
+//! // Five messages are enough.
+//! let ended = analyzer.run(&mut input, &mut messages, |pause: Pause<'_, Input, Messages>| {
+//!     if pause.sink.0 < 5 { ControlFlow::Continue(()) } else { ControlFlow::Break("five") }
+//! })?;
+//! assert!(matches!(ended, Ended::Stopped("five")));
+//! analyzer.finish(&mut messages)?;
+//! # Ok(())
+//! # }
+//! ```
+
+use core::ops::ControlFlow;
+
+use super::Analyzer;
+use super::shared::Out;
+use crate::capture::{CaptureError, Input, Packet, Secrets};
+#[cfg(feature = "live")]
+use crate::capture::{Live, LiveStep};
+use crate::event::Sink;
+use crate::net::Segment;
+use crate::tls::KeyLog;
+use crate::types::PacketRef;
+
+/// Where packets come from.
+pub trait PacketSource {
+    /// Why it cannot be read on.
+    type Error;
+
+    /// The next packet. May wait for it.
+    ///
+    /// # Errors
+    /// When the source cannot be read on. Packets before that were lent.
+    fn next_packet(&mut self) -> Result<NextPacket<'_>, Self::Error>;
+
+    /// Adds the TLS secrets that have become available to `keys`. Called after each [`Self::next_packet`], so it has to be
+    /// cheap where there are none. By default there are none.
+    ///
+    /// # Errors
+    /// When secrets cannot be read, and the analysis is not to go on without them.
+    fn add_secrets(&mut self, _keys: &mut KeyLog, _need: SecretsNeed) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// Whether more secrets may come. If so, TLS that lacks them is held back until they do, within
+    /// [`Limits::max_tls_waiting_bytes`](crate::types::Limits::max_tls_waiting_bytes). By default it is not.
+    fn may_have_secrets(&self) -> bool {
+        false
+    }
+}
+
+/// What a [`PacketSource`] has next.
+#[derive(Debug, Clone, Copy)]
+pub enum NextPacket<'a> {
+    /// A packet.
+    Packet(Packet<'a>),
+    /// None now; the next call may wait for one. Time to flush outputs, to look at a clock, to draw.
+    Quiet,
+    /// There are no more.
+    End,
+}
+
+/// How urgently secrets are needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretsNeed {
+    /// No connection lacks any, as far as is known.
+    None,
+    /// A connection lacks one: a search for it, further on in a file, is worth its time.
+    Lacking,
+    /// The source is over: this is the last call.
+    Last,
+}
+
+/// A moment between two packets: what a caller may look at and use.
+#[derive(Debug)]
+pub struct Pause<'p, P, S> {
+    /// The source.
+    pub source: &'p mut P,
+    /// The sink.
+    pub sink: &'p mut S,
+    /// Whether the source has no packet now ([`NextPacket::Quiet`]).
+    pub quiet: bool,
+}
+
+/// How [`Analyzer::run`] ended.
+#[derive(Debug)]
+pub enum Ended<E, B> {
+    /// All packets were read.
+    Complete,
+    /// The source could not be read on.
+    Failed(E),
+    /// `watch` stopped it, with this.
+    Stopped(B),
+}
+
+impl Analyzer {
+    /// Reads packets from `source` until it ends, fails, or `watch` stops the run; `sink` receives the events. `watch` is
+    /// called after each packet, and each time the source has none.
+    ///
+    /// The analysis goes on where it stands: several sources may be read one after the other. [`Self::finish`] ends it.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    pub fn run<P: PacketSource, S: Sink, B>(
+        &mut self,
+        source: &mut P,
+        sink: &mut S,
+        watch: impl FnMut(Pause<'_, P, S>) -> ControlFlow<B>,
+    ) -> Result<Ended<P::Error, B>, S::Error> {
+        self.run_share(source, sink, &Everything, watch)
+    }
+
+    /// The same for the connections of one worker.
+    pub(super) fn run_share<P: PacketSource, S: Sink, B>(
+        &mut self,
+        source: &mut P,
+        sink: &mut S,
+        intake: &impl Intake<S>,
+        mut watch: impl FnMut(Pause<'_, P, S>) -> ControlFlow<B>,
+    ) -> Result<Ended<P::Error, B>, S::Error> {
+        if let Err(error) = self.ask_for_secrets(source, false) {
+            return Ok(Ended::Failed(error));
+        }
+        loop {
+            let (quiet, ended) = match source.next_packet() {
+                Ok(NextPacket::Packet(packet)) => {
+                    self.step(&packet, sink, intake)?;
+                    (false, None)
+                }
+                Ok(NextPacket::Quiet) => (true, None),
+                Ok(NextPacket::End) => (true, Some(Ended::Complete)),
+                Err(error) => (true, Some(Ended::Failed(error))),
+            };
+            if let Err(error) = self.ask_for_secrets(source, ended.is_some()) {
+                return Ok(ended.unwrap_or(Ended::Failed(error)));
+            }
+            if let Some(ended) = ended {
+                return Ok(ended);
+            }
+            if let ControlFlow::Break(stop) = watch(Pause { source: &mut *source, sink: &mut *sink, quiet }) {
+                return Ok(Ended::Stopped(stop));
+            }
+        }
+    }
+
+    /// Takes the next packet; `sink` receives all events that it makes certain.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    pub fn packet<S: Sink>(&mut self, packet: &Packet<'_>, sink: &mut S) -> Result<(), S::Error> {
+        self.step(packet, sink, &Everything)
+    }
+
+    /// Ends the analysis: what is still open is reported as it stands.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    pub fn finish<S: Sink>(&mut self, sink: &mut S) -> Result<(), S::Error> {
+        self.net.finish();
+        let mut error = None;
+        let shared = &mut self.shared;
+        self.table.finish(self.last, &mut Out { sink, error: &mut error, shared, tls: None, depth: 0 });
+        error.map_or(Ok(()), Err)
+    }
+
+    /// The TLS secrets, to add to. What they open is reported with the next packet of its connection, or with its end.
+    pub const fn keys(&mut self) -> &mut KeyLog {
+        &mut self.shared.keys
+    }
+
+    /// Whether secrets may still come, for callers that add them to [`Self::keys`] and feed packets one by one: then TLS
+    /// that lacks secrets is held back, within limits. At first none are expected. [`Self::run`] asks its source instead.
+    pub const fn expect_secrets(&mut self, yes: bool) {
+        self.shared.expect_secrets = yes;
+    }
+
+    /// What one packet brings: counted, decoded; what its time ends; what its segment carries.
+    #[inline]
+    pub(super) fn step<S: Sink>(
+        &mut self,
+        packet: &Packet<'_>,
+        sink: &mut S,
+        intake: &impl Intake<S>,
+    ) -> Result<(), S::Error> {
+        self.count(packet);
+        intake.begin(sink, packet.seen);
+        let shared = &mut self.shared;
+        shared.memory.table = self.table.footprint();
+        // Looked at where it was made: to copy it would wait until all of it is written.
+        let decoded = self.net.decode(packet);
+        let mut error = None;
+        let mut out = Out { sink, error: &mut error, shared, tls: None, depth: 0 };
+        self.table.age(packet.seen, &mut out);
+        match &decoded {
+            Some(segment) if intake.takes(segment) => {
+                intake.deliver(out.sink);
+                self.table.arrive(segment, &mut out);
+                intake.delivered(out.sink, self.table.connections());
+            }
+            Some(_) => {}
+            None => shared.memory.datagrams = self.net.held(),
+        }
+        error.map_or(Ok(()), Err)
+    }
+
+    fn count(&mut self, packet: &Packet<'_>) {
+        let at = packet.seen.at;
+        let totals = &mut self.shared.totals;
+        totals.packets += 1;
+        totals.bytes += packet.bytes.len() as u64;
+        totals.time = Some(totals.time.map_or((at, at), |(first, last)| (first, last.max(at))));
+        self.last = packet.seen;
+    }
+
+    /// Adds what secrets the source has, and finds out whether more may come.
+    #[inline]
+    fn ask_for_secrets<P: PacketSource>(&mut self, source: &mut P, over: bool) -> Result<(), P::Error> {
+        let lacking = core::mem::take(&mut self.shared.lacks_secrets);
+        let need = match (over, lacking) {
+            (true, _) => SecretsNeed::Last,
+            (false, true) => SecretsNeed::Lacking,
+            (false, false) => SecretsNeed::None,
+        };
+        source.add_secrets(&mut self.shared.keys, need)?;
+        self.shared.expect_secrets = source.may_have_secrets();
+        Ok(())
+    }
+}
+
+/// Which segments an analyzer takes, and what its sink is to know about the packet at hand.
+pub(super) trait Intake<S> {
+    /// A packet begins; first, what its time ends is reported.
+    fn begin(&self, _sink: &mut S, _packet: PacketRef) {}
+
+    /// Whether the segment is for this analyzer.
+    fn takes(&self, _segment: &Segment<'_>) -> bool {
+        true
+    }
+
+    /// From now on, what its segment brings is reported.
+    fn deliver(&self, _sink: &mut S) {}
+
+    /// That was all of it; there have been so many TCP connections.
+    fn delivered(&self, _sink: &mut S, _connections: u64) {}
+}
+
+/// All segments, for a sink that needs to know nothing.
+struct Everything;
+
+impl<S> Intake<S> for Everything {}
+
+impl PacketSource for Input {
+    type Error = CaptureError;
+
+    #[inline]
+    fn next_packet(&mut self) -> Result<NextPacket<'_>, CaptureError> {
+        Ok(Self::next_packet(self)?.map_or(NextPacket::End, NextPacket::Packet))
+    }
+
+    /// Those that stood before the last packet; where a connection lacks one, all of the file at hand.
+    #[inline]
+    fn add_secrets(&mut self, keys: &mut KeyLog, need: SecretsNeed) -> Result<(), CaptureError> {
+        if self.has_secrets() {
+            add_key_logs(keys, self.take_secrets());
+        }
+        if need == SecretsNeed::Lacking && Self::may_have_secrets(self) {
+            add_key_logs(keys, self.secrets_ahead());
+        }
+        Ok(())
+    }
+
+    /// Before the first packet, the format is not known yet.
+    #[inline]
+    fn may_have_secrets(&self) -> bool {
+        self.packets() == 0 || Self::may_have_secrets(self)
+    }
+}
+
+#[cold]
+fn add_key_logs(keys: &mut KeyLog, all: Vec<Secrets>) {
+    for secrets in all.iter().filter(|secrets| secrets.kind == Secrets::TLS_KEY_LOG) {
+        keys.add(&secrets.bytes);
+    }
+}
+
+#[cfg(feature = "live")]
+impl PacketSource for Live {
+    type Error = CaptureError;
+
+    #[inline]
+    fn next_packet(&mut self) -> Result<NextPacket<'_>, CaptureError> {
+        Ok(match Self::next_packet(self)? {
+            LiveStep::Packet(packet) => NextPacket::Packet(packet),
+            LiveStep::Quiet => NextPacket::Quiet,
+            LiveStep::Over => NextPacket::End,
+        })
+    }
+}
