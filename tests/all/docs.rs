@@ -149,7 +149,7 @@ TCP sequence number in 4 bytes; then one byte 0, or for HTTP/2 one byte 1 and th
 const FINDINGS_HEAD: &str = "\
 # Findings
 
-<!-- Written by `WSLENS_BLESS=1 cargo test --test all docs`: change src/types/finding.rs instead. -->
+<!-- Written by `WSLENS_BLESS=1 cargo test --test all docs`: change src/types/finding/code.rs instead. -->
 
 What wslens can find, by severity. `wslens explain CODE` says the same. An *error* is against the RFC, a *warning* is allowed but suspicious or harmful,
 a *note* is worth knowing and nobody's fault.
