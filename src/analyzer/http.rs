@@ -10,7 +10,7 @@ use super::shared::Out;
 use super::websocket::WebSocket;
 use crate::event::Sink;
 use crate::http::h2::Setting;
-use crate::http::{Effect, H1, Loss, ResponseHead, Sniffed, Step, sniff};
+use crate::http::{Effect, H1, H1Event, H1Loss, ResponseHead, Sniffed, sniff};
 use crate::stream::Run;
 use crate::tcp::Flow;
 use crate::types::{Direction, Limits, PacketRef};
@@ -96,7 +96,7 @@ enum Found {
     /// A 101 to HTTP/2, and the request that it answers.
     Http2(Option<u64>, Box<Early>),
     /// Bytes that are no HTTP; in place of a response, why.
-    Garbage(Option<Loss>),
+    Garbage(Option<H1Loss>),
     Gap,
 }
 
@@ -411,9 +411,9 @@ impl Http {
 }
 
 /// Keeps of a step what is needed behind it.
-fn found(step: &Step<'_>, direction: Direction, seen: PacketRef) -> Found {
+fn found(step: &H1Event<'_>, direction: Direction, seen: PacketRef) -> Found {
     match step {
-        Step::Request { number, head } => {
+        H1Event::Request { number, head } => {
             let (certain, complete) = (is_websocket_attempt(head), head.complete);
             if !certain && head.fields.has_token("Upgrade", "h2c") {
                 return Found::Upgrade(
@@ -427,7 +427,7 @@ fn found(step: &Step<'_>, direction: Direction, seen: PacketRef) -> Found {
             let asked = Asked::from_head(head, seen);
             Found::Request(Box::new(Attempt { number: *number, asked, certain, complete }))
         }
-        Step::Response { head, answers, effect } => {
+        H1Event::Response { head, answers, effect } => {
             let wanted = *effect != Effect::Switched || answers.is_some() || is_websocket_switch(head);
             let early = || Box::new(Early { answered: Answered::from_head(head, seen), complete: head.complete });
             if *effect == Effect::Switched && head.fields.has_token("Upgrade", "h2c") {
@@ -435,11 +435,11 @@ fn found(step: &Step<'_>, direction: Direction, seen: PacketRef) -> Found {
             }
             Found::Response(*answers, *effect, wanted.then(early))
         }
-        Step::Lost(Loss::Gap) => Found::Gap,
-        Step::Lost(loss @ (Loss::NotHttp | Loss::HeadTooLong)) if direction == Direction::ToClient => {
+        H1Event::Lost(H1Loss::Gap) => Found::Gap,
+        H1Event::Lost(loss @ (H1Loss::NotHttp | H1Loss::HeadTooLong)) if direction == Direction::ToClient => {
             Found::Garbage(Some(*loss))
         }
-        Step::Lost(_) => Found::Garbage(None),
+        H1Event::Lost(_) => Found::Garbage(None),
     }
 }
 

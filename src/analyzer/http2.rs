@@ -17,7 +17,7 @@ use super::pending::Pending;
 use super::shared::Out;
 use super::websocket::Note;
 use crate::event::Sink;
-use crate::http::h2::{ErrorCode, H2, HeaderList, Search, Setting, Step};
+use crate::http::h2::{BoundarySearch, ErrorCode, H2, H2Event, HeaderList, Setting};
 use crate::stream::{EndReason, Run};
 use crate::tcp::Flow;
 use crate::types::{Detail, Direction, FindingCode, Limits, PacketRef, PerDirection};
@@ -38,7 +38,7 @@ pub(super) struct Http2 {
     h2: H2,
     /// The streams of interest.
     streams: BTreeMap<u32, StreamState>,
-    searches: PerDirection<Option<Box<Search>>>,
+    searches: PerDirection<Option<Box<BoundarySearch>>>,
     untold: Vec<Note>,
     goaways: PerDirection<Option<(ErrorCode, PacketRef)>>,
     /// The highest stream that the client was seen to open.
@@ -92,8 +92,8 @@ impl Http2 {
     }
 
     /// A connection that is joined half-way; `searches` have gathered what came so far.
-    pub(super) fn joined(limits: &Limits, searches: PerDirection<Option<Box<Search>>>) -> Self {
-        Self { h2: H2::joined(limits), searches, holed: true, ..Self::new(limits) }
+    pub(super) fn joined(limits: &Limits, searches: PerDirection<Option<Box<BoundarySearch>>>) -> Self {
+        Self { h2: H2::mid_stream(limits), searches, holed: true, ..Self::new(limits) }
     }
 
     /// Takes all of a piece of one direction. False if it turns out to be no HTTP/2.
@@ -109,7 +109,7 @@ impl Http2 {
             Run::Data(bytes) => match self.searches.get_mut(direction) {
                 None => self.frames(flow, direction, bytes, seen, out),
                 Some(search) => {
-                    let known = self.h2.known(direction);
+                    let known = self.h2.search_context(direction);
                     if search.push(bytes, seen, &known) { self.resume(flow, direction, out) } else { Ok(true) }
                 }
             },
@@ -349,7 +349,7 @@ impl Http2 {
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         self.holed = true;
-        let search = Search::new(out.shared.limits.max_resync_bytes, ENOUGH_BITS);
+        let search = BoundarySearch::new(out.shared.limits.max_resync_bytes, ENOUGH_BITS);
         *self.searches.get_mut(direction) = Some(Box::new(search));
         let streams: Vec<u32> = self.streams.keys().copied().collect();
         for stream in streams {
@@ -370,7 +370,7 @@ impl Http2 {
         seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        if self.searches.get_mut(direction).as_mut().is_some_and(|search| search.settle()) {
+        if self.searches.get_mut(direction).as_mut().is_some_and(|search| search.accept_best()) {
             self.resume(flow, direction, out)?;
         }
         let (streams, asked) = (&self.streams, self.asked);
@@ -408,18 +408,18 @@ impl Http2 {
 /// Keeps of a step what is needed behind it. `wanted` says whether responses on a stream are.
 fn found<'i>(
     direction: Direction,
-    step: Step<'_, 'i>,
+    step: H2Event<'_, 'i>,
     seen: PacketRef,
     wanted: impl Fn(u32) -> bool,
 ) -> Option<Found<'i>> {
     Some(match step {
-        Step::Data { stream, payload } => Found::Data(stream, payload),
-        Step::Missing { stream, len } => Found::Missing(stream, len),
-        Step::EndStream { stream } => Found::Ended(stream),
-        Step::Headers { stream, list, end_stream } if direction == Direction::ToServer => {
+        H2Event::Data { stream, payload } => Found::Data(stream, payload),
+        H2Event::Missing { stream, len } => Found::Missing(stream, len),
+        H2Event::EndStream { stream } => Found::Ended(stream),
+        H2Event::Headers { stream, list, end_stream } if direction == Direction::ToServer => {
             Found::Request(stream, asked(list, seen), end_stream)
         }
-        Step::Headers { stream, list, end_stream } => {
+        H2Event::Headers { stream, list, end_stream } => {
             let is_interim = list.status().is_some_and(|status| (100..200).contains(&status));
             if is_interim || !wanted(stream) {
                 return end_stream.then_some(Found::Ended(stream));
@@ -428,10 +428,10 @@ fn found<'i>(
                 list.status().map(|status| Box::new((Answered::from_list(list, status, seen), list.is_complete())));
             Found::Response(stream, answered, end_stream)
         }
-        Step::Reset { stream, code } => Found::Reset(stream, code),
-        Step::Goaway { last_stream, code } => Found::Goaway(last_stream, code),
-        Step::Lost => Found::Lost,
-        Step::NotHttp2 => Found::NotHttp2,
+        H2Event::Reset { stream, code } => Found::Reset(stream, code),
+        H2Event::Goaway { last_stream, code } => Found::Goaway(last_stream, code),
+        H2Event::Lost => Found::Lost,
+        H2Event::NotHttp2 => Found::NotHttp2,
     })
 }
 

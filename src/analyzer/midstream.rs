@@ -6,7 +6,7 @@
 use super::shared::Out;
 use super::websocket::WebSocket;
 use crate::event::{Identity, Sink};
-use crate::http::h2::{Known, Search};
+use crate::http::h2::{BoundarySearch, SearchContext};
 use crate::stream::Run;
 use crate::types::{Detail, Direction, PacketRef, PerDirection};
 use crate::websocket::resync::{Expect, Found, Resync};
@@ -32,7 +32,7 @@ pub(super) struct Midstream {
     oriented: bool,
     searches: PerDirection<Searches>,
     /// Frames of HTTP/2 are looked for too; not in its streams.
-    http2: Option<PerDirection<Option<Box<Search>>>>,
+    http2: Option<PerDirection<Option<Box<BoundarySearch>>>>,
 }
 
 /// The searches in one direction.
@@ -69,7 +69,7 @@ impl Midstream {
 
     /// The same for a connection that may be HTTP/2 as well.
     pub(super) fn or_http2(oriented: bool) -> Self {
-        let search = |_| Some(Box::new(Search::new(HTTP2_BYTES, HTTP2_BITS)));
+        let search = |_| Some(Box::new(BoundarySearch::new(HTTP2_BYTES, HTTP2_BITS)));
         Self { http2: Some(PerDirection::from_fn(search)), ..Self::new(None, oriented) }
     }
 
@@ -79,10 +79,10 @@ impl Midstream {
         direction: Direction,
         run: Run<'_>,
         seen: PacketRef,
-    ) -> Option<PerDirection<Option<Box<Search>>>> {
+    ) -> Option<PerDirection<Option<Box<BoundarySearch>>>> {
         let search = self.http2.as_mut()?.get_mut(direction).as_mut()?;
         // Whoever is the client, PUSH_PROMISE is rare.
-        let known = Known { direction: Direction::ToServer, highest_stream: None, max_frame: 1 << 14 };
+        let known = SearchContext { direction: Direction::ToServer, highest_stream: None, max_frame: 1 << 14 };
         let found = match run {
             Run::Data(data) => search.push(data, seen, &known),
             Run::Gap(_) => {

@@ -15,7 +15,7 @@ use super::shared::Out;
 use super::tls::Tls;
 use super::websocket::WebSocket;
 use crate::event::Sink;
-use crate::http::h2::Search;
+use crate::http::h2::BoundarySearch;
 use crate::http::{Sniffed, sniff};
 use crate::stream::{Chunk, EndReason, Interest, Run};
 use crate::tcp::Flow;
@@ -212,7 +212,7 @@ impl Session {
         &mut self,
         flow: &mut Flow,
         mut direction: Direction,
-        mut searches: PerDirection<Option<Box<Search>>>,
+        mut searches: PerDirection<Option<Box<BoundarySearch>>>,
         out: &mut Out<'_, S>,
     ) -> Result<Direction, S::Error> {
         let sender = searches.get(direction).as_ref().and_then(|search| search.sender());

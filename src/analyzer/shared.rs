@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::memory::{Buffers, Memory};
 use crate::event::{ClosedTls, Event, Identity, Sink, Totals, What};
 use crate::tcp::Flow;
-use crate::tls::{Closed, KeyLog, Scratch, TlsInfo};
+use crate::tls::{KeyLog, Scratch, TlsInfo, Undecryptable};
 use crate::types::{Direction, Endpoint, Limits, PacketRef};
 use crate::websocket::inflate::InflaterPool;
 
@@ -94,7 +94,7 @@ impl Shared {
     }
 
     /// Counts a TLS connection that stays closed.
-    pub(super) fn count_closed(&mut self, why: Closed, flow: &Flow, info: &TlsInfo) {
+    pub(super) fn count_closed(&mut self, why: Undecryptable, flow: &Flow, info: &TlsInfo) {
         let name = info.server_name.clone().unwrap_or_else(|| flow.server.to_string());
         let full = self.closed_tls.len() >= MAX_CLOSED;
         let known = self.closed_tls.contains_key(&(name.clone(), why.name()));

@@ -12,7 +12,7 @@ use crate::event::{Identity, Outcome, Sink, Summary, What};
 use crate::http::{Sniffed, sniff};
 use crate::stream::{Chunk, EndReason, Interest, Run};
 use crate::tcp::{Depth, Flow};
-use crate::tls::{Closed, Decryptor, Step, Waits};
+use crate::tls::{RecordEvent, TlsConnection, Undecryptable, WaitsFor};
 use crate::types::{Detail, Direction, FindingCode, PacketRef, PerDirection, Sketch};
 use crate::websocket::Handshake;
 
@@ -24,7 +24,7 @@ pub(super) const MAX_DEPTH: u8 = 3;
 /// One connection.
 #[derive(Default)]
 pub(super) struct Tls {
-    decryptor: Decryptor,
+    decryptor: TlsConnection,
     inner: Session,
     waiting: PerDirection<Pending>,
     /// Bytes that wait, as they were counted.
@@ -55,17 +55,17 @@ impl Tls {
         if let Run::End(reason) = run {
             self.ends.get_mut(direction).get_or_insert((reason, seen));
         }
-        let busy = self.decryptor.waits(direction).is_some() || !self.waiting.get(direction).is_empty();
+        let busy = self.decryptor.waits_for(direction).is_some() || !self.waiting.get(direction).is_empty();
         let (mut run, mut left) = (run, left_of(run));
         while !busy && left > 0 {
             left = self.take(flow, direction, run, seen, out)?;
             run = rest_of(run, left);
             // It may only have stepped back for the other direction.
-            let turn = self.decryptor.turns();
+            let turn = self.decryptor.progress();
             if left > 0 {
                 self.drain(flow, out)?;
             }
-            if turn == self.decryptor.turns() {
+            if turn == self.decryptor.progress() {
                 break;
             }
         }
@@ -73,7 +73,7 @@ impl Tls {
             self.wait(direction, run, seen, out)?;
         }
         let other = direction.reverse();
-        let stuck = |direction| self.decryptor.waits(direction);
+        let stuck = |direction| self.decryptor.waits_for(direction);
         let fresh = out.shared.keys.generation() != self.generation;
         if stuck(other).is_some() || stuck(direction).is_some() && fresh || busy {
             self.drain(flow, out)?;
@@ -90,7 +90,7 @@ impl Tls {
 
     /// Whether more is wanted of it.
     pub(super) fn wants(&self) -> Interest {
-        match self.decryptor.closed() {
+        match self.decryptor.undecryptable() {
             Some(_) if self.counted => Interest::Drop,
             Some(_) => Interest::Keep,
             None => self.interest.unwrap_or(Interest::Keep),
@@ -153,7 +153,7 @@ impl Tls {
         }
         self.drain(&mut flow, out)?;
         self.release(out);
-        if let Some(why) = self.decryptor.closed() {
+        if let Some(why) = self.decryptor.undecryptable() {
             self.count(why, &flow, out);
             self.inner.drop_count(out);
             return if self.is_listed(&flow, out) { self.list(why, &flow, seen, out) } else { Ok(()) };
@@ -199,7 +199,7 @@ impl Tls {
                 }
                 result.map(|()| input.len())
             }
-            _ if self.decryptor.waits(direction).is_some() => Ok(1),
+            _ if self.decryptor.waits_for(direction).is_some() => Ok(1),
             Run::Gap(len) => {
                 self.decryptor.gap(direction, len, &mut out.shared.tls_scratch);
                 self.lose(flow, direction, seen, out)?;
@@ -217,23 +217,23 @@ impl Tls {
         &mut self,
         flow: &mut Flow,
         direction: Direction,
-        step: Step<'_>,
+        step: RecordEvent<'_>,
         seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         match step {
-            Step::Data(bytes) => {
+            RecordEvent::Data(bytes) => {
                 if core::mem::take(self.early_gaps.get_mut(direction)) && sniff(bytes) == Sniffed::Neither {
                     self.pass(flow, direction, Run::Gap(None), seen, out)?;
                 }
                 self.pass(flow, direction, Run::Data(bytes), seen, out)
             }
-            Step::Rejected => {
+            RecordEvent::Rejected => {
                 let broken = (FindingCode::TlsRecordRejected, Detail::None);
                 self.inner.fault(direction, broken, seen, &mut out.inside(self.decryptor.info()))?;
                 self.lose(flow, direction, seen, out)
             }
-            Step::CloseNotify => Ok(()),
+            RecordEvent::CloseNotify => Ok(()),
         }
     }
 
@@ -245,7 +245,7 @@ impl Tls {
         seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        if self.decryptor.closed().is_some() {
+        if self.decryptor.undecryptable().is_some() {
             return Ok(());
         }
         if *self.offsets.get(direction) == 0 {
@@ -282,10 +282,10 @@ impl Tls {
         self.generation = out.shared.keys.generation();
         let mut any = true;
         while any {
-            let before = self.decryptor.turns();
+            let before = self.decryptor.progress();
             any = false;
             for direction in Direction::BOTH {
-                if self.decryptor.waits(direction).is_none() && self.waiting.get(direction).is_empty() {
+                if self.decryptor.waits_for(direction).is_none() && self.waiting.get(direction).is_empty() {
                     continue;
                 }
                 // A record may wait in the decryptor alone.
@@ -295,7 +295,7 @@ impl Tls {
                 any |= waiting.offer(|run, seen| self.take(flow, direction, run, seen, out))?;
                 *self.waiting.get_mut(direction) = waiting;
             }
-            any |= self.decryptor.turns() != before;
+            any |= self.decryptor.progress() != before;
         }
         if self.waiting.to_server.is_empty() && self.waiting.to_client.is_empty() {
             self.release(out);
@@ -321,10 +321,10 @@ impl Tls {
             self.decryptor.overflow();
             self.release(out);
             // A connection that was opened in part has findings of its own; of others, their list says it.
-            return match self.decryptor.closed() {
+            return match self.decryptor.undecryptable() {
                 Some(_) => Ok(()),
                 None => {
-                    let why = Detail::text(Closed::WaitedTooLong.to_string());
+                    let why = Detail::text(Undecryptable::WaitedTooLong.to_string());
                     self.fault(direction, (FindingCode::TlsUndecryptable, why), seen, out)
                 }
             };
@@ -342,17 +342,17 @@ impl Tls {
     }
 
     fn waits_for_secret(&self, direction: Direction) -> bool {
-        self.decryptor.waits(direction) == Some(Waits::Secret)
+        self.decryptor.waits_for(direction) == Some(WaitsFor::Secret)
     }
 
     /// Nothing will come that a direction waits for. What was opened in part is told of inside.
     fn give_up<S: Sink>(&mut self, seen: PacketRef, out: &mut Out<'_, S>) -> Result<(), S::Error> {
-        if self.decryptor.closed().is_some() {
+        if self.decryptor.undecryptable().is_some() {
             return Ok(());
         }
-        let stuck = Direction::BOTH.into_iter().find(|direction| self.decryptor.waits(*direction).is_some());
+        let stuck = Direction::BOTH.into_iter().find(|direction| self.decryptor.waits_for(*direction).is_some());
         match (self.decryptor.give_up(&out.shared.keys), stuck) {
-            (Some(why), Some(direction)) if self.decryptor.closed().is_none() => {
+            (Some(why), Some(direction)) if self.decryptor.undecryptable().is_none() => {
                 self.fault(direction, (FindingCode::TlsUndecryptable, Detail::text(why.to_string())), seen, out)
             }
             _ => Ok(()),
@@ -361,7 +361,7 @@ impl Tls {
 
     /// Whether more is wanted of the connection.
     fn interest<S: Sink>(&mut self, flow: &Flow, out: &mut Out<'_, S>) -> Interest {
-        let Some(why) = self.decryptor.closed() else {
+        let Some(why) = self.decryptor.undecryptable() else {
             let interest = self.interest.unwrap_or(Interest::Keep);
             if interest == Interest::Retain && !core::mem::replace(&mut self.counted, true) {
                 out.shared.note_websocket_host(flow, self.decryptor.info());
@@ -382,20 +382,26 @@ impl Tls {
     /// Whether it is told of although it stays closed: there is a reason to think that it carries WebSocket, or all were
     /// asked for.
     fn is_listed<S: Sink>(&self, flow: &Flow, out: &Out<'_, S>) -> bool {
-        let may_be = !matches!(self.decryptor.closed(), Some(Closed::HandshakeFailed(..)));
+        let may_be = !matches!(self.decryptor.undecryptable(), Some(Undecryptable::HandshakeFailed(..)));
         out.shared.list_tls
             || may_be
                 && (self.decryptor.looks_like_websocket() || out.shared.is_websocket_host(flow, self.decryptor.info()))
     }
 
-    fn count<S: Sink>(&mut self, why: Closed, flow: &Flow, out: &mut Out<'_, S>) {
+    fn count<S: Sink>(&mut self, why: Undecryptable, flow: &Flow, out: &mut Out<'_, S>) {
         if !core::mem::replace(&mut self.counted, true) {
             out.shared.count_closed(why, flow, self.decryptor.info());
         }
     }
 
     /// Tells of a connection that stays closed.
-    fn list<S: Sink>(&self, why: Closed, flow: &Flow, seen: PacketRef, out: &mut Out<'_, S>) -> Result<(), S::Error> {
+    fn list<S: Sink>(
+        &self,
+        why: Undecryptable,
+        flow: &Flow,
+        seen: PacketRef,
+        out: &mut Out<'_, S>,
+    ) -> Result<(), S::Error> {
         let mut inside = out.inside(self.decryptor.info());
         let identity = identify(flow, &mut 0, &mut inside);
         let at = self.decryptor.info().hello.unwrap_or(flow.first);
@@ -406,7 +412,7 @@ impl Tls {
 /// Tells of a TLS connection that may be a WebSocket and stays closed; its ClientHello came with the packet given.
 fn closed_tls<S: Sink>(
     identity: Identity,
-    (why, at): (Closed, PacketRef),
+    (why, at): (Undecryptable, PacketRef),
     flow: &Flow,
     tcp_ends: PerDirection<Option<(EndReason, PacketRef)>>,
     seen: PacketRef,

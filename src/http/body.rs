@@ -4,7 +4,7 @@ use super::head::{Field, Wants};
 
 /// What the fields of a head say of its body, and whether they ask for another protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Traits {
+pub(super) struct FramingFields {
     /// Content-Length (RFC 9110 §8.6).
     pub(super) length: Length,
     /// Transfer-Encoding (RFC 9112 §6.1).
@@ -31,7 +31,7 @@ pub(super) enum Transfer {
     Other,
 }
 
-impl Traits {
+impl FramingFields {
     pub(super) fn of<'a>(fields: impl Iterator<Item = Field<'a>>) -> Self {
         let mut traits = Self { length: Length::Absent, transfer: Transfer::Absent, upgrade: false };
         for field in fields {
@@ -105,7 +105,7 @@ pub(super) enum Framing {
 
 impl Framing {
     /// RFC 9112 §6.3, for requests.
-    pub(super) const fn of_request(traits: &Traits, wants: Wants) -> Self {
+    pub(super) const fn of_request(traits: &FramingFields, wants: Wants) -> Self {
         match (wants, traits.transfer, traits.length) {
             // RFC 9110 §9.3.6: a CONNECT request has no content, whatever its fields say.
             (Wants::Tunnel, ..) => Self::Length(0),
@@ -118,7 +118,7 @@ impl Framing {
 
     /// RFC 9112 §6.3, for final responses that may have a body: what HEAD, 1xx, 204, 304 and a tunnel take away is known
     /// to the machine, which knows the request.
-    pub(super) const fn of_response(traits: &Traits) -> Self {
+    pub(super) const fn of_response(traits: &FramingFields) -> Self {
         match (traits.transfer, traits.length) {
             (Transfer::Chunked, _) => Self::Chunked,
             (Transfer::Other, _) => Self::UntilEnd,
@@ -159,11 +159,11 @@ pub(super) enum Chunked {
 
 /// How far a body got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(super) enum BodyProgress {
     /// It ends here; what follows lies in the input.
     Done,
     /// It wants more, and took all there was.
-    More,
+    NeedMore,
     /// It is none; the byte that shows it lies in the input.
     Broken,
 }
@@ -180,12 +180,12 @@ impl Body {
     }
 
     /// Steps over what is there of it.
-    pub(super) fn skip(&mut self, input: &mut &[u8]) -> Progress {
+    pub(super) fn skip(&mut self, input: &mut &[u8]) -> BodyProgress {
         match self {
             Self::Length(left) => take_up_to(left, input),
             Self::UntilEnd => {
                 *input = &[];
-                Progress::More
+                BodyProgress::NeedMore
             }
             Self::Chunked(chunked) => chunked.skip(input),
         }
@@ -209,20 +209,20 @@ impl Body {
 }
 
 impl Chunked {
-    fn skip(&mut self, input: &mut &[u8]) -> Progress {
+    fn skip(&mut self, input: &mut &[u8]) -> BodyProgress {
         loop {
             *self = match self {
                 Self::Data { left } => match take_up_to(left, input) {
-                    Progress::Done => Self::DataEnd { cr: false },
+                    BodyProgress::Done => Self::DataEnd { cr: false },
                     progress => return progress,
                 },
                 Self::Extensions { size } if skip_line(input) => Self::after_size(*size),
                 Self::Trailer { empty: false } if skip_line(input) => Self::Trailer { empty: true },
-                Self::Extensions { .. } | Self::Trailer { empty: false } => return Progress::More,
-                Self::End => return Progress::Done,
+                Self::Extensions { .. } | Self::Trailer { empty: false } => return BodyProgress::NeedMore,
+                Self::End => return BodyProgress::Done,
                 Self::Size { .. } | Self::DataEnd { .. } | Self::Trailer { empty: true } => {
-                    let Some((byte, rest)) = input.split_first() else { return Progress::More };
-                    let Some(next) = self.after(*byte) else { return Progress::Broken };
+                    let Some((byte, rest)) = input.split_first() else { return BodyProgress::NeedMore };
+                    let Some(next) = self.after(*byte) else { return BodyProgress::Broken };
                     *input = rest;
                     next
                 }
@@ -258,11 +258,11 @@ impl Chunked {
     }
 }
 
-fn take_up_to(left: &mut u64, input: &mut &[u8]) -> Progress {
+fn take_up_to(left: &mut u64, input: &mut &[u8]) -> BodyProgress {
     let take = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
     *input = input.get(take..).unwrap_or_default();
     *left -= take as u64;
-    if *left == 0 { Progress::Done } else { Progress::More }
+    if *left == 0 { BodyProgress::Done } else { BodyProgress::NeedMore }
 }
 
 /// Steps behind the next LF; false, and to the end, where there is none.

@@ -13,15 +13,15 @@
 //!
 //! A connection that was joined half-way begins with [`H1::gap`] of unknown length in both directions.
 //!
-//! **Out of step** ([`Step::Lost`]): bytes are missing, or are not HTTP. The machine passes over everything until a chunk
+//! **Out of step** ([`H1Event::Lost`]): bytes are missing, or are not HTTP. The machine passes over everything until a chunk
 //! begins with a request line or status line; then it goes on. A head that a gap cuts off is told as far as it was
 //! captured (`complete` is false), since its status or target may be all that is left of a handshake.
 //!
 //! RFC 9112 §6 and §9, RFC 9110 §9.3.6 and §15.2. Interim responses come each as a step of their own. A 101 ends HTTP,
 //! and what Content-Length or Transfer-Encoding it has means nothing (RFC 9112 §6.3, first rule).
 
-use super::exchange::Exchange;
 use super::head::{RequestHead, ResponseHead};
+use super::pipeline::Pipeline;
 use super::requests::Requests;
 use super::responses::Responses;
 use crate::types::{Direction, Limits};
@@ -31,13 +31,13 @@ use crate::types::{Direction, Limits};
 pub struct H1 {
     requests: Requests,
     responses: Responses,
-    exchange: Exchange,
+    pipeline: Pipeline,
 }
 
 /// What the machine says.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
-pub enum Step<'a> {
+pub enum H1Event<'a> {
     /// A request's head. Only in the client's direction.
     Request {
         /// Its number in the connection, from 0.
@@ -55,7 +55,7 @@ pub enum Step<'a> {
         effect: Effect,
     },
     /// This direction cannot be followed from here; a pending request may go unanswered.
-    Lost(Loss),
+    Lost(H1Loss),
 }
 
 /// What a response does to the connection (RFC 9110 §15).
@@ -82,7 +82,7 @@ impl Effect {
 /// Why a direction cannot be followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Loss {
+pub enum H1Loss {
     /// Where a head should begin, something else does.
     NotHttp,
     /// A head is longer than [`Limits::max_head_bytes`].
@@ -95,7 +95,7 @@ pub enum Loss {
     TooManyRequests,
 }
 
-impl Loss {
+impl H1Loss {
     /// In words.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -116,41 +116,41 @@ impl H1 {
         Self {
             requests: Requests::new(limits),
             responses: Responses::new(limits),
-            exchange: Exchange::new(limits.max_pipelined),
+            pipeline: Pipeline::new(limits.max_pipelined),
         }
     }
 
     /// The next step in the bytes of one direction, which are one chunk or the rest of it.
-    pub fn next<'s, 'i: 's>(&'s mut self, direction: Direction, input: &mut &'i [u8]) -> Option<Step<'s>> {
+    pub fn next<'s, 'i: 's>(&'s mut self, direction: Direction, input: &mut &'i [u8]) -> Option<H1Event<'s>> {
         match direction {
-            Direction::ToServer => self.requests.next(&mut self.exchange, input),
+            Direction::ToServer => self.requests.next(&mut self.pipeline, input),
             Direction::ToClient => {
-                let step = self.responses.next(&mut self.exchange, input);
-                heed(&mut self.requests, &self.exchange, step.as_ref());
+                let step = self.responses.next(&mut self.pipeline, input);
+                heed(&mut self.requests, &self.pipeline, step.as_ref());
                 step
             }
         }
     }
 
     /// A hole in one direction, of known length or not.
-    pub fn gap(&mut self, direction: Direction, len: Option<u64>) -> Option<Step<'_>> {
+    pub fn gap(&mut self, direction: Direction, len: Option<u64>) -> Option<H1Event<'_>> {
         match direction {
-            Direction::ToServer => self.requests.gap(&mut self.exchange, len),
+            Direction::ToServer => self.requests.gap(&mut self.pipeline, len),
             Direction::ToClient => {
-                let step = self.responses.gap(&mut self.exchange, len);
-                heed(&mut self.requests, &self.exchange, step.as_ref());
+                let step = self.responses.gap(&mut self.pipeline, len);
+                heed(&mut self.requests, &self.pipeline, step.as_ref());
                 step
             }
         }
     }
 
     /// The end of one direction: a head that it cuts off, if enough of that is there.
-    pub fn finish(&mut self, direction: Direction) -> Option<Step<'_>> {
+    pub fn finish(&mut self, direction: Direction) -> Option<H1Event<'_>> {
         match direction {
-            Direction::ToServer => self.requests.finish(&mut self.exchange),
+            Direction::ToServer => self.requests.finish(&mut self.pipeline),
             Direction::ToClient => {
-                let step = self.responses.finish(&mut self.exchange);
-                heed(&mut self.requests, &self.exchange, step.as_ref());
+                let step = self.responses.finish(&mut self.pipeline);
+                heed(&mut self.requests, &self.pipeline, step.as_ref());
                 step
             }
         }
@@ -166,7 +166,7 @@ impl H1 {
     /// one behind it.
     #[must_use]
     pub const fn answered_early(&self) -> Option<u64> {
-        self.exchange.answered_early()
+        self.pipeline.answered_early()
     }
 
     /// Ends a pause without a response: the client's bytes are requests after all.
@@ -193,14 +193,14 @@ impl H1 {
     /// Bytes that are kept: heads that are not whole yet, and what is known of requests that wait.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.requests.held() + self.responses.held() + self.exchange.len()
+        self.requests.held() + self.responses.held() + self.pipeline.len()
     }
 
     /// Bytes of memory that this takes.
     #[must_use]
     #[inline]
     pub fn allocated(&self) -> usize {
-        self.requests.allocated() + self.responses.allocated() + self.exchange.allocated()
+        self.requests.allocated() + self.responses.allocated() + self.pipeline.allocated()
     }
 
     /// Whether a direction is in the middle of a head.
@@ -214,16 +214,16 @@ impl H1 {
 
     /// Lets go of heads that are not whole: these directions are out of step, as after a hole.
     pub fn shed(&mut self) {
-        self.requests.shed(&mut self.exchange);
-        self.responses.shed(&mut self.exchange);
+        self.requests.shed(&mut self.pipeline);
+        self.responses.shed(&mut self.pipeline);
     }
 }
 
 /// Tells the requests what a response means for them. A request for which they pause is always the last that waits.
-fn heed(requests: &mut Requests, exchange: &Exchange, step: Option<&Step<'_>>) {
+fn heed(requests: &mut Requests, pipeline: &Pipeline, step: Option<&H1Event<'_>>) {
     match step {
-        Some(Step::Response { effect, answers, .. }) if effect.ends_http() => requests.switch(answers.is_some()),
-        Some(Step::Response { effect: Effect::Final, .. }) if exchange.len() == 0 => requests.resume(),
+        Some(H1Event::Response { effect, answers, .. }) if effect.ends_http() => requests.switch(answers.is_some()),
+        Some(H1Event::Response { effect: Effect::Final, .. }) if pipeline.len() == 0 => requests.resume(),
         _ => {}
     }
 }

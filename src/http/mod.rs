@@ -23,9 +23,9 @@ mod parse;
 
 mod body;
 
-mod collect;
+mod head_collector;
 
-mod exchange;
+mod pipeline;
 
 mod requests;
 
@@ -35,7 +35,7 @@ pub mod h1;
 
 pub mod h2;
 
-pub use h1::{Effect, H1, Loss, Step};
+pub use h1::{Effect, H1, H1Event, H1Loss};
 pub use head::{Field, Fields, RequestHead, ResponseHead, Wants};
 pub use parse::is_token;
 pub use sniff::{SNIFF_BYTES, Sniffed, sniff};

@@ -5,7 +5,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::body::{Framing, Traits};
+use super::body::{Framing, FramingFields};
 use super::head::{Field, Fields, RequestHead, ResponseHead, Wants};
 
 /// Fields that httparse is given room for; real heads have 5 to 30.
@@ -37,7 +37,7 @@ pub(super) fn request(bytes: &[u8], complete: bool) -> Option<(RequestHead<'_>, 
 }
 
 /// A response's head, and what its fields say of its body.
-pub(super) fn response(bytes: &[u8], complete: bool) -> Option<(ResponseHead<'_>, Traits)> {
+pub(super) fn response(bytes: &[u8], complete: bool) -> Option<(ResponseHead<'_>, FramingFields)> {
     let strict = match strict_response::<FEW_FIELDS>(bytes) {
         Strict::TooMany => strict_response::<MANY_FIELDS>(bytes),
         strict => strict,
@@ -48,17 +48,19 @@ pub(super) fn response(bytes: &[u8], complete: bool) -> Option<(ResponseHead<'_>
 
 /// What httparse makes of a head: its start line and what its fields say of its body.
 enum Strict<L> {
-    Parsed(L, Traits),
+    Parsed(L, FramingFields),
     TooMany,
     Rejected,
 }
 
 impl<L> Strict<L> {
     /// That, or what the lenient parser makes of it; and which it was.
-    fn or_leniently<'a>(self, bytes: &'a [u8], line: fn(&'a [u8]) -> Option<L>) -> Option<(L, Traits, bool)> {
+    fn or_leniently<'a>(self, bytes: &'a [u8], line: fn(&'a [u8]) -> Option<L>) -> Option<(L, FramingFields, bool)> {
         match self {
             Self::Parsed(line, traits) => Some((line, traits, true)),
-            Self::TooMany | Self::Rejected => Some((line(first_line(bytes))?, Traits::of(fields(bytes).iter()), false)),
+            Self::TooMany | Self::Rejected => {
+                Some((line(first_line(bytes))?, FramingFields::of(fields(bytes).iter()), false))
+            }
         }
     }
 }
@@ -69,7 +71,7 @@ fn strict_request<const N: usize>(bytes: &[u8]) -> Strict<RequestLine<'_>> {
     match head.parse_with_uninit_headers(bytes, &mut slots) {
         Ok(httparse::Status::Complete(len)) if len == bytes.len() => match (head.method, head.path, head.version) {
             (Some(method), Some(target), Some(minor)) => {
-                Strict::Parsed((method.as_bytes(), target.as_bytes(), minor), Traits::of(parsed(head.headers)))
+                Strict::Parsed((method.as_bytes(), target.as_bytes(), minor), FramingFields::of(parsed(head.headers)))
             }
             _ => Strict::Rejected,
         },
@@ -87,10 +89,10 @@ fn strict_response<const N: usize>(bytes: &[u8]) -> Strict<StatusLine<'_>> {
             // httparse hides a reason with bytes beyond ASCII; it is read again below.
             (Some(minor), Some(status), Some("")) => {
                 let reason = status_line(first_line(bytes)).map_or(&[][..], |line| line.2);
-                Strict::Parsed((minor, status, reason), Traits::of(parsed(head.headers)))
+                Strict::Parsed((minor, status, reason), FramingFields::of(parsed(head.headers)))
             }
             (Some(minor), Some(status), Some(reason)) => {
-                Strict::Parsed((minor, status, reason.as_bytes()), Traits::of(parsed(head.headers)))
+                Strict::Parsed((minor, status, reason.as_bytes()), FramingFields::of(parsed(head.headers)))
             }
             _ => Strict::Rejected,
         },
@@ -240,7 +242,7 @@ mod tests {
             prop_assert_eq!(method, oracle.method.unwrap().as_bytes());
             prop_assert_eq!(target, oracle.path.unwrap().as_bytes());
             prop_assert_eq!(minor, oracle.version.unwrap());
-            prop_assert_eq!(traits, Traits::of(parsed(oracle.headers)));
+            prop_assert_eq!(traits, FramingFields::of(parsed(oracle.headers)));
         }
 
         #[test]

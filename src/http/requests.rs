@@ -1,20 +1,20 @@
 //! The client's direction of an HTTP/1.1 connection (machine): a head, its body, the next head; and a pause where the
 //! response must say what comes next.
 
-use super::body::{Body, Framing, Progress};
-use super::collect::{Collector, Found};
-use super::exchange::{Exchange, Kind, Pushed};
-use super::h1::{Loss, Step};
+use super::body::{Body, BodyProgress, Framing};
+use super::h1::{H1Event, H1Loss};
 use super::head::Wants;
+use super::head_collector::{HeadCollector, HeadSearch};
 use super::parse;
-use super::sniff::{self, Guess, SNIFF_BYTES};
+use super::pipeline::{Enqueued, Pipeline, RequestKind};
+use super::sniff::{self, Match, SNIFF_BYTES};
 use crate::types::Limits;
 
 /// The requests of one connection.
 #[derive(Debug)]
 pub(super) struct Requests {
     state: State,
-    head: Collector,
+    head: HeadCollector,
     /// A 101 came that belongs to no request seen so far: what is no request is the new protocol.
     switched: bool,
 }
@@ -42,34 +42,36 @@ enum Pause {
 
 impl Requests {
     pub(super) const fn new(limits: &Limits) -> Self {
-        Self { state: State::Head, head: Collector::new(limits.max_head_bytes), switched: false }
+        Self { state: State::Head, head: HeadCollector::new(limits.max_head_bytes), switched: false }
     }
 
-    pub(super) fn next<'s, 'i: 's>(&'s mut self, exchange: &mut Exchange, input: &mut &'i [u8]) -> Option<Step<'s>> {
+    pub(super) fn next<'s, 'i: 's>(&'s mut self, pipeline: &mut Pipeline, input: &mut &'i [u8]) -> Option<H1Event<'s>> {
         self.head.release();
         while !input.is_empty() {
             match &mut self.state {
                 State::Paused { .. } => return None,
-                State::Faulty => return Some(self.lose(exchange, input, Loss::Framing)),
+                State::Faulty => return Some(self.lose(pipeline, input, H1Loss::Framing)),
                 State::Lost if !begins_request(input) => *input = &[],
                 State::Lost => self.state = State::Head,
                 State::Body(body, pause) => match (body.skip(input), *pause) {
-                    (Progress::More, _) => {}
-                    (Progress::Done, pause) => self.state = State::after_body(pause),
+                    (BodyProgress::NeedMore, _) => {}
+                    (BodyProgress::Done, pause) => self.state = State::after_body(pause),
                     // A body that never came: the client went on in the new protocol at once.
-                    (Progress::Broken, Pause::Yes) => self.state = State::Paused { whole: true },
-                    (Progress::Broken, Pause::No) => return Some(self.lose(exchange, input, Loss::Framing)),
+                    (BodyProgress::Broken, Pause::Yes) => self.state = State::Paused { whole: true },
+                    (BodyProgress::Broken, Pause::No) => return Some(self.lose(pipeline, input, H1Loss::Framing)),
                 },
                 State::Head => match self.find(input) {
-                    Ok(Found::More) => {}
-                    Ok(Found::Lent(bytes)) => return Some(asked(&mut self.state, self.switched, exchange, bytes)),
-                    Ok(Found::Collected) => {
-                        let bytes = self.head.bytes();
-                        return Some(asked(&mut self.state, self.switched, exchange, bytes));
+                    Ok(HeadSearch::NeedMore) => {}
+                    Ok(HeadSearch::Borrowed(bytes)) => {
+                        return Some(asked(&mut self.state, self.switched, pipeline, bytes));
                     }
-                    Ok(Found::TooLong) => return Some(self.lose(exchange, input, Loss::HeadTooLong)),
+                    Ok(HeadSearch::Collected) => {
+                        let bytes = self.head.bytes();
+                        return Some(asked(&mut self.state, self.switched, pipeline, bytes));
+                    }
+                    Ok(HeadSearch::TooLong) => return Some(self.lose(pipeline, input, H1Loss::HeadTooLong)),
                     Err(NotHttp) if self.switched => self.state = State::Paused { whole: true },
-                    Err(NotHttp) => return Some(self.lose(exchange, input, Loss::NotHttp)),
+                    Err(NotHttp) => return Some(self.lose(pipeline, input, H1Loss::NotHttp)),
                 },
             }
         }
@@ -77,26 +79,26 @@ impl Requests {
     }
 
     /// Searches for the end of a head, if this can be one.
-    fn find<'i>(&mut self, input: &mut &'i [u8]) -> Result<Found<'i>, NotHttp> {
+    fn find<'i>(&mut self, input: &mut &'i [u8]) -> Result<HeadSearch<'i>, NotHttp> {
         self.head.skip_empty_lines(input);
         if input.is_empty() {
-            return Ok(Found::More);
+            return Ok(HeadSearch::NeedMore);
         }
         match sniff::request(self.head.start(input, &mut [0; SNIFF_BYTES])) {
-            Guess::No => Err(NotHttp),
-            Guess::Yes | Guess::More => Ok(self.head.find(input)),
+            Match::No => Err(NotHttp),
+            Match::Yes | Match::NeedMore => Ok(self.head.find(input)),
         }
     }
 
-    fn lose(&mut self, exchange: &mut Exchange, input: &mut &[u8], loss: Loss) -> Step<'static> {
+    fn lose(&mut self, pipeline: &mut Pipeline, input: &mut &[u8], loss: H1Loss) -> H1Event<'static> {
         *input = &[];
         self.head.clear();
         self.state = State::Lost;
-        exchange.lose_requests();
-        Step::Lost(loss)
+        pipeline.lose_requests();
+        H1Event::Lost(loss)
     }
 
-    pub(super) fn gap(&mut self, exchange: &mut Exchange, len: Option<u64>) -> Option<Step<'_>> {
+    pub(super) fn gap(&mut self, pipeline: &mut Pipeline, len: Option<u64>) -> Option<H1Event<'_>> {
         self.head.release();
         if let State::Body(body, _) = &mut self.state
             && body.gap(len)
@@ -105,32 +107,32 @@ impl Requests {
         }
         match self.state {
             State::Paused { .. } | State::Lost => None,
-            State::Head if self.head.is_open() => Some(self.cut(exchange).unwrap_or(Step::Lost(Loss::Gap))),
+            State::Head if self.head.is_open() => Some(self.cut(pipeline).unwrap_or(H1Event::Lost(H1Loss::Gap))),
             _ if self.switched => {
                 self.state = State::Paused { whole: false };
                 None
             }
-            _ => Some(self.lose(exchange, &mut &[][..], Loss::Gap)),
+            _ => Some(self.lose(pipeline, &mut &[][..], H1Loss::Gap)),
         }
     }
 
-    pub(super) fn finish(&mut self, exchange: &mut Exchange) -> Option<Step<'_>> {
+    pub(super) fn finish(&mut self, pipeline: &mut Pipeline) -> Option<H1Event<'_>> {
         self.head.release();
-        if self.head.is_open() { self.cut(exchange) } else { None }
+        if self.head.is_open() { self.cut(pipeline) } else { None }
     }
 
     /// What is known of a head whose rest is missing. The response says what follows it.
-    fn cut(&mut self, exchange: &mut Exchange) -> Option<Step<'_>> {
+    fn cut(&mut self, pipeline: &mut Pipeline) -> Option<H1Event<'_>> {
         self.head.spend();
         self.state = State::Lost;
         let parsed = parse::request(self.head.bytes(), false);
-        let number = exchange.next_number();
+        let number = pipeline.next_number();
         if let Some((head, _)) = &parsed {
-            exchange.push(Kind::of(head.method));
+            pipeline.push(RequestKind::of(head.method));
             self.state = State::Paused { whole: false };
         }
-        exchange.lose_requests();
-        parsed.map(|(head, _)| Step::Request { number, head })
+        pipeline.lose_requests();
+        parsed.map(|(head, _)| H1Event::Request { number, head })
     }
 
     pub(super) const fn is_paused(&self) -> bool {
@@ -171,10 +173,10 @@ impl Requests {
     }
 
     /// Lets go of a head that is not whole.
-    pub(super) fn shed(&mut self, exchange: &mut Exchange) {
+    pub(super) fn shed(&mut self, pipeline: &mut Pipeline) {
         self.head.release();
         if self.head.is_open() {
-            _ = self.lose(exchange, &mut &[][..], Loss::Gap);
+            _ = self.lose(pipeline, &mut &[][..], H1Loss::Gap);
         }
     }
 
@@ -196,17 +198,17 @@ impl State {
 struct NotHttp;
 
 /// A head is complete: what it says, and the state behind it.
-fn asked<'a>(state: &mut State, switched: bool, exchange: &mut Exchange, bytes: &'a [u8]) -> Step<'a> {
+fn asked<'a>(state: &mut State, switched: bool, pipeline: &mut Pipeline, bytes: &'a [u8]) -> H1Event<'a> {
     let Some((head, framing)) = parse::request(bytes, true) else {
         *state = State::Lost;
-        exchange.lose_requests();
-        return Step::Lost(Loss::NotHttp);
+        pipeline.lose_requests();
+        return H1Event::Lost(H1Loss::NotHttp);
     };
-    let number = exchange.next_number();
-    let pushed = exchange.push(Kind::of(head.method));
+    let number = pipeline.next_number();
+    let pushed = pipeline.push(RequestKind::of(head.method));
     let pause = match pushed {
         _ if switched => Pause::Yes,
-        Pushed::Waits if head.wants != Wants::Response => Pause::Yes,
+        Enqueued::Pending if head.wants != Wants::Response => Pause::Yes,
         _ => Pause::No,
     };
     *state = match (framing, Body::new(framing)) {
@@ -215,14 +217,14 @@ fn asked<'a>(state: &mut State, switched: bool, exchange: &mut Exchange, bytes: 
         (_, None) if pause == Pause::Yes => State::Paused { whole: true },
         (_, None) => State::Faulty,
     };
-    if pushed == Pushed::Full {
+    if pushed == Enqueued::Full {
         *state = State::Lost;
-        return Step::Lost(Loss::TooManyRequests);
+        return H1Event::Lost(H1Loss::TooManyRequests);
     }
-    Step::Request { number, head }
+    H1Event::Request { number, head }
 }
 
 /// Whether a chunk begins with a request line, whole and with its version.
 fn begins_request(chunk: &[u8]) -> bool {
-    sniff::request(chunk) != Guess::No && parse::request_line(parse::first_line(chunk)).is_some()
+    sniff::request(chunk) != Match::No && parse::request_line(parse::first_line(chunk)).is_some()
 }

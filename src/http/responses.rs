@@ -1,19 +1,19 @@
 //! The server's direction of an HTTP/1.1 connection (machine): a head, its body, the next head, up to the place where
 //! HTTP ends.
 
-use super::body::{Body, Framing, Progress, Traits};
-use super::collect::{Collector, Found};
-use super::exchange::{Exchange, Kind};
-use super::h1::{Effect, Loss, Step};
+use super::body::{Body, BodyProgress, Framing, FramingFields};
+use super::h1::{Effect, H1Event, H1Loss};
+use super::head_collector::{HeadCollector, HeadSearch};
 use super::parse;
-use super::sniff::{self, Guess, SNIFF_BYTES};
+use super::pipeline::{Pipeline, RequestKind};
+use super::sniff::{self, Match, SNIFF_BYTES};
 use crate::types::Limits;
 
 /// The responses of one connection.
 #[derive(Debug)]
 pub(super) struct Responses {
     state: State,
-    head: Collector,
+    head: HeadCollector,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,28 +31,28 @@ enum State {
 
 impl Responses {
     pub(super) const fn new(limits: &Limits) -> Self {
-        Self { state: State::Head, head: Collector::new(limits.max_head_bytes) }
+        Self { state: State::Head, head: HeadCollector::new(limits.max_head_bytes) }
     }
 
-    pub(super) fn next<'s, 'i: 's>(&'s mut self, exchange: &mut Exchange, input: &mut &'i [u8]) -> Option<Step<'s>> {
+    pub(super) fn next<'s, 'i: 's>(&'s mut self, pipeline: &mut Pipeline, input: &mut &'i [u8]) -> Option<H1Event<'s>> {
         self.head.release();
         while !input.is_empty() {
             match &mut self.state {
                 State::Over => return None,
-                State::Faulty => return Some(self.lose(exchange, input, Loss::Framing)),
+                State::Faulty => return Some(self.lose(pipeline, input, H1Loss::Framing)),
                 State::Lost if !begins_response(input) => *input = &[],
                 State::Lost => self.state = State::Head,
                 State::Body(body) => match body.skip(input) {
-                    Progress::More => {}
-                    Progress::Done => self.state = State::Head,
-                    Progress::Broken => return Some(self.lose(exchange, input, Loss::Framing)),
+                    BodyProgress::NeedMore => {}
+                    BodyProgress::Done => self.state = State::Head,
+                    BodyProgress::Broken => return Some(self.lose(pipeline, input, H1Loss::Framing)),
                 },
                 State::Head => match self.find(input) {
-                    Ok(Found::More) => {}
-                    Ok(Found::Lent(bytes)) => return Some(answered(&mut self.state, exchange, bytes)),
-                    Ok(Found::Collected) => return Some(answered(&mut self.state, exchange, self.head.bytes())),
-                    Ok(Found::TooLong) => return Some(self.lose(exchange, input, Loss::HeadTooLong)),
-                    Err(NotHttp) => return Some(self.lose(exchange, input, Loss::NotHttp)),
+                    Ok(HeadSearch::NeedMore) => {}
+                    Ok(HeadSearch::Borrowed(bytes)) => return Some(answered(&mut self.state, pipeline, bytes)),
+                    Ok(HeadSearch::Collected) => return Some(answered(&mut self.state, pipeline, self.head.bytes())),
+                    Ok(HeadSearch::TooLong) => return Some(self.lose(pipeline, input, H1Loss::HeadTooLong)),
+                    Err(NotHttp) => return Some(self.lose(pipeline, input, H1Loss::NotHttp)),
                 },
             }
         }
@@ -60,26 +60,26 @@ impl Responses {
     }
 
     /// Searches for the end of a head, if this can be one.
-    fn find<'i>(&mut self, input: &mut &'i [u8]) -> Result<Found<'i>, NotHttp> {
+    fn find<'i>(&mut self, input: &mut &'i [u8]) -> Result<HeadSearch<'i>, NotHttp> {
         self.head.skip_empty_lines(input);
         if input.is_empty() {
-            return Ok(Found::More);
+            return Ok(HeadSearch::NeedMore);
         }
         match sniff::response(self.head.start(input, &mut [0; SNIFF_BYTES])) {
-            Guess::No => Err(NotHttp),
-            Guess::Yes | Guess::More => Ok(self.head.find(input)),
+            Match::No => Err(NotHttp),
+            Match::Yes | Match::NeedMore => Ok(self.head.find(input)),
         }
     }
 
-    fn lose(&mut self, exchange: &mut Exchange, input: &mut &[u8], loss: Loss) -> Step<'static> {
+    fn lose(&mut self, pipeline: &mut Pipeline, input: &mut &[u8], loss: H1Loss) -> H1Event<'static> {
         *input = &[];
         self.head.clear();
         self.state = State::Lost;
-        exchange.lose_responses();
-        Step::Lost(loss)
+        pipeline.lose_responses();
+        H1Event::Lost(loss)
     }
 
-    pub(super) fn gap(&mut self, exchange: &mut Exchange, len: Option<u64>) -> Option<Step<'_>> {
+    pub(super) fn gap(&mut self, pipeline: &mut Pipeline, len: Option<u64>) -> Option<H1Event<'_>> {
         self.head.release();
         if let State::Body(body) = &mut self.state
             && body.gap(len)
@@ -88,31 +88,31 @@ impl Responses {
         }
         match self.state {
             State::Over | State::Lost => None,
-            State::Head if self.head.is_open() => Some(self.cut(exchange).unwrap_or(Step::Lost(Loss::Gap))),
-            _ => Some(self.lose(exchange, &mut &[][..], Loss::Gap)),
+            State::Head if self.head.is_open() => Some(self.cut(pipeline).unwrap_or(H1Event::Lost(H1Loss::Gap))),
+            _ => Some(self.lose(pipeline, &mut &[][..], H1Loss::Gap)),
         }
     }
 
-    pub(super) fn finish(&mut self, exchange: &mut Exchange) -> Option<Step<'_>> {
+    pub(super) fn finish(&mut self, pipeline: &mut Pipeline) -> Option<H1Event<'_>> {
         self.head.release();
-        if self.head.is_open() { self.cut(exchange) } else { None }
+        if self.head.is_open() { self.cut(pipeline) } else { None }
     }
 
     /// What is known of a head whose rest is missing.
-    fn cut(&mut self, exchange: &mut Exchange) -> Option<Step<'_>> {
+    fn cut(&mut self, pipeline: &mut Pipeline) -> Option<H1Event<'_>> {
         self.head.spend();
         self.state = State::Lost;
         let Some((head, _)) = parse::response(self.head.bytes(), false) else {
-            exchange.lose_responses();
+            pipeline.lose_responses();
             return None;
         };
-        let (answers, effect) = pair(exchange, head.status);
+        let (answers, effect) = pair(pipeline, head.status);
         if effect.ends_http() {
             self.state = State::Over;
         } else {
-            exchange.lose_responses();
+            pipeline.lose_responses();
         }
-        Some(Step::Response { head, answers: answers.map(|(number, _)| number), effect })
+        Some(H1Event::Response { head, answers: answers.map(|(number, _)| number), effect })
     }
 
     pub(super) const fn is_lost(&self) -> bool {
@@ -133,10 +133,10 @@ impl Responses {
     }
 
     /// Lets go of a head that is not whole.
-    pub(super) fn shed(&mut self, exchange: &mut Exchange) {
+    pub(super) fn shed(&mut self, pipeline: &mut Pipeline) {
         self.head.release();
         if self.head.is_open() {
-            _ = self.lose(exchange, &mut &[][..], Loss::Gap);
+            _ = self.lose(pipeline, &mut &[][..], H1Loss::Gap);
         }
     }
 
@@ -149,40 +149,40 @@ impl Responses {
 struct NotHttp;
 
 /// A head is complete: what it says, and the state behind it.
-fn answered<'a>(state: &mut State, exchange: &mut Exchange, bytes: &'a [u8]) -> Step<'a> {
+fn answered<'a>(state: &mut State, pipeline: &mut Pipeline, bytes: &'a [u8]) -> H1Event<'a> {
     let Some((head, traits)) = parse::response(bytes, true) else {
         *state = State::Lost;
-        exchange.lose_responses();
-        return Step::Lost(Loss::NotHttp);
+        pipeline.lose_responses();
+        return H1Event::Lost(H1Loss::NotHttp);
     };
-    let (answers, effect) = pair(exchange, head.status);
+    let (answers, effect) = pair(pipeline, head.status);
     *state = match effect {
         Effect::Interim => State::Head,
         Effect::Switched | Effect::Tunnel => State::Over,
         Effect::Final => body(&traits, head.status, answers.map(|(_, kind)| kind)),
     };
-    Step::Response { head, answers: answers.map(|(number, _)| number), effect }
+    H1Event::Response { head, answers: answers.map(|(number, _)| number), effect }
 }
 
 /// The request that a response with that status answers, and what it does to the connection.
-fn pair(exchange: &mut Exchange, status: u16) -> (Option<(u64, Kind)>, Effect) {
-    let answers = exchange.front();
+fn pair(pipeline: &mut Pipeline, status: u16) -> (Option<(u64, RequestKind)>, Effect) {
+    let answers = pipeline.front();
     let effect = match (status, answers) {
         (101, _) => Effect::Switched,
         (100..200, _) => Effect::Interim,
-        (200..300, Some((_, Kind::Connect))) => Effect::Tunnel,
+        (200..300, Some((_, RequestKind::Connect))) => Effect::Tunnel,
         _ => Effect::Final,
     };
     if effect != Effect::Interim {
-        exchange.pop();
+        pipeline.pop();
     }
     (answers, effect)
 }
 
 /// RFC 9112 §6.3: what the request and the status take away, then what the fields say.
-const fn body(traits: &Traits, status: u16, kind: Option<Kind>) -> State {
+const fn body(traits: &FramingFields, status: u16, kind: Option<RequestKind>) -> State {
     let framing = match (status, kind) {
-        (204 | 304, _) | (_, Some(Kind::Head)) => Framing::Length(0),
+        (204 | 304, _) | (_, Some(RequestKind::Head)) => Framing::Length(0),
         _ => Framing::of_response(traits),
     };
     match (framing, Body::new(framing)) {
@@ -196,5 +196,5 @@ const fn body(traits: &Traits, status: u16, kind: Option<Kind>) -> State {
 
 /// Whether a chunk begins with a status line, at least up to its code.
 fn begins_response(chunk: &[u8]) -> bool {
-    sniff::response(chunk) == Guess::Yes && parse::status_line(parse::first_line(chunk)).is_some()
+    sniff::response(chunk) == Match::Yes && parse::status_line(parse::first_line(chunk)).is_some()
 }

@@ -51,123 +51,123 @@ pub fn sniff(bytes: &[u8]) -> Sniffed {
         (Sniffed::Http1(Role::Server), response(bytes)),
         (Sniffed::Http1(Role::Client), request(bytes)),
     ];
-    if let Some((what, _)) = guesses.iter().find(|(_, guess)| *guess == Guess::Yes) {
+    if let Some((what, _)) = guesses.iter().find(|(_, guess)| *guess == Match::Yes) {
         return *what;
     }
-    if guesses.iter().any(|(_, guess)| *guess == Guess::More) { Sniffed::NeedMore } else { Sniffed::Neither }
+    if guesses.iter().any(|(_, guess)| *guess == Match::NeedMore) { Sniffed::NeedMore } else { Sniffed::Neither }
 }
 
 /// Three answers, never two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Guess {
+pub(super) enum Match {
     /// It is.
     Yes,
     /// It cannot be.
     No,
     /// It may be.
-    More,
+    NeedMore,
 }
 
 /// Whether a request begins here.
-pub(super) fn request(bytes: &[u8]) -> Guess {
+pub(super) fn request(bytes: &[u8]) -> Match {
     let window = bytes.get(..SNIFF_BYTES).unwrap_or(bytes);
-    let undecided = if bytes.len() < SNIFF_BYTES { Guess::More } else { Guess::No };
+    let undecided = if bytes.len() < SNIFF_BYTES { Match::NeedMore } else { Match::No };
     let line = skip_empty_lines(window);
     let len = line.iter().take(MAX_METHOD + 1).take_while(|byte| is_tchar(**byte)).count();
     let (method, rest) = line.split_at_checked(len).unwrap_or((line, &[]));
     match rest.split_first() {
         None if len <= MAX_METHOD => undecided,
         Some((b' ', target)) if (1..=MAX_METHOD).contains(&len) => match target_start(method, target) {
-            Guess::Yes => request_rest(line, target, is_common(method), bytes.len() >= SNIFF_BYTES),
-            Guess::More => undecided,
-            Guess::No => Guess::No,
+            Match::Yes => request_rest(line, target, is_common(method), bytes.len() >= SNIFF_BYTES),
+            Match::NeedMore => undecided,
+            Match::No => Match::No,
         },
-        _ => Guess::No,
+        _ => Match::No,
     }
 }
 
 /// Whether a response begins here.
-pub(super) fn response(bytes: &[u8]) -> Guess {
+pub(super) fn response(bytes: &[u8]) -> Match {
     let window = bytes.get(..SNIFF_BYTES).unwrap_or(bytes);
-    let undecided = if bytes.len() < SNIFF_BYTES { Guess::More } else { Guess::No };
+    let undecided = if bytes.len() < SNIFF_BYTES { Match::NeedMore } else { Match::No };
     let line = skip_empty_lines(window);
     match line.get(..9).map(|start| start.split_at(7)) {
-        Some((name, [digit, b' '])) if name.eq_ignore_ascii_case(b"HTTP/1.") && digit.is_ascii_digit() => Guess::Yes,
-        Some(_) => Guess::No,
+        Some((name, [digit, b' '])) if name.eq_ignore_ascii_case(b"HTTP/1.") && digit.is_ascii_digit() => Match::Yes,
+        Some(_) => Match::No,
         None if line.iter().zip(b"HTTP/1.").all(|(a, b)| a.eq_ignore_ascii_case(b)) => undecided,
-        None => Guess::No,
+        None => Match::No,
     }
 }
 
 /// Whether what stands behind `method` and a space can be the start of a target.
-fn target_start(method: &[u8], target: &[u8]) -> Guess {
+fn target_start(method: &[u8], target: &[u8]) -> Match {
     match target {
-        [] => Guess::More,
-        [b'/' | b'*', ..] => Guess::Yes,
+        [] => Match::NeedMore,
+        [b'/' | b'*', ..] => Match::Yes,
         [first, ..] if is_common(method) => {
             if *first > b' ' && *first != 0x7f {
-                Guess::Yes
+                Match::Yes
             } else {
-                Guess::No
+                Match::No
             }
         }
         _ => match target.get(..4) {
-            Some(scheme) if scheme.eq_ignore_ascii_case(b"http") => Guess::Yes,
-            None if target.iter().zip(b"http").all(|(a, b)| a.eq_ignore_ascii_case(b)) => Guess::More,
-            _ => Guess::No,
+            Some(scheme) if scheme.eq_ignore_ascii_case(b"http") => Match::Yes,
+            None if target.iter().zip(b"http").all(|(a, b)| a.eq_ignore_ascii_case(b)) => Match::NeedMore,
+            _ => Match::No,
         },
     }
 }
 
 /// Judges what is in the window behind the method: no control characters, and a version where the line ends.
-fn request_rest(line: &[u8], target: &[u8], common: bool, full: bool) -> Guess {
+fn request_rest(line: &[u8], target: &[u8], common: bool, full: bool) -> Match {
     let end = target.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
     let text = target.get(..end.unwrap_or(target.len())).unwrap_or_default();
     // An unknown method's target has no spaces: behind the first one stands the version.
     let version = text.iter().position(|byte| *byte == b' ').and_then(|at| text.get(at + 1..)).unwrap_or_default();
     let wrong = !version.iter().zip(b"HTTP/1.").all(|(a, b)| a.eq_ignore_ascii_case(b));
     if text.iter().any(|byte| *byte < b' ' || *byte == 0x7f) || (wrong && !common) {
-        return Guess::No;
+        return Match::No;
     }
     match end {
-        Some(end) if line.get(..line.len() - target.len() + end).and_then(request_line).is_some() => Guess::Yes,
-        Some(_) => Guess::No,
-        None if full => Guess::Yes,
-        None => Guess::More,
+        Some(end) if line.get(..line.len() - target.len() + end).and_then(request_line).is_some() => Match::Yes,
+        Some(_) => Match::No,
+        None if full => Match::Yes,
+        None => Match::NeedMore,
     }
 }
 
-fn tls(bytes: &[u8]) -> Guess {
+fn tls(bytes: &[u8]) -> Match {
     match bytes {
         [0x16, 0x03, 0..=4, high, low, ..] => match u16::from_be_bytes([*high, *low]) {
-            1..=MAX_TLS_RECORD => Guess::Yes,
-            _ => Guess::No,
+            1..=MAX_TLS_RECORD => Match::Yes,
+            _ => Match::No,
         },
-        [] | [0x16] | [0x16, 0x03] | [0x16, 0x03, 0..=4] | [0x16, 0x03, 0..=4, _] => Guess::More,
-        _ => Guess::No,
+        [] | [0x16] | [0x16, 0x03] | [0x16, 0x03, 0..=4] | [0x16, 0x03, 0..=4, _] => Match::NeedMore,
+        _ => Match::No,
     }
 }
 
 /// Whether a SETTINGS frame of an HTTP/2 server begins here: length, type 4, no flags, stream 0 (RFC 9113 §6.5).
-fn settings(bytes: &[u8]) -> Guess {
+fn settings(bytes: &[u8]) -> Match {
     const REST: &[u8] = b"\x04\0\0\0\0\0";
     match bytes {
         [0, high, low, rest @ ..] => match u16::from_be_bytes([*high, *low]) {
             len @ 0..=384 if len % 6 == 0 => prefix_of(REST, rest.get(..REST.len()).unwrap_or(rest)),
-            _ => Guess::No,
+            _ => Match::No,
         },
-        [] | [0] | [0, 0..=1] => Guess::More,
-        _ => Guess::No,
+        [] | [0] | [0, 0..=1] => Match::NeedMore,
+        _ => Match::No,
     }
 }
 
-fn prefix_of(pattern: &[u8], bytes: &[u8]) -> Guess {
+fn prefix_of(pattern: &[u8], bytes: &[u8]) -> Match {
     if bytes.starts_with(pattern) {
-        Guess::Yes
+        Match::Yes
     } else if pattern.starts_with(bytes) {
-        Guess::More
+        Match::NeedMore
     } else {
-        Guess::No
+        Match::No
     }
 }
 

@@ -25,55 +25,55 @@ pub(super) struct Framer {
 
 /// What is at the front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Front {
+pub(super) enum NextRecord {
     /// Not all of a record.
-    More,
+    Incomplete,
     /// No record.
-    Bad,
+    Invalid,
     /// A record, at the front of the input.
-    Input(RecordHeader),
+    InInput(RecordHeader),
     /// A record, in the buffer.
-    Buffered(RecordHeader),
+    InBuffer(RecordHeader),
 }
 
 /// What a hole did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hole {
+pub(super) enum RecordGap {
     /// It lies in one record, which is lost; where the next one begins is known.
-    InRecord {
+    WithinRecord {
         /// The record had no hole before.
         first: bool,
     },
     /// It is not known where records begin.
-    Lost,
+    BoundaryLost,
 }
 
 impl Framer {
     /// Looks for the next record. Bytes of one that is not whole are taken from the input.
-    pub(super) fn front(&mut self, input: &mut &[u8], buffers: &mut Buffers) -> Front {
+    pub(super) fn front(&mut self, input: &mut &[u8], buffers: &mut Buffers) -> NextRecord {
         if self.skip > 0 {
             let taken = self.skip.min(input.len());
             *input = input.get(taken..).unwrap_or_default();
             self.skip = self.skip.saturating_sub(taken);
             if self.skip > 0 {
-                return Front::More;
+                return NextRecord::Incomplete;
             }
         }
         if self.waiting().is_empty() {
             match RecordHeader::parse(input) {
-                Some(header) if !header.is_plausible() => return Front::Bad,
-                Some(header) if input.len() >= header.total() => return Front::Input(header),
-                _ if input.is_empty() => return Front::More,
+                Some(header) if !header.is_plausible() => return NextRecord::Invalid,
+                Some(header) if input.len() >= header.total() => return NextRecord::InInput(header),
+                _ if input.is_empty() => return NextRecord::Incomplete,
                 _ => self.borrow(buffers),
             }
         }
         self.gather(input, HEADER_LEN);
-        let Some(header) = RecordHeader::parse(self.waiting()) else { return Front::More };
+        let Some(header) = RecordHeader::parse(self.waiting()) else { return NextRecord::Incomplete };
         if !header.is_plausible() {
-            return Front::Bad;
+            return NextRecord::Invalid;
         }
         self.gather(input, header.total());
-        if self.waiting().len() >= header.total() { Front::Buffered(header) } else { Front::More }
+        if self.waiting().len() >= header.total() { NextRecord::InBuffer(header) } else { NextRecord::Incomplete }
     }
 
     /// The fragment of the record at the front of the buffer.
@@ -114,7 +114,7 @@ impl Framer {
     }
 
     /// Bytes are missing here.
-    pub(super) fn gap(&mut self, len: Option<u64>, buffers: &mut Buffers) -> Hole {
+    pub(super) fn gap(&mut self, len: Option<u64>, buffers: &mut Buffers) -> RecordGap {
         let len = len.and_then(|len| usize::try_from(len).ok());
         let first = self.skip == 0;
         let left = if first {
@@ -128,9 +128,9 @@ impl Framer {
         match (left, len) {
             (Some(left), Some(len)) if len <= left => {
                 self.skip = left.saturating_sub(len);
-                Hole::InRecord { first }
+                RecordGap::WithinRecord { first }
             }
-            _ => Hole::Lost,
+            _ => RecordGap::BoundaryLost,
         }
     }
 
@@ -200,16 +200,16 @@ mod tests {
         let mut told = Vec::new();
         loop {
             match framer.front(&mut input, buffers) {
-                Front::Input(header) => {
+                NextRecord::InInput(header) => {
                     told.push((header.content.0, input[HEADER_LEN..header.total()].to_vec()));
                     input = &input[header.total()..];
                 }
-                Front::Buffered(header) => {
+                NextRecord::InBuffer(header) => {
                     told.push((header.content.0, framer.fragment(header).to_vec()));
                     framer.consume(header, buffers);
                 }
-                Front::More => return told,
-                Front::Bad => {
+                NextRecord::Incomplete => return told,
+                NextRecord::Invalid => {
                     told.push((0, Vec::new()));
                     return told;
                 }
@@ -251,17 +251,17 @@ mod tests {
             let mut framer = Framer::default();
             let stream = [record(23, &[7; 100]), record(23, b"next")].concat();
             assert_eq!(records(&mut framer, &stream[..10], &mut buffers), []);
-            assert_eq!(framer.gap(Some(hole), &mut buffers), Hole::InRecord { first: true });
+            assert_eq!(framer.gap(Some(hole), &mut buffers), RecordGap::WithinRecord { first: true });
             let rest = 10 + usize::try_from(hole).unwrap();
             assert_eq!(records(&mut framer, &stream[rest..], &mut buffers), [(23, b"next".to_vec())]);
         }
         let mut framer = Framer::default();
         records(&mut framer, &record(23, &[7; 100])[..10], &mut buffers);
-        assert_eq!(framer.gap(Some(20), &mut buffers), Hole::InRecord { first: true });
-        assert_eq!(framer.gap(Some(20), &mut buffers), Hole::InRecord { first: false });
-        assert_eq!(framer.gap(Some(56), &mut buffers), Hole::Lost);
-        assert_eq!(framer.gap(Some(1), &mut buffers), Hole::Lost);
-        assert_eq!(framer.gap(None, &mut buffers), Hole::Lost);
+        assert_eq!(framer.gap(Some(20), &mut buffers), RecordGap::WithinRecord { first: true });
+        assert_eq!(framer.gap(Some(20), &mut buffers), RecordGap::WithinRecord { first: false });
+        assert_eq!(framer.gap(Some(56), &mut buffers), RecordGap::BoundaryLost);
+        assert_eq!(framer.gap(Some(1), &mut buffers), RecordGap::BoundaryLost);
+        assert_eq!(framer.gap(None, &mut buffers), RecordGap::BoundaryLost);
     }
 
     #[test]

@@ -48,13 +48,13 @@ impl MessageType {
 
 /// One message.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Message<'m> {
+pub(super) struct HandshakeMessage<'m> {
     pub(super) kind: MessageType,
     /// Header and body; empty where it was passed over.
     pub(super) whole: &'m [u8],
 }
 
-impl<'m> Message<'m> {
+impl<'m> HandshakeMessage<'m> {
     pub(super) fn body(&self) -> &'m [u8] {
         self.whole.get(HEADER_LEN..).unwrap_or_default()
     }
@@ -62,7 +62,7 @@ impl<'m> Message<'m> {
 
 /// Puts messages together.
 #[derive(Debug, Default)]
-pub(super) struct Messages {
+pub(super) struct MessageAssembler {
     buffer: Vec<u8>,
     /// The message that was lent is over.
     lent: bool,
@@ -72,9 +72,9 @@ pub(super) struct Messages {
     lost: bool,
 }
 
-impl Messages {
+impl MessageAssembler {
     /// The next whole message; `keep_all` if somebody reads all of them.
-    pub(super) fn next(&mut self, input: &mut &[u8], keep_all: bool) -> Option<Message<'_>> {
+    pub(super) fn next(&mut self, input: &mut &[u8], keep_all: bool) -> Option<HandshakeMessage<'_>> {
         if core::mem::take(&mut self.lent) {
             self.buffer.clear();
             self.buffer.shrink_to(HEADER_LEN);
@@ -95,7 +95,7 @@ impl Messages {
                     return None;
                 }
                 self.lent = true;
-                return Some(Message { kind, whole: &self.buffer });
+                return Some(HandshakeMessage { kind, whole: &self.buffer });
             }
             self.buffer.clear();
             self.skipping = Some((len, kind));
@@ -105,7 +105,7 @@ impl Messages {
         *input = input.get(taken..).unwrap_or_default();
         let left = left.saturating_sub(taken);
         self.skipping = (left > 0).then_some((left, kind));
-        (left == 0).then_some(Message { kind, whole: &[] })
+        (left == 0).then_some(HandshakeMessage { kind, whole: &[] })
     }
 
     /// Bytes are missing, here or within a message.
@@ -143,7 +143,7 @@ mod tests {
         [&[kind, len[1], len[2], len[3]], body].concat()
     }
 
-    fn all(messages: &mut Messages, pieces: &[&[u8]]) -> Vec<(u8, Vec<u8>)> {
+    fn all(messages: &mut MessageAssembler, pieces: &[&[u8]]) -> Vec<(u8, Vec<u8>)> {
         let mut told = Vec::new();
         for piece in pieces {
             let mut input = *piece;
@@ -165,20 +165,20 @@ mod tests {
             message(20, &[1; 12]),
         ]
         .concat();
-        let whole = all(&mut Messages::default(), &[&stream]);
+        let whole = all(&mut MessageAssembler::default(), &[&stream]);
         let named: Vec<_> = whole.iter().map(|(kind, body)| (*kind, body.as_slice())).collect();
         assert_eq!(named, [(1, &b"client"[..]), (11, b""), (14, b""), (2, b"server"), (20, b"")]);
         for cut in 0..stream.len() {
             let (a, b) = stream.split_at(cut);
-            assert_eq!(all(&mut Messages::default(), &[a, b]), whole, "cut at {cut}");
+            assert_eq!(all(&mut MessageAssembler::default(), &[a, b]), whole, "cut at {cut}");
         }
         let single: Vec<_> = stream.chunks(1).collect();
-        assert_eq!(all(&mut Messages::default(), &single), whole);
+        assert_eq!(all(&mut MessageAssembler::default(), &single), whole);
     }
 
     #[test]
     fn long_messages_are_passed_over() {
-        let mut messages = Messages::default();
+        let mut messages = MessageAssembler::default();
         let stream = [message(1, &vec![0; MAX_MESSAGE + 1]), message(20, b"x")].concat();
         assert_eq!(all(&mut messages, &[&stream]), [(1, vec![]), (20, vec![])]);
         let mut claims: &[u8] = &[1, 0xff, 0xff, 0xff, 0, 0];
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_loss_within_a_message_ends_them_and_one_between_does_not() {
-        let mut messages = Messages::default();
+        let mut messages = MessageAssembler::default();
         all(&mut messages, &[&message(11, b"abc")]);
         messages.lose();
         assert_eq!(all(&mut messages, &[&message(20, b"")]).len(), 1);

@@ -66,7 +66,7 @@ fn version_name(version: u16) -> Option<&'static str> {
 /// Why a TLS connection cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Closed {
+pub enum Undecryptable {
     /// The key logs have nothing of this session.
     NoSecret {
         /// What it would stand under.
@@ -101,7 +101,7 @@ pub enum Closed {
     NotBuilt,
 }
 
-impl Closed {
+impl Undecryptable {
     /// In a word, for counts.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -131,7 +131,7 @@ impl Closed {
     }
 }
 
-impl fmt::Display for Closed {
+impl fmt::Display for Undecryptable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSecret { client_random, others, encrypted_hello } => {

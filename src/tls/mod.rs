@@ -2,7 +2,7 @@
 //!
 //! In: the bytes and holes of both directions of a TCP connection (or of a tunnel in one), and [`KeyLog`]s. Out: for each
 //! direction the bytes that an application wrote, the places where bytes are lost, `close_notify`; what was negotiated
-//! ([`TlsInfo`]); and, of a connection that stays closed, why ([`Closed`]).
+//! ([`TlsInfo`]); and, of a connection that stays closed, why ([`Undecryptable`]).
 //!
 //! - TLS 1.0 to 1.3: all suites with AES-GCM, AES-CCM, ChaCha20-Poly1305 and AES-CBC, whatever the key exchange: a key log
 //!   has what comes out of it. Resumption, PSK, 0-RTT data, HelloRetryRequest, KeyUpdate, renegotiation.
@@ -13,16 +13,16 @@
 //!
 //! ```
 //! use wslens::types::{Direction, PacketRef};
-//! use wslens::tls::{Decryptor, KeyLog, Scratch};
+//! use wslens::tls::{TlsConnection, KeyLog, Scratch};
 //!
 //! let mut keys = KeyLog::new();
 //! keys.add(b"# lines of SSLKEYLOGFILE\n");
-//! let (mut connection, mut scratch) = (Decryptor::new(), Scratch::default());
+//! let (mut connection, mut scratch) = (TlsConnection::new(), Scratch::default());
 //! let mut input: &[u8] = &[22, 3, 1, 0, 5, 1, 0];
 //! while let Some(step) = connection.next(Direction::ToServer, &mut input, PacketRef::default(), &keys, &mut scratch) {
 //!     println!("{step:?}");
 //! }
-//! assert!(input.is_empty() && connection.closed().is_none());
+//! assert!(input.is_empty() && connection.undecryptable().is_none());
 //! ```
 
 // What bytes mean.
@@ -32,7 +32,7 @@ pub mod hello;
 
 mod suites;
 
-// Messages and records, put together.
+// MessageAssembler and records, put together.
 mod handshake;
 
 mod framer;
@@ -61,14 +61,14 @@ mod install_keys;
 
 mod shape;
 
-pub mod decryptor;
+pub mod connection;
 
 mod resync;
 
-mod undecryptable;
+mod give_up;
 
-pub use decryptor::{Decryptor, Scratch, Step};
-pub use info::{Closed, TlsInfo};
+pub use connection::{RecordEvent, Scratch, TlsConnection};
+pub use info::{TlsInfo, Undecryptable};
 pub use keylog::{KeyLog, KeyLogWarning, LogLines, Resumable};
-pub use record_stream::Waits;
+pub use record_stream::WaitsFor;
 pub use suites::Suite;

@@ -3,9 +3,9 @@
 //! In: handshake messages of both directions. Out: version, cipher suite, randoms; what an observer may tell of them.
 
 use super::crypto::Transcript;
-use super::handshake::{Message, MessageType};
+use super::handshake::{HandshakeMessage, MessageType};
 use super::hello::{ClientHello, Extensions, ServerHello};
-use super::info::{Closed, TlsInfo};
+use super::info::{TlsInfo, Undecryptable};
 use super::keylog::{Name, id_name, ticket_name};
 use super::suites::{Hash, Suite};
 use crate::types::{Direction, PacketRef, Reader};
@@ -46,7 +46,7 @@ impl Negotiation {
     }
 
     /// Takes a message. Says why nothing can be opened, if it shows that.
-    pub(super) fn message(&mut self, message: &Message<'_>, seen: PacketRef) -> Result<(), Closed> {
+    pub(super) fn message(&mut self, message: &HandshakeMessage<'_>, seen: PacketRef) -> Result<(), Undecryptable> {
         match message.kind {
             MessageType::CLIENT_HELLO => self.client_hello(message, seen),
             MessageType::SERVER_HELLO => {
@@ -83,7 +83,7 @@ impl Negotiation {
         Ok(())
     }
 
-    fn client_hello(&mut self, message: &Message<'_>, seen: PacketRef) {
+    fn client_hello(&mut self, message: &HandshakeMessage<'_>, seen: PacketRef) {
         if self.is_tls13() == Some(true) {
             // "TLS 1.3 forbids renegotiation" (RFC 8446 §4.1.2): whoever writes this is not who began the connection.
             return;
@@ -109,7 +109,7 @@ impl Negotiation {
         self.client = Some(hello);
     }
 
-    fn server_hello(&mut self, hello: ServerHello, whole: &[u8]) -> Result<(), Closed> {
+    fn server_hello(&mut self, hello: ServerHello, whole: &[u8]) -> Result<(), Undecryptable> {
         if hello.is_retry {
             // "A server which … sends a HelloRetryRequest" has rejected early data (RFC 8446 §4.2.10).
             self.early = Some(false);
@@ -125,7 +125,7 @@ impl Negotiation {
         info.version = Some(hello.version);
         info.suite = Some(hello.suite);
         if !(0x0301..=0x0304).contains(&hello.version) {
-            return Err(Closed::Version(hello.version));
+            return Err(Undecryptable::Version(hello.version));
         }
         info.resumed = if tls13 {
             hello.extensions.pre_shared_key
@@ -140,9 +140,9 @@ impl Negotiation {
             self.early = Some(false);
         }
         let suite = Suite::of(hello.suite).filter(|suite| suite.is_tls13() == tls13);
-        let suite = suite.ok_or(Closed::Suite(hello.suite))?;
+        let suite = suite.ok_or(Undecryptable::Suite(hello.suite))?;
         if hello.compressed {
-            return Err(Closed::Compression);
+            return Err(Undecryptable::Compression);
         }
         let raw = core::mem::take(&mut self.client_raw);
         if suite.is_rsa() && hello.extensions.extended_master_secret {

@@ -13,7 +13,7 @@ use super::suites::{Bulk, Hash, Suite};
 
 /// A key, and the number of the next record under it.
 pub(super) struct RecordDecrypter {
-    kind: Kind,
+    kind: Cipher,
     suite: Suite,
     /// The number of the next record.
     pub(super) next: u64,
@@ -21,7 +21,7 @@ pub(super) struct RecordDecrypter {
     secret: Option<Zeroizing<[u8; MAX_SECRET]>>,
 }
 
-enum Kind {
+enum Cipher {
     /// TLS 1.3: the header is authenticated, the vector goes with the number.
     Aead13 { key: AeadKey, iv: [u8; 12] },
     /// TLS 1.2 with AES: half of the nonce is in the record (RFC 5288 §3, RFC 6655 §3).
@@ -64,23 +64,23 @@ impl RecordDecrypter {
         expand_label(suite.hash, secret, b"iv", &mut iv);
         let mut kept = Zeroizing::new([0; MAX_SECRET]);
         kept.iter_mut().zip(secret).for_each(|(to, from)| *to = *from);
-        let kind = Kind::Aead13 { key: AeadKey::new(suite.bulk, key)?, iv };
+        let kind = Cipher::Aead13 { key: AeadKey::new(suite.bulk, key)?, iv };
         Some(Self { kind, suite, next: 0, secret: Some(kept) })
     }
 
     /// From a key block; `outside` if the code stands outside (RFC 7366).
     pub(super) fn tls12(version: u16, suite: Suite, keys: &WriteKeys<'_>, outside: bool) -> Option<Self> {
         let kind = match suite.bulk {
-            Bulk::Aes128Cbc | Bulk::Aes256Cbc => Kind::Cbc(Box::new(Cbc {
+            Bulk::Aes128Cbc | Bulk::Aes256Cbc => Cipher::Cbc(Box::new(Cbc {
                 key: super::crypto::CbcKey::new(suite.bulk, keys.key)?,
                 mac: MacKey::new(suite.hash, keys.mac),
                 outside,
                 chain: if version <= 0x0301 { Some(*keys.iv.first_chunk()?) } else { None },
             })),
             Bulk::ChaCha20Poly1305 => {
-                Kind::Implicit { key: AeadKey::new(suite.bulk, keys.key)?, iv: *keys.iv.first_chunk()? }
+                Cipher::Implicit { key: AeadKey::new(suite.bulk, keys.key)?, iv: *keys.iv.first_chunk()? }
             }
-            _ => Kind::Explicit { key: AeadKey::new(suite.bulk, keys.key)?, salt: *keys.iv.first_chunk()? },
+            _ => Cipher::Explicit { key: AeadKey::new(suite.bulk, keys.key)?, salt: *keys.iv.first_chunk()? },
         };
         Some(Self { kind, suite, next: 0, secret: None })
     }
@@ -97,37 +97,37 @@ impl RecordDecrypter {
     /// Bytes that every record has besides its plaintext, header included: the fewest.
     pub(super) const fn overhead(&self) -> u64 {
         let inside = match &self.kind {
-            Kind::Aead13 { .. } => self.suite.bulk.tag_len() + 1,
-            Kind::Explicit { .. } => self.suite.bulk.tag_len() + 8,
-            Kind::Implicit { .. } => self.suite.bulk.tag_len(),
-            Kind::Cbc(cbc) => cbc.mac.len(),
+            Cipher::Aead13 { .. } => self.suite.bulk.tag_len() + 1,
+            Cipher::Explicit { .. } => self.suite.bulk.tag_len() + 8,
+            Cipher::Implicit { .. } => self.suite.bulk.tag_len(),
+            Cipher::Cbc(cbc) => cbc.mac.len(),
         };
         (inside + super::record::HEADER_LEN) as u64
     }
 
     /// Whether records can be opened without those before them.
     pub(super) const fn is_random_access(&self) -> bool {
-        !matches!(&self.kind, Kind::Cbc(cbc) if cbc.chain.is_some())
+        !matches!(&self.kind, Cipher::Cbc(cbc) if cbc.chain.is_some())
     }
 
     /// Opens the record of that number into `out`, which has room for it.
     pub(super) fn open(&self, number: u64, header: RecordHeader, fragment: &[u8], out: &mut [u8]) -> Option<Opened> {
         match &self.kind {
-            Kind::Aead13 { key, iv } => {
+            Cipher::Aead13 { key, iv } => {
                 let len = self.aead(key, xor(*iv, number), &header.to_bytes(), fragment, out)?;
                 // TLSInnerPlaintext (RFC 8446 §5.4): content, its type, zeros.
                 let inner = out.get(..len)?;
                 let at = inner.iter().rposition(|byte| *byte != 0)?;
                 Some(Opened { content: ContentType(*inner.get(at)?), len: at })
             }
-            Kind::Explicit { key, salt } => {
+            Cipher::Explicit { key, salt } => {
                 let (explicit, sealed) = fragment.split_first_chunk::<8>()?;
                 let ([a, b, c, d], [e, f, g, h, i, j, k, l]) = (*salt, *explicit);
                 let nonce = [a, b, c, d, e, f, g, h, i, j, k, l];
                 self.aead12(key, nonce, number, header, sealed, out)
             }
-            Kind::Implicit { key, iv } => self.aead12(key, xor(*iv, number), number, header, fragment, out),
-            Kind::Cbc(cbc) => cbc.open(number, header, fragment, out),
+            Cipher::Implicit { key, iv } => self.aead12(key, xor(*iv, number), number, header, fragment, out),
+            Cipher::Cbc(cbc) => cbc.open(number, header, fragment, out),
         }
     }
 
@@ -139,7 +139,7 @@ impl RecordDecrypter {
 
     /// The next record's vector may be in this one.
     pub(super) fn chain(&mut self, fragment: &[u8]) {
-        if let Kind::Cbc(cbc) = &mut self.kind
+        if let Cipher::Cbc(cbc) = &mut self.kind
             && cbc.chain.is_some()
         {
             let blocks = fragment.len().checked_sub(cbc.outer()).and_then(|len| fragment.get(..len));
@@ -149,7 +149,7 @@ impl RecordDecrypter {
 
     /// Goes on behind these bytes, the end of a record. No, if they are too few for that.
     pub(super) fn chain_behind(&mut self, bytes: &[u8]) -> bool {
-        let Kind::Cbc(cbc) = &mut self.kind else { return true };
+        let Cipher::Cbc(cbc) = &mut self.kind else { return true };
         if cbc.chain.is_none() {
             return true;
         }

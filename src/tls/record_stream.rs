@@ -1,7 +1,7 @@
 //! One direction of a connection: its records, and the keys that it uses one after the other.
 
 use super::framer::Framer;
-use super::handshake::Messages;
+use super::handshake::MessageAssembler;
 use super::record::{ContentType, RecordHeader};
 use super::record_decrypter::{Opened, RecordDecrypter};
 
@@ -40,24 +40,24 @@ pub(super) struct Resync {
 
 /// What a direction waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waits {
+pub enum WaitsFor {
     /// A secret that no key log has yet.
     Secret,
     /// Something that the other direction says.
-    Other,
+    OtherDirection,
 }
 
 /// One direction.
 #[derive(Default)]
 pub(super) struct RecordStream {
     pub(super) framer: Framer,
-    pub(super) messages: Messages,
+    pub(super) messages: MessageAssembler,
     /// The keys, that in use first.
     pub(super) epochs: Vec<Epoch>,
     /// The first stage that is not over.
     pub(super) stage: Option<Stage>,
     /// What it waits for.
-    pub(super) waits: Option<Waits>,
+    pub(super) waits: Option<WaitsFor>,
     /// It cannot go on without the other direction, and that was so at this turn.
     pub(super) blocked: Option<u64>,
     /// A ChangeCipherSpec whose keys have not been made (up to TLS 1.2).

@@ -3,8 +3,8 @@
 //! In: what came behind the hole. Out: the first place where a record begins that opens under a key of the direction, with
 //! a number that the hole allows: that is proof. Where keys are not known yet, two headers in a row must do.
 
-use super::decryptor::{Decryptor, Scratch};
-use super::framer::{Framer, Hole};
+use super::connection::{Scratch, TlsConnection};
+use super::framer::{Framer, RecordGap};
 use super::install_keys;
 use super::keylog::KeyLog;
 use super::record::{HEADER_LEN, MAX_FRAGMENT, RecordHeader};
@@ -26,7 +26,7 @@ const MAX_BLIND: usize = 1 << 20;
 const VECTOR: usize = 16 + 48;
 
 /// What a look at the bytes came to.
-enum Scan {
+enum ScanResult {
     /// A record begins at this place.
     Found(usize),
     /// None does before this place; more bytes may tell.
@@ -35,7 +35,7 @@ enum Scan {
     Enough,
 }
 
-impl Decryptor {
+impl TlsConnection {
     /// Bytes are missing here; so may be bytes of what is inside. Not while the direction waits.
     pub fn gap(&mut self, direction: Direction, len: Option<u64>, scratch: &mut Scratch) {
         let stream = self.streams.get_mut(direction);
@@ -50,12 +50,12 @@ impl Decryptor {
         // In TLS 1.0, the border is not enough: what is before it opens the next record.
         let chained = stream.current().is_some_and(|decrypter| !decrypter.is_random_access());
         match stream.framer.gap(len.filter(|_| !chained), &mut scratch.buffers) {
-            Hole::InRecord { first } => {
+            RecordGap::WithinRecord { first } => {
                 if first {
                     stream.doubt();
                 }
             }
-            Hole::Lost => {
+            RecordGap::BoundaryLost => {
                 let overhead = stream.current().map_or(22, |decrypter| decrypter.overhead()).max(1);
                 let most = len.map_or(UNKNOWN_WINDOW, |len| len.saturating_add(waiting) / overhead + 2);
                 let window = most.saturating_add(stream.slack).min(MAX_WINDOW);
@@ -78,13 +78,13 @@ impl Decryptor {
         keys: &KeyLog,
         scratch: &mut Scratch,
     ) -> bool {
-        let tls13 = self.talk.is_tls13() == Some(true);
+        let tls13 = self.negotiation.is_tls13() == Some(true);
         let stream = self.streams.get_mut(direction);
         // Whatever keys there are now; those that are missing are asked for by the record that is found.
         _ = if tls13 {
-            install_keys::tls13(stream, direction, &self.talk, keys)
+            install_keys::tls13(stream, direction, &self.negotiation, keys)
         } else if stream.changing {
-            install_keys::tls12(stream, direction, &self.talk, keys)
+            install_keys::tls12(stream, direction, &self.negotiation, keys)
         } else {
             Ok(Ok(()))
         };
@@ -95,12 +95,12 @@ impl Decryptor {
             let scan = stream.scan(&framer, tls13, &mut scratch.plain);
             stream.framer = framer;
             match scan {
-                Scan::Found(at) => {
+                ScanResult::Found(at) => {
                     stream.framer.discard(at);
                     stream.resync = None;
                     return true;
                 }
-                Scan::More(at) => {
+                ScanResult::More(at) => {
                     let kept = at.min(VECTOR);
                     let passed = at.saturating_sub(kept);
                     stream.framer.discard(passed);
@@ -111,7 +111,7 @@ impl Decryptor {
                         return false;
                     }
                 }
-                Scan::Enough => {
+                ScanResult::Enough => {
                     stream.framer.clear(&mut scratch.buffers);
                     stream.dead = true;
                     *input = &[];
@@ -124,41 +124,41 @@ impl Decryptor {
 }
 
 impl RecordStream {
-    fn scan(&mut self, framer: &Framer, tls13: bool, out: &mut [u8]) -> Scan {
+    fn scan(&mut self, framer: &Framer, tls13: bool, out: &mut [u8]) -> ScanResult {
         let bytes = framer.waiting();
         let (mut at, passed) = self.resync.map_or((0, 0), |resync| (resync.from, resync.passed));
         loop {
             if self.epochs.is_empty() && passed.saturating_add(at) > MAX_BLIND {
-                return Scan::Enough;
+                return ScanResult::Enough;
             }
             let rest = bytes.get(at..).unwrap_or_default();
-            let Some(header) = RecordHeader::parse(rest) else { return Scan::More(at) };
+            let Some(header) = RecordHeader::parse(rest) else { return ScanResult::More(at) };
             if !self.may_be(header, tls13) {
                 at += 1;
                 continue;
             }
-            let Some((record, behind)) = rest.split_at_checked(header.total()) else { return Scan::More(at) };
+            let Some((record, behind)) = rest.split_at_checked(header.total()) else { return ScanResult::More(at) };
             if self.epochs.is_empty() {
                 match RecordHeader::parse(behind) {
-                    None => return Scan::More(at),
-                    Some(next) if self.may_be(next, tls13) => return Scan::Found(at),
+                    None => return ScanResult::More(at),
+                    Some(next) if self.may_be(next, tls13) => return ScanResult::Found(at),
                     Some(_) => {}
                 }
             } else if self
                 .current()
                 .is_some_and(|decrypter| decrypter.chain_behind(bytes.get(..at).unwrap_or_default()))
             {
-                let Some(resync) = &mut self.resync else { return Scan::Found(at) };
+                let Some(resync) = &mut self.resync else { return ScanResult::Found(at) };
                 let (window, fragment) = (resync.window, record.get(HEADER_LEN..).unwrap_or_default());
                 let proof = self.prove(header, fragment, window, out);
                 if let Some(place) = proof.found {
                     self.go_on_at(place, proof.updated);
-                    return Scan::Found(at);
+                    return ScanResult::Found(at);
                 }
                 if let Some(resync) = &mut self.resync {
                     resync.tries = resync.tries.saturating_sub(proof.tries);
                     if resync.tries == 0 {
-                        return Scan::Enough;
+                        return ScanResult::Enough;
                     }
                 }
             }

@@ -90,13 +90,16 @@ mod tests {
     fn short_records_of_the_client_and_no_http2_are_a_reason() {
         let offered =
             |names: &[&str]| TlsInfo { offered: names.iter().map(|&name| name.into()).collect(), ..TlsInfo::default() };
-        let talk = shape(&[53, 500, 28, 28]);
-        assert!(talk.is_judged());
-        assert!(talk.looks_like_websocket(&offered(&["http/1.1"])) && talk.looks_like_websocket(&offered(&[])));
-        assert!(!talk.looks_like_websocket(&offered(&["h2", "http/1.1"])));
+        let negotiation = shape(&[53, 500, 28, 28]);
+        assert!(negotiation.is_judged());
+        assert!(
+            negotiation.looks_like_websocket(&offered(&["http/1.1"]))
+                && negotiation.looks_like_websocket(&offered(&[]))
+        );
+        assert!(!negotiation.looks_like_websocket(&offered(&["h2", "http/1.1"])));
         let chosen = TlsInfo { alpn: Some("http/1.1".into()), ..offered(&["h2", "http/1.1"]) };
-        assert!(talk.looks_like_websocket(&chosen));
-        assert!(!talk.looks_like_websocket(&TlsInfo { alpn: Some("mqtt".into()), ..TlsInfo::default() }));
+        assert!(negotiation.looks_like_websocket(&chosen));
+        assert!(!negotiation.looks_like_websocket(&TlsInfo { alpn: Some("mqtt".into()), ..TlsInfo::default() }));
     }
 
     #[test]

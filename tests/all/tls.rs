@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wslens::tls::{Decryptor, KeyLog, Scratch, Step, Suite};
+use wslens::tls::{KeyLog, RecordEvent, Scratch, Suite, TlsConnection};
 use wslens::types::{Direction, PacketRef, PerDirection};
 
 use super::craft::{CLIENT, Capture, Conversation, SERVER};
@@ -112,7 +112,7 @@ impl Server {
 }
 
 impl Server {
-    /// Waits until the client has written the session: it may come after all that is said.
+    /// WaitsFor until the client has written the session: it may come after all that is said.
     fn await_session(&self, name: &str) {
         let (file, started) = (self.folder.path().join(name), Instant::now());
         while !std::fs::read_to_string(&file).is_ok_and(|text| text.contains("END SSL SESSION")) {
@@ -224,7 +224,7 @@ fn forward(listener: TcpListener, port: u16) -> thread::JoinHandle<Pieces> {
 }
 
 /// What wslens reads of it.
-fn open(what: &str, pieces: &Pieces, keys: &KeyLog, cut: usize) -> (PerDirection<Vec<u8>>, Decryptor) {
+fn open(what: &str, pieces: &Pieces, keys: &KeyLog, cut: usize) -> (PerDirection<Vec<u8>>, TlsConnection) {
     let cut =
         |(way, bytes): &(Direction, Vec<u8>)| bytes.chunks(cut).map(|piece| (*way, piece.to_vec())).collect::<Vec<_>>();
     let mut listener = Listener::default();
@@ -234,7 +234,7 @@ fn open(what: &str, pieces: &Pieces, keys: &KeyLog, cut: usize) -> (PerDirection
 
 #[derive(Default)]
 struct Listener {
-    decryptor: Decryptor,
+    decryptor: TlsConnection,
     scratch: Scratch,
     left: PerDirection<Vec<u8>>,
     text: PerDirection<Vec<u8>>,
@@ -251,15 +251,15 @@ impl Listener {
         for (direction, bytes) in pieces {
             left.get_mut(*direction).extend_from_slice(bytes);
             let mut before = None;
-            while before != Some(decryptor.turns()) {
-                before = Some(decryptor.turns());
+            while before != Some(decryptor.progress()) {
+                before = Some(decryptor.progress());
                 for way in Direction::BOTH {
                     let mut input = left.get(way).as_slice();
                     while let Some(step) = decryptor.next(way, &mut input, PacketRef::default(), keys, scratch) {
                         match step {
-                            Step::Data(data) => text.get_mut(way).extend_from_slice(data),
-                            Step::Rejected => panic!("{what}: a record is rejected, after {text:?}"),
-                            Step::CloseNotify => {}
+                            RecordEvent::Data(data) => text.get_mut(way).extend_from_slice(data),
+                            RecordEvent::Rejected => panic!("{what}: a record is rejected, after {text:?}"),
+                            RecordEvent::CloseNotify => {}
                         }
                     }
                     let rest = input.to_vec();
@@ -271,14 +271,14 @@ impl Listener {
 }
 
 /// Holds what wslens reads of a connection against what was said on it.
-fn compare(what: &str, (pieces, keys): &(Pieces, KeyLog), lines: &[&str]) -> Decryptor {
+fn compare(what: &str, (pieces, keys): &(Pieces, KeyLog), lines: &[&str]) -> TlsConnection {
     let said: Vec<&str> = lines.iter().copied().filter(|line| line.len() > 1).collect();
     let asked: String = said.iter().map(|line| format!("{line}\n")).collect();
     let answered: String = said.iter().map(|line| line.chars().rev().chain(['\n']).collect::<String>()).collect();
     let mut last = None;
     for cut in [usize::MAX, 7] {
         let (text, decryptor) = open(what, pieces, keys, cut);
-        assert_eq!(decryptor.closed(), None, "{what}");
+        assert_eq!(decryptor.undecryptable(), None, "{what}");
         assert_eq!(String::from_utf8_lossy(&text.to_server), asked, "{what}, to the server, pieces of {cut}");
         assert_eq!(String::from_utf8_lossy(&text.to_client), answered, "{what}, to the client, pieces of {cut}");
         last = Some(decryptor);

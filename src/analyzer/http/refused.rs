@@ -4,7 +4,7 @@ use crate::analyzer::identity::identify;
 use crate::analyzer::shared::Out;
 use crate::analyzer::websocket;
 use crate::event::Sink;
-use crate::http::Loss;
+use crate::http::H1Loss;
 use crate::tcp::Flow;
 use crate::types::{Detail, Direction, FindingCode, PacketRef};
 use crate::websocket::{Answered, Asked, Fault, judge};
@@ -25,7 +25,7 @@ pub(in crate::analyzer) fn refuse<S: Sink>(
 /// A request for a WebSocket was answered with something that is no HTTP response (RFC 6455 §4.1 asks for one).
 pub(super) fn refuse_garbled<S: Sink>(
     asked: Asked,
-    instead: Option<Loss>,
+    instead: Option<H1Loss>,
     flow: &Flow,
     attempts: &mut u32,
     seen: PacketRef,
@@ -34,7 +34,7 @@ pub(super) fn refuse_garbled<S: Sink>(
     let identity = identify(flow, attempts, out);
     let mut judged = judge(Some(asked), None);
     judged.handshake.garbled = true;
-    let detail = Detail::text(format!("the answer is {}", instead.map_or("not HTTP", Loss::as_str)));
+    let detail = Detail::text(format!("the answer is {}", instead.map_or("not HTTP", H1Loss::as_str)));
     judged.faults.push(Fault { code: FindingCode::HandshakeMalformed, direction: Direction::ToClient, detail });
     websocket::refuse(identity, judged, None, flow, seen, out)
 }

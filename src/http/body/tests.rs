@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::http::Fields;
 
-fn traits(lines: &str) -> Traits {
-    Traits::of(Fields::new(lines.as_bytes()).iter())
+fn traits(lines: &str) -> FramingFields {
+    FramingFields::of(Fields::new(lines.as_bytes()).iter())
 }
 
 fn of_request(lines: &str) -> Framing {
@@ -92,9 +92,9 @@ fn end(framing: Framing, bytes: &[u8]) -> Option<usize> {
                 let progress = body.skip(&mut input);
                 at += part.len() - input.len();
                 match progress {
-                    Progress::Done => return Some(at),
-                    Progress::Broken => return None,
-                    Progress::More => assert!(input.is_empty()),
+                    BodyProgress::Done => return Some(at),
+                    BodyProgress::Broken => return None,
+                    BodyProgress::NeedMore => assert!(input.is_empty()),
                 }
             }
             Some(usize::MAX)
@@ -164,7 +164,7 @@ fn holes() {
     let mut body = Body::Chunked(Chunked::Data { left: 5 });
     assert!(body.gap(Some(5)));
     let mut input = &b"\r\n0\r\n\r\nX"[..];
-    assert_eq!((body.skip(&mut input), input), (Progress::Done, &b"X"[..]));
+    assert_eq!((body.skip(&mut input), input), (BodyProgress::Done, &b"X"[..]));
     assert!(!Body::Chunked(Chunked::Data { left: 5 }).gap(Some(6)));
     assert!(!Body::Chunked(Chunked::Size { size: 0, any: false }).gap(Some(1)));
 }

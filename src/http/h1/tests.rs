@@ -25,18 +25,18 @@ impl Caller {
         Self { h1: H1::new(limits), held: Vec::new(), rest: Vec::new(), said: Vec::new() }
     }
 
-    fn note(said: &mut Vec<String>, step: Step<'_>) {
+    fn note(said: &mut Vec<String>, step: H1Event<'_>) {
         said.push(match step {
-            Step::Request { number, head } => {
+            H1Event::Request { number, head } => {
                 let end = if head.complete { "" } else { " cut" };
                 format!("{number}: {} {} {}{end}", text(head.method), text(head.target), head.fields.iter().count())
             }
-            Step::Response { head, answers, effect } => {
+            H1Event::Response { head, answers, effect } => {
                 let end = if head.complete { "" } else { " cut" };
                 let answers = answers.map_or("?".to_owned(), |number| number.to_string());
                 format!("{answers}: {} {effect:?} {}{end}", head.status, head.fields.iter().count())
             }
-            Step::Lost(loss) => format!("lost: {loss:?}"),
+            H1Event::Lost(loss) => format!("lost: {loss:?}"),
         });
     }
 
@@ -124,7 +124,7 @@ fn every_cut(client: &[u8], server: &[u8], expected: &[&str], client_rest: &[u8]
             (text(client_rest), text(server_rest)),
             "cut at {cut}"
         );
-        assert_eq!(caller.h1.held(), caller.h1.exchange.len(), "cut at {cut}");
+        assert_eq!(caller.h1.held(), caller.h1.pipeline.len(), "cut at {cut}");
     }
     let mut caller = Caller::new();
     client.iter().for_each(|byte| _ = caller.client(&[*byte]));
@@ -534,7 +534,7 @@ fn exchanged() -> impl Strategy<Value = (usize, usize, Vec<u8>, bool, u8)> {
     (0..4_usize, 0..6_usize, proptest::collection::vec(any::<u8>(), 0..60), any::<bool>(), 0..3_u8)
 }
 
-/// Builds an exchange whose ends are known since they were made.
+/// Builds an pipeline whose ends are known since they were made.
 fn build(number: usize, (asks, answers, body, chunked, interim): (usize, usize, Vec<u8>, bool, u8)) -> Exchanged {
     let wrap = |body: &[u8]| match chunked {
         true => {
@@ -592,8 +592,8 @@ proptest! {
             }
             pieces
         };
-        let client: Vec<_> = exchanges.iter().map(|exchange| exchange.request.clone()).chain([UPGRADE.to_vec()]).collect();
-        let server: Vec<_> = exchanges.iter().map(|exchange| exchange.response.clone()).chain([SWITCHING.to_vec()]).collect();
+        let client: Vec<_> = exchanges.iter().map(|pipeline| pipeline.request.clone()).chain([UPGRADE.to_vec()]).collect();
+        let server: Vec<_> = exchanges.iter().map(|pipeline| pipeline.response.clone()).chain([SWITCHING.to_vec()]).collect();
         if pipelined {
             pieces([client.concat(), FRAME.to_vec()].concat()).iter().for_each(|piece| _ = caller.client(piece));
             pieces([server.concat(), b"\x89\x00".to_vec()].concat()).iter().for_each(|piece| _ = caller.server(piece));
@@ -605,9 +605,9 @@ proptest! {
             caller.client(FRAME).server(b"\x89\x00");
         }
         let (mut asked, mut answered) = (Vec::new(), Vec::new());
-        for exchange in exchanges {
-            asked.push(exchange.asked);
-            answered.extend(exchange.answered);
+        for pipeline in exchanges {
+            asked.push(pipeline.asked);
+            answered.extend(pipeline.answered);
         }
         asked.push(format!("{number}: GET /ws 3"));
         answered.push(format!("{number}: 101 Switched 2"));

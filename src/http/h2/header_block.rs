@@ -2,11 +2,11 @@
 //!
 //! Fragments may be cut anywhere; at most one field that is not whole is kept. What cannot be known is said to be unknown,
 //! name or value or both, and never guessed: entries of the dynamic table that were not captured, strings that are not
-//! Huffman code. After [`Decoder::lose`] only what was added since is known. A block that cannot be followed to its end
+//! Huffman code. After [`HeaderDecoder::lose`] only what was added since is known. A block that cannot be followed to its end
 //! (an integer without end, a field that is too long) is given up, and so is the table with it.
 
 use super::huffman;
-use super::table::{Lookup, Pair, Table};
+use super::table::{HeaderTable, Lookup, Pair};
 use crate::types::bytes::Reader;
 
 /// The table's size until a SETTINGS frame says otherwise (RFC 9113 §6.5.2).
@@ -55,8 +55,8 @@ impl BlockFault {
 
 /// Decodes the header blocks of one direction.
 #[derive(Debug)]
-pub struct Decoder {
-    table: Table,
+pub struct HeaderDecoder {
+    table: HeaderTable,
     /// The largest table that the receiver allowed; `None` where that is not known.
     allowed: Option<u32>,
     /// The start of a field whose rest has not come.
@@ -79,7 +79,7 @@ struct Strings {
 
 /// How a field is written (RFC 7541 §6).
 #[derive(Debug, Clone, Copy)]
-enum Field {
+enum Representation {
     Indexed(u32),
     /// The name's index, or 0 where it is a string; whether it goes into the table; whether its strings could be decoded.
     Literal {
@@ -92,17 +92,17 @@ enum Field {
 }
 
 /// Why a field could not be read.
-enum Stop {
-    More,
-    Bad(BlockFault),
+enum FieldReadError {
+    NeedMore,
+    Fault(BlockFault),
 }
 
-impl Decoder {
+impl HeaderDecoder {
     /// A decoder before the first block, that keeps at most `max_field` bytes of a field and `max_table` of the table.
     #[must_use]
     pub fn new(max_field: usize, max_table: usize) -> Self {
         Self {
-            table: Table::new(usize::try_from(DEFAULT_TABLE_SIZE).unwrap_or(usize::MAX), max_table),
+            table: HeaderTable::new(usize::try_from(DEFAULT_TABLE_SIZE).unwrap_or(usize::MAX), max_table),
             allowed: Some(DEFAULT_TABLE_SIZE),
             partial: Vec::new(),
             max_field,
@@ -197,8 +197,8 @@ impl Decoder {
             self.strings = strings;
             match field {
                 Ok(()) => whole = reader.position(),
-                Err(Stop::More) => return whole,
-                Err(Stop::Bad(fault)) => {
+                Err(FieldReadError::NeedMore) => return whole,
+                Err(FieldReadError::Fault(fault)) => {
                     self.give_up(fault);
                     return bytes.len();
                 }
@@ -209,20 +209,25 @@ impl Decoder {
 
     /// Reads the field that begins at `start`. One that is longer than is kept is refused where it is whole as well, so that
     /// it does not matter how a block was cut.
-    fn read(&self, reader: &mut Reader<'_>, start: usize, strings: &mut Strings) -> Result<Field, Stop> {
-        let field = read_field(reader, strings);
+    fn read(
+        &self,
+        reader: &mut Reader<'_>,
+        start: usize,
+        strings: &mut Strings,
+    ) -> Result<Representation, FieldReadError> {
+        let representation = read_field(reader, strings);
         let is_too_long = reader.position() - start > self.max_field;
-        match field {
-            Err(Stop::More) => Err(Stop::More),
-            _ if is_too_long => Err(Stop::Bad(BlockFault::TooLong)),
+        match representation {
+            Err(FieldReadError::NeedMore) => Err(FieldReadError::NeedMore),
+            _ if is_too_long => Err(FieldReadError::Fault(BlockFault::TooLong)),
             read => read,
         }
     }
 
     /// Does what a field says (RFC 7541 §6).
-    fn take(&mut self, field: Field, strings: &mut Strings, emit: &mut impl FnMut(HeaderField<'_>)) {
-        match field {
-            Field::Resize(size) => {
+    fn take(&mut self, representation: Representation, strings: &mut Strings, emit: &mut impl FnMut(HeaderField<'_>)) {
+        match representation {
+            Representation::Resize(size) => {
                 // "This dynamic table size update MUST occur at the beginning of the first header block" (§4.2)
                 if !self.at_start || self.allowed.is_some_and(|allowed| size > allowed) {
                     self.fault.get_or_insert(BlockFault::TableSize);
@@ -230,11 +235,11 @@ impl Decoder {
                 self.table.resize(size);
                 return;
             }
-            Field::Indexed(index) => {
+            Representation::Indexed(index) => {
                 let (name, value) = look_up(&self.table, index, &mut self.fault);
                 emit(HeaderField { name, value });
             }
-            Field::Literal { index, keep, mut name_known, value_known } => {
+            Representation::Literal { index, keep, mut name_known, value_known } => {
                 if !(name_known && value_known) {
                     self.fault.get_or_insert(BlockFault::Huffman);
                 }
@@ -257,24 +262,24 @@ impl Decoder {
 }
 
 /// Reads one field; its strings go into `strings`.
-fn read_field(reader: &mut Reader<'_>, strings: &mut Strings) -> Result<Field, Stop> {
-    let (index, keep) = match reader.rest().first().copied().ok_or(Stop::More)? {
-        0b1000_0000.. => return Ok(Field::Indexed(integer(reader, 7)?)),
+fn read_field(reader: &mut Reader<'_>, strings: &mut Strings) -> Result<Representation, FieldReadError> {
+    let (index, keep) = match reader.rest().first().copied().ok_or(FieldReadError::NeedMore)? {
+        0b1000_0000.. => return Ok(Representation::Indexed(integer(reader, 7)?)),
         0b0100_0000.. => (integer(reader, 6)?, true),
-        0b0010_0000.. => return Ok(Field::Resize(integer(reader, 5)?)),
+        0b0010_0000.. => return Ok(Representation::Resize(integer(reader, 5)?)),
         _ => (integer(reader, 4)?, false),
     };
     let name_known = if index == 0 { string(reader, &mut strings.name)? } else { true };
     let value_known = string(reader, &mut strings.value)?;
-    Ok(Field::Literal { index, keep, name_known, value_known })
+    Ok(Representation::Literal { index, keep, name_known, value_known })
 }
 
 /// What an index stands for; neither name nor value is known where it stands for nothing.
-fn look_up<'t>(table: &'t Table, index: u32, fault: &mut Option<BlockFault>) -> Pair<'t> {
+fn look_up<'t>(table: &'t HeaderTable, index: u32, fault: &mut Option<BlockFault>) -> Pair<'t> {
     match table.get(index) {
         Lookup::Entry(pair) => pair,
         Lookup::Unknown => (None, None),
-        Lookup::Beyond => {
+        Lookup::OutOfRange => {
             fault.get_or_insert(BlockFault::Index);
             (None, None)
         }
@@ -284,28 +289,28 @@ fn look_up<'t>(table: &'t Table, index: u32, fault: &mut Option<BlockFault>) -> 
 /// An integer whose first byte has `prefix` bits of it (RFC 7541 §5.1). Beyond 28 bits and the prefix it is taken for an
 /// attack: "An integer encoding that exceeds implementation limits -- in value or octet length -- MUST be treated as a
 /// decoding error."
-fn integer(reader: &mut Reader<'_>, prefix: u32) -> Result<u32, Stop> {
+fn integer(reader: &mut Reader<'_>, prefix: u32) -> Result<u32, FieldReadError> {
     let mask = u8::MAX >> (8 - prefix);
-    let first = reader.u8().ok_or(Stop::More)? & mask;
+    let first = reader.u8().ok_or(FieldReadError::NeedMore)? & mask;
     let mut value = u32::from(first);
     if first < mask {
         return Ok(value);
     }
     for shift in [0, 7, 14, 21] {
-        let byte = reader.u8().ok_or(Stop::More)?;
+        let byte = reader.u8().ok_or(FieldReadError::NeedMore)?;
         value += u32::from(byte & 0x7f) << shift;
         if byte < 0x80 {
             return Ok(value);
         }
     }
-    Err(Stop::Bad(BlockFault::Integer))
+    Err(FieldReadError::Fault(BlockFault::Integer))
 }
 
 /// A string, decoded into `out` (RFC 7541 §5.2). False where it is not Huffman code though it says so.
-fn string(reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<bool, Stop> {
-    let is_huffman = reader.rest().first().ok_or(Stop::More)? & 0x80 != 0;
+fn string(reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<bool, FieldReadError> {
+    let is_huffman = reader.rest().first().ok_or(FieldReadError::NeedMore)? & 0x80 != 0;
     let len = integer(reader, 7)?;
-    let bytes = usize::try_from(len).ok().and_then(|len| reader.take(len)).ok_or(Stop::More)?;
+    let bytes = usize::try_from(len).ok().and_then(|len| reader.take(len)).ok_or(FieldReadError::NeedMore)?;
     out.clear();
     if is_huffman {
         return Ok(huffman::decode(bytes, out));

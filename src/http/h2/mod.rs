@@ -3,7 +3,7 @@
 //!
 //! - [`H2`] follows both directions of a connection. Payload of DATA frames is lent as it lies in the input.
 //! - [`HeaderDecoder`] reads header blocks (HPACK, RFC 7541) and says what it cannot know, instead of refusing or guessing.
-//! - [`Search`] finds where frames begin, after a loss or in a connection that is joined half-way.
+//! - [`BoundarySearch`] finds where frames begin, after a loss or in a connection that is joined half-way.
 //!
 //! An observer refuses nothing. Memory is bounded by [`Limits`](crate::types::Limits): the dynamic tables, one field that is not
 //! whole, one header list for each direction, and the windows of streams that somebody follows.
@@ -19,7 +19,7 @@ mod table;
 
 pub mod header_block;
 
-pub mod field_list;
+pub mod header_list;
 
 mod reader;
 
@@ -27,10 +27,10 @@ mod flow;
 
 pub mod search;
 
-pub mod streams;
+pub mod connection;
 
-pub use field_list::HeaderList;
+pub use connection::{H2, H2Event, H2Fault};
 pub use frame::{ErrorCode, FrameHeader, FrameType, Setting};
-pub use header_block::{BlockFault, Decoder as HeaderDecoder, HeaderField};
-pub use search::{Known, Search};
-pub use streams::{Fault, H2, Step};
+pub use header_block::{BlockFault, HeaderDecoder, HeaderField};
+pub use header_list::HeaderList;
+pub use search::{BoundarySearch, SearchContext};

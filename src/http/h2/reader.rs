@@ -11,7 +11,7 @@ pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What is in the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Piece<'i> {
+pub(super) enum FramePart<'i> {
     /// A frame begins.
     Header(FrameHeader),
     /// Bytes of its content: without pad length, priority, promised stream and padding.
@@ -26,7 +26,7 @@ pub(super) enum Piece<'i> {
 
 /// What a hole hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hole {
+pub(super) enum GapEffect {
     /// The frame at hand only: so many bytes of its content.
     Content(Option<u64>),
     /// Where the next frame begins is not known any more.
@@ -41,11 +41,11 @@ pub(super) struct Reader {
     not_http2: bool,
     header: [u8; FrameHeader::LEN],
     have: usize,
-    frame: Option<Open>,
+    frame: Option<OpenFrame>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Open {
+struct OpenFrame {
     header: FrameHeader,
     /// Bytes of the prefix that have not come, and the first of it: the pad length.
     prefix: u8,
@@ -62,11 +62,11 @@ impl Reader {
     }
 
     /// The next piece; `None` when more bytes are needed.
-    pub(super) fn next<'i>(&mut self, input: &mut &'i [u8]) -> Option<Piece<'i>> {
+    pub(super) fn next<'i>(&mut self, input: &mut &'i [u8]) -> Option<FramePart<'i>> {
         if self.preface.is_some() && !self.skip_preface(input) {
-            return self.not_http2.then_some(Piece::NotHttp2);
+            return self.not_http2.then_some(FramePart::NotHttp2);
         }
-        let Some(frame) = &mut self.frame else { return self.begin(input).map(Piece::Header) };
+        let Some(frame) = &mut self.frame else { return self.begin(input).map(FramePart::Header) };
         while frame.prefix > 0 {
             let byte = take(input, 1).first().copied()?;
             frame.prefix -= 1;
@@ -74,13 +74,13 @@ impl Reader {
                 frame.pad_len = Some(byte);
             }
             if frame.prefix == 0 && !frame.pad() {
-                return Some(Piece::Overpadded);
+                return Some(FramePart::Overpadded);
             }
         }
         if frame.content > 0 {
             let bytes = take(input, frame.content);
             frame.content -= u32::try_from(bytes.len()).unwrap_or(frame.content);
-            return (!bytes.is_empty()).then_some(Piece::Content(bytes));
+            return (!bytes.is_empty()).then_some(FramePart::Content(bytes));
         }
         let padding = take(input, frame.padding);
         frame.padding -= u32::try_from(padding.len()).unwrap_or(frame.padding);
@@ -88,17 +88,17 @@ impl Reader {
             return None;
         }
         self.frame = None;
-        Some(Piece::End)
+        Some(FramePart::End)
     }
 
     /// Takes a hole of known length or not.
-    pub(super) fn gap(&mut self, len: Option<u64>) -> Hole {
+    pub(super) fn gap(&mut self, len: Option<u64>) -> GapEffect {
         if self.preface.is_some() {
             self.preface = None;
             return self.lose();
         }
         let Some(frame) = &mut self.frame else {
-            return if len == Some(0) { Hole::Content(Some(0)) } else { self.lose() };
+            return if len == Some(0) { GapEffect::Content(Some(0)) } else { self.lose() };
         };
         let left = u64::from(frame.prefix) + u64::from(frame.content) + u64::from(frame.padding);
         let Some(len) = len.and_then(|len| u32::try_from(len).ok()).filter(|len| u64::from(*len) <= left) else {
@@ -108,12 +108,12 @@ impl Reader {
             // How much of the rest is padding is not known: none of it is taken for content.
             (frame.padding, frame.content) = (frame.content.saturating_add(frame.prefix.into()) - len, 0);
             frame.prefix = 0;
-            return Hole::Content(None);
+            return GapEffect::Content(None);
         }
         let content = len.min(frame.content);
         frame.content -= content;
         frame.padding -= len - content;
-        Hole::Content(Some(content.into()))
+        GapEffect::Content(Some(content.into()))
     }
 
     /// A boundary was found again: a frame begins with the next byte.
@@ -121,9 +121,9 @@ impl Reader {
         *self = Self::new(false);
     }
 
-    fn lose(&mut self) -> Hole {
+    fn lose(&mut self) -> GapEffect {
         self.resume();
-        Hole::Boundary
+        GapEffect::Boundary
     }
 
     /// Passes over the preface. False where it is not over, or not there.
@@ -157,9 +157,9 @@ impl Reader {
 
     fn open(&mut self, header: FrameHeader) -> FrameHeader {
         self.have = 0;
-        let mut frame = Open { header, prefix: header.prefix_len(), pad_len: None, content: 0, padding: 0 };
+        let mut frame = OpenFrame { header, prefix: header.prefix_len(), pad_len: None, content: 0, padding: 0 };
         if u32::from(frame.prefix) > header.len {
-            // Its header's fault is told: nothing of it is read.
+            // Its header's fault is reported: nothing of it is read.
             (frame.prefix, frame.padding) = (0, header.len);
         } else {
             frame.content = header.len - u32::from(frame.prefix);
@@ -169,7 +169,7 @@ impl Reader {
     }
 }
 
-impl Open {
+impl OpenFrame {
     /// Cuts the padding off the content. False where there is too much of it: "If the length of the padding is the length
     /// of the frame payload or greater, the recipient MUST treat this as a connection error" (RFC 9113 §6.1).
     fn pad(&mut self) -> bool {

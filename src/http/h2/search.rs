@@ -18,7 +18,7 @@ const MAX_CHAINS: usize = 64;
 
 /// What is known of the direction in which a boundary is looked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Known {
+pub struct SearchContext {
     /// The direction.
     pub direction: Direction,
     /// The highest stream that was seen; `None` where none was.
@@ -29,7 +29,7 @@ pub struct Known {
 
 /// Looks for a boundary in one direction.
 #[derive(Debug)]
-pub struct Search {
+pub struct BoundarySearch {
     bytes: Vec<u8>,
     /// How many of the bytes came in which packet.
     pieces: VecDeque<(usize, PacketRef)>,
@@ -38,12 +38,12 @@ pub struct Search {
     enough: u32,
     /// The first place that was not looked at.
     scanned: usize,
-    chains: Vec<Chain>,
+    chains: Vec<FrameChain>,
 }
 
 /// Frame headers, one behind the other.
 #[derive(Debug, Clone, Copy)]
-struct Chain {
+struct FrameChain {
     start: usize,
     /// Where the next header stands, or will.
     next: usize,
@@ -51,7 +51,7 @@ struct Chain {
     frames: u32,
 }
 
-impl Search {
+impl BoundarySearch {
     /// A search that keeps at most `max` bytes, and believes a chain of so many bits.
     #[must_use]
     pub const fn new(max: usize, enough: u32) -> Self {
@@ -59,7 +59,7 @@ impl Search {
     }
 
     /// Takes bytes; says whether a boundary was found. Then [`Self::take`] gives what stands behind it.
-    pub fn push(&mut self, mut bytes: &[u8], seen: PacketRef, known: &Known) -> bool {
+    pub fn push(&mut self, mut bytes: &[u8], seen: PacketRef, known: &SearchContext) -> bool {
         while !bytes.is_empty() {
             let room = self.max.saturating_sub(self.bytes.len()).max(1);
             let (now, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
@@ -88,7 +88,7 @@ impl Search {
     }
 
     /// Nothing more will come: the best chain is as good as it gets.
-    pub fn settle(&mut self) -> bool {
+    pub fn accept_best(&mut self) -> bool {
         let enough = self.enough / 2;
         let best = self
             .chains
@@ -141,12 +141,12 @@ impl Search {
     }
 
     /// Looks at places that are new, and goes on with chains.
-    fn look(&mut self, known: &Known) -> bool {
+    fn look(&mut self, known: &SearchContext) -> bool {
         let bytes = &self.bytes;
         let (enough, mut found) = (self.enough, None);
         self.chains.retain_mut(|chain| found.is_some() || follow(chain, bytes, known, enough, &mut found));
         while found.is_none() && self.scanned + FrameHeader::LEN <= bytes.len() {
-            let mut chain = Chain { start: self.scanned, next: self.scanned, bits: 0, frames: 0 };
+            let mut chain = FrameChain { start: self.scanned, next: self.scanned, bits: 0, frames: 0 };
             self.scanned += 1;
             if follow(&mut chain, bytes, known, enough, &mut found) {
                 if self.chains.len() >= MAX_CHAINS {
@@ -190,7 +190,7 @@ impl Search {
 }
 
 /// Follows a chain as far as the bytes go. False where it ends; `found` says where it is believed.
-fn follow(chain: &mut Chain, bytes: &[u8], known: &Known, enough: u32, found: &mut Option<usize>) -> bool {
+fn follow(chain: &mut FrameChain, bytes: &[u8], known: &SearchContext, enough: u32, found: &mut Option<usize>) -> bool {
     while let Some(header) = bytes.get(chain.next..).and_then(<[u8]>::first_chunk) {
         let header = FrameHeader::parse(header);
         let Some(bits) = evidence(&header, known) else { return false };
@@ -209,7 +209,7 @@ fn follow(chain: &mut Chain, bytes: &[u8], known: &Known, enough: u32, found: &m
 }
 
 /// How many bits a header is worth; `None` where no sender may send it.
-fn evidence(header: &FrameHeader, known: &Known) -> Option<u32> {
+fn evidence(header: &FrameHeader, known: &SearchContext) -> Option<u32> {
     let flags = match header.kind {
         FrameType::DATA => 0x09,
         FrameType::HEADERS => 0x2d,
@@ -244,8 +244,8 @@ fn evidence(header: &FrameHeader, known: &Known) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn known(highest_stream: Option<u32>) -> Known {
-        Known { direction: Direction::ToServer, highest_stream, max_frame: 1 << 14 }
+    fn known(highest_stream: Option<u32>) -> SearchContext {
+        SearchContext { direction: Direction::ToServer, highest_stream, max_frame: 1 << 14 }
     }
 
     fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -276,7 +276,7 @@ mod tests {
         let (bytes, at) = stream();
         for size in [1, 7, 100, 10_000] {
             for highest in [None, Some(5)] {
-                let mut search = Search::new(64 << 10, if highest.is_some() { 72 } else { 96 });
+                let mut search = BoundarySearch::new(64 << 10, if highest.is_some() { 72 } else { 96 });
                 let mut fed = 0;
                 let pieces: Vec<_> = bytes.chunks(size).collect();
                 for piece in &pieces {
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn other_bytes_are_not_taken_for_frames() {
-        let mut search = Search::new(16 << 10, 72);
+        let mut search = BoundarySearch::new(16 << 10, 72);
         let mut state = 1_u64;
         for packet in 0..2000 {
             let bytes: Vec<u8> = (0..500)
@@ -314,20 +314,20 @@ mod tests {
             assert!(search.held() <= 64 << 10, "{}", search.held());
         }
         for byte in 0..=255 {
-            let mut search = Search::new(16 << 10, 72);
+            let mut search = BoundarySearch::new(16 << 10, 72);
             assert!(!search.push(&[byte; 40_000], seen(1), &known(Some(7))), "{byte}");
         }
     }
 
     #[test]
     fn a_hole_begins_anew_and_an_end_takes_the_best() {
-        let mut search = Search::new(64 << 10, 72);
+        let mut search = BoundarySearch::new(64 << 10, 72);
         let bytes = frame(0, 0, 5, &[1; 20]);
         assert!(!search.push(&bytes, seen(1), &known(Some(5))));
         search.gap();
-        assert!(!search.settle());
+        assert!(!search.accept_best());
         assert!(!search.push(&bytes, seen(2), &known(Some(5))));
-        assert!(search.settle());
+        assert!(search.accept_best());
         assert_eq!(search.take().map(|(piece, seen)| (piece, seen.packet)).collect::<Vec<_>>(), [(bytes, 2)]);
     }
 }

@@ -21,12 +21,12 @@ pub(super) enum Lookup<'a> {
     /// An entry that was not seen.
     Unknown,
     /// None: a decoding error (RFC 7541 §2.3.3).
-    Beyond,
+    OutOfRange,
 }
 
 /// The dynamic table of one direction.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct HeaderTable {
     /// The newest first.
     entries: VecDeque<Entry>,
     size: usize,
@@ -53,7 +53,7 @@ impl Entry {
     }
 }
 
-impl Table {
+impl HeaderTable {
     /// An empty table of `max` bytes, of which at most `keep` are kept.
     pub(super) fn new(max: usize, keep: usize) -> Self {
         Self { entries: VecDeque::new(), size: 0, max: max.min(keep), keep, whole: true, capped: max > keep }
@@ -63,14 +63,14 @@ impl Table {
     /// (RFC 7541 §2.3.3).
     pub(super) fn get(&self, index: u32) -> Lookup<'_> {
         let Some(at) = usize::try_from(index).ok().and_then(|index| index.checked_sub(1)) else {
-            return Lookup::Beyond;
+            return Lookup::OutOfRange;
         };
         if let Some((name, value)) = STATIC.get(at) {
             return Lookup::Entry((Some(name.as_bytes()), Some(value.as_bytes())));
         }
         match self.entries.get(at - STATIC.len()) {
             Some(entry) => Lookup::Entry((entry.name.as_deref(), entry.value.as_deref())),
-            None if self.whole => Lookup::Beyond,
+            None if self.whole => Lookup::OutOfRange,
             None => Lookup::Unknown,
         }
     }
@@ -154,7 +154,7 @@ pub(super) const STATIC: [(&str, &str); 61] = [
 mod tests {
     use super::*;
 
-    fn entry(table: &Table, index: u32) -> String {
+    fn entry(table: &HeaderTable, index: u32) -> String {
         let text =
             |bytes: Option<&[u8]>| bytes.map_or("?".to_owned(), |bytes| String::from_utf8_lossy(bytes).into_owned());
         match table.get(index) {
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    fn with(table: &mut Table, pairs: &[(&str, &str)]) {
+    fn with(table: &mut HeaderTable, pairs: &[(&str, &str)]) {
         for (name, value) in pairs {
             table.insert((Some(name.as_bytes()), Some(value.as_bytes())));
         }
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_newest_comes_first_and_the_oldest_leaves() {
-        let mut table = Table::new(102, 4096);
+        let mut table = HeaderTable::new(102, 4096);
         with(&mut table, &[("a", "1"), ("b", "2"), ("c", "3")]);
         assert_eq!(
             [1, 2, 61].map(|index| entry(&table, index)),
@@ -179,17 +179,17 @@ mod tests {
         );
         assert_eq!([62, 64].map(|index| entry(&table, index)), ["c: 3", "a: 1"]);
         with(&mut table, &[("d", "4")]);
-        assert_eq!([62, 64, 65, 0].map(|index| entry(&table, index)), ["d: 4", "b: 2", "Beyond", "Beyond"]);
+        assert_eq!([62, 64, 65, 0].map(|index| entry(&table, index)), ["d: 4", "b: 2", "OutOfRange", "OutOfRange"]);
         table.resize(70);
-        assert_eq!([63, 64].map(|index| entry(&table, index)), ["c: 3", "Beyond"]);
+        assert_eq!([63, 64].map(|index| entry(&table, index)), ["c: 3", "OutOfRange"]);
         // "an attempt to add an entry larger than the maximum size causes the table to be emptied" (RFC 7541 §4.4)
         with(&mut table, &[("e", "a value that is longer than the whole table is")]);
-        assert_eq!((entry(&table, 62).as_str(), table.held()), ("Beyond", 0));
+        assert_eq!((entry(&table, 62).as_str(), table.held()), ("OutOfRange", 0));
     }
 
     #[test]
     fn what_was_not_seen_is_not_known() {
-        let mut table = Table::new(4096, 4096);
+        let mut table = HeaderTable::new(4096, 4096);
         with(&mut table, &[("a", "1")]);
         table.lose();
         assert_eq!((entry(&table, 62).as_str(), table.is_whole()), ("Unknown", false));
@@ -198,12 +198,12 @@ mod tests {
         assert_eq!([62, 63, 64].map(|index| entry(&table, index)), ["?: 3", "b: 2", "Unknown"]);
         table.resize(0);
         table.resize(4096);
-        assert_eq!((entry(&table, 62).as_str(), table.is_whole()), ("Beyond", true));
+        assert_eq!((entry(&table, 62).as_str(), table.is_whole()), ("OutOfRange", true));
     }
 
     #[test]
     fn a_table_larger_than_what_is_kept_is_known_in_front() {
-        let mut table = Table::new(1 << 30, 68);
+        let mut table = HeaderTable::new(1 << 30, 68);
         with(&mut table, &[("a", "1"), ("b", "2"), ("c", "3")]);
         assert_eq!([62, 63, 64].map(|index| entry(&table, index)), ["c: 3", "b: 2", "Unknown"]);
         assert_eq!(table.held(), 68);

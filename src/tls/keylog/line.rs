@@ -4,7 +4,7 @@ use super::super::hello::RANDOM_LEN;
 use super::resumable::id_name;
 use super::{Label, LineFault, MAX_SECRET};
 
-/// Reads what stands behind a label: whose secret it is, what kind it turns out to be, and its length.
+/// Reads what stands behind a label: whose secret it is, what kind it progress out to be, and its length.
 pub(super) fn read_secret(
     label: Label,
     rest: &[u8],

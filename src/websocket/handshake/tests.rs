@@ -1,5 +1,5 @@
 use super::*;
-use crate::http::{H1, Step};
+use crate::http::{H1, H1Event};
 use crate::types::{Detail, Direction, FindingCode, Limits, Timestamp};
 use crate::websocket::Deflate;
 use FindingCode::{
@@ -31,7 +31,7 @@ fn seen(packet: u64) -> PacketRef {
 }
 
 /// Puts the lines of a head on the wire, and reads it.
-fn read<T>(direction: Direction, lines: &[u8], mut then: impl FnMut(Step<'_>) -> T) -> T {
+fn read<T>(direction: Direction, lines: &[u8], mut then: impl FnMut(H1Event<'_>) -> T) -> T {
     let mut bytes = Vec::new();
     lines.split_inclusive(|byte| *byte == b'\n').for_each(|line| {
         bytes.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
@@ -44,21 +44,21 @@ fn read<T>(direction: Direction, lines: &[u8], mut then: impl FnMut(Step<'_>) ->
 
 fn attempt(lines: &str) -> bool {
     read(Direction::ToServer, lines.as_bytes(), |step| match step {
-        Step::Request { head, .. } => is_websocket_attempt(&head),
+        H1Event::Request { head, .. } => is_websocket_attempt(&head),
         other => panic!("{other:?}"),
     })
 }
 
 fn asked(lines: &[u8]) -> Asked {
     read(Direction::ToServer, lines, |step| match step {
-        Step::Request { head, .. } => Asked::from_head(&head, seen(4)),
+        H1Event::Request { head, .. } => Asked::from_head(&head, seen(4)),
         other => panic!("{other:?}"),
     })
 }
 
 fn answered(lines: &[u8]) -> Answered {
     read(Direction::ToClient, lines, |step| match step {
-        Step::Response { head, .. } => Answered::from_head(&head, seen(6)),
+        H1Event::Response { head, .. } => Answered::from_head(&head, seen(6)),
         other => panic!("{other:?}"),
     })
 }
@@ -413,8 +413,8 @@ fn a_head_that_was_cut_off_is_not_blamed_for_what_it_lacks() {
         let mut h1 = H1::new(&Limits::default());
         assert!(h1.next(direction, &mut &bytes[..]).is_none());
         match h1.gap(direction, Some(9)) {
-            Some(Step::Request { head, .. }) => (Some(Asked::from_head(&head, seen(1))), None),
-            Some(Step::Response { head, .. }) => (None, Some(Answered::from_head(&head, seen(2)))),
+            Some(H1Event::Request { head, .. }) => (Some(Asked::from_head(&head, seen(1))), None),
+            Some(H1Event::Response { head, .. }) => (None, Some(Answered::from_head(&head, seen(2)))),
             _ => (None, None),
         }
     };

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
-use wslens::http::{H1, Step, sniff};
+use wslens::http::{H1, H1Event, sniff};
 use wslens::types::{Direction, Limits, PerDirection};
 
 use super::script::{Cuts, Script};
@@ -147,11 +147,11 @@ impl Run {
 }
 
 /// Writes a step down. True for the last that counts.
-fn note(said: &mut PerDirection<Vec<String>>, direction: Direction, step: Option<&Step<'_>>) -> bool {
+fn note(said: &mut PerDirection<Vec<String>>, direction: Direction, step: Option<&H1Event<'_>>) -> bool {
     let mut line = String::new();
     let over = match step {
         None => return false,
-        Some(Step::Request { number, head }) => {
+        Some(H1Event::Request { number, head }) => {
             assert_eq!(direction, Direction::ToServer);
             let (method, target) = (head.method.escape_ascii(), head.target.escape_ascii());
             _ = write!(
@@ -162,14 +162,14 @@ fn note(said: &mut PerDirection<Vec<String>>, direction: Direction, step: Option
             head.fields.iter().for_each(|field| _ = write!(line, " {field:?}"));
             false
         }
-        Some(Step::Response { head, answers, effect }) => {
+        Some(H1Event::Response { head, answers, effect }) => {
             assert_eq!(direction, Direction::ToClient);
             assert!(head.status <= 999);
             _ = write!(line, "{answers:?} {} {} {effect:?} {}", head.status, head.reason.escape_ascii(), head.complete);
             head.fields.iter().for_each(|field| _ = write!(line, " {field:?}"));
             effect.ends_http()
         }
-        Some(Step::Lost(loss)) => {
+        Some(H1Event::Lost(loss)) => {
             _ = write!(line, "{}", loss.as_str());
             true
         }

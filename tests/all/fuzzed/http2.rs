@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use wslens::http::h2::{H2, Search, Step};
+use wslens::http::h2::{BoundarySearch, H2, H2Event};
 use wslens::output::Secrets;
 use wslens::types::{Direction, Limits, PacketRef};
 
@@ -128,9 +128,9 @@ fn machine(acts: &[(usize, Act)], cuts: &mut Cuts<'_>, limits: &Limits) -> Strin
 
 /// Behind a loss: a frame header that nobody could make up ends the search.
 fn found_again(h2: &mut H2, direction: Direction, limits: &Limits, seen: PacketRef) {
-    let mut search = Search::new(limits.max_resync_bytes, 72);
+    let mut search = BoundarySearch::new(limits.max_resync_bytes, 72);
     let ack = frame(4, 1, 0, b"").repeat(2);
-    assert!(search.push(&ack, seen, &h2.known(direction)));
+    assert!(search.push(&ack, seen, &h2.search_context(direction)));
     h2.resume(direction);
     for (piece, seen) in search.take() {
         let mut input = piece.as_slice();
@@ -139,9 +139,9 @@ fn found_again(h2: &mut H2, direction: Direction, limits: &Limits, seen: PacketR
 }
 
 /// Writes a step down; pieces of the same data are one. Gives the stream of a header list, and whether nothing comes behind.
-fn note(said: &mut String, direction: Direction, step: &Step<'_, '_>) -> (Option<u32>, bool) {
+fn note(said: &mut String, direction: Direction, step: &H2Event<'_, '_>) -> (Option<u32>, bool) {
     match step {
-        Step::Data { stream, payload } => {
+        H2Event::Data { stream, payload } => {
             let head = format!("{direction} data {stream} ");
             if said.rsplit('\n').next().is_none_or(|line| !line.starts_with(&head)) {
                 if !said.is_empty() && !said.ends_with('\n') {
@@ -156,7 +156,7 @@ fn note(said: &mut String, direction: Direction, step: &Step<'_, '_>) -> (Option
         _ => {}
     }
     match step {
-        Step::Headers { stream, list, end_stream } => {
+        H2Event::Headers { stream, list, end_stream } => {
             _ = write!(
                 said,
                 "{direction} {stream} {end_stream} {:?} {:?} {:?}",
@@ -169,7 +169,7 @@ fn note(said: &mut String, direction: Direction, step: &Step<'_, '_>) -> (Option
             said.push('\n');
             (Some(*stream), false)
         }
-        Step::NotHttp2 => (None, true),
+        H2Event::NotHttp2 => (None, true),
         other => {
             _ = writeln!(said, "{other:?}");
             (None, false)

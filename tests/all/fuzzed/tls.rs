@@ -4,7 +4,7 @@
 //! The script: cuts; then pieces: a byte of direction and kind, a byte of length, the bytes. The secrets are those of the
 //! client random that is all `R`; seeds have records that open with them.
 
-use wslens::tls::{Closed, Decryptor, KeyLog, Scratch, Step};
+use wslens::tls::{KeyLog, RecordEvent, Scratch, TlsConnection, Undecryptable};
 use wslens::types::{Direction, PacketRef, PerDirection};
 
 use super::script::{Cuts, Script};
@@ -54,30 +54,30 @@ fn run(
     pieces: &[(Direction, Piece<'_>)],
     cuts: &Cuts<'_>,
     keys: &KeyLog,
-) -> (PerDirection<Vec<u8>>, u32, Option<Closed>) {
-    let (mut decryptor, mut scratch) = (Decryptor::new(), Scratch::default());
+) -> (PerDirection<Vec<u8>>, u32, Option<Undecryptable>) {
+    let (mut decryptor, mut scratch) = (TlsConnection::new(), Scratch::default());
     let mut text: PerDirection<Vec<u8>> = PerDirection::default();
     let mut left: PerDirection<Vec<u8>> = PerDirection::default();
     let mut rejected = 0;
     let mut cuts = cuts.clone();
     for (direction, piece) in pieces {
         let mut feed =
-            |direction: Direction, bytes: &[u8], left: &mut PerDirection<Vec<u8>>, decryptor: &mut Decryptor| {
+            |direction: Direction, bytes: &[u8], left: &mut PerDirection<Vec<u8>>, decryptor: &mut TlsConnection| {
                 left.get_mut(direction).extend_from_slice(bytes);
                 let mut before = None;
-                while before != Some(decryptor.turns()) {
-                    before = Some(decryptor.turns());
+                while before != Some(decryptor.progress()) {
+                    before = Some(decryptor.progress());
                     for way in Direction::BOTH {
                         let mut input = left.get(way).as_slice();
                         while let Some(step) = decryptor.next(way, &mut input, PacketRef::default(), keys, &mut scratch)
                         {
                             match step {
-                                Step::Data(data) => text.get_mut(way).extend_from_slice(data),
-                                Step::Rejected => rejected += 1,
-                                Step::CloseNotify => {}
+                                RecordEvent::Data(data) => text.get_mut(way).extend_from_slice(data),
+                                RecordEvent::Rejected => rejected += 1,
+                                RecordEvent::CloseNotify => {}
                             }
                         }
-                        assert!(input.is_empty() || decryptor.waits(way).is_some());
+                        assert!(input.is_empty() || decryptor.waits_for(way).is_some());
                         let rest = input.to_vec();
                         *left.get_mut(way) = rest;
                     }
@@ -90,7 +90,7 @@ fn run(
                 }
             }
             // What waits must not be overtaken.
-            Piece::Gap(_) if decryptor.waits(*direction).is_some() => {}
+            Piece::Gap(_) if decryptor.waits_for(*direction).is_some() => {}
             Piece::Gap(len) => {
                 decryptor.gap(*direction, len, &mut Scratch::default());
                 feed(*direction, &[], &mut left, &mut decryptor);
@@ -99,5 +99,5 @@ fn run(
         assert!(decryptor.held() < 512 << 10, "{}", decryptor.held());
     }
     decryptor.give_up(keys);
-    (text, rejected, decryptor.closed())
+    (text, rejected, decryptor.undecryptable())
 }

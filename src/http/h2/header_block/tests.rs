@@ -13,7 +13,7 @@ fn text(bytes: Option<&[u8]>) -> String {
 }
 
 /// Decodes one block, fed in pieces of `size` bytes.
-fn block(decoder: &mut Decoder, bytes: &[u8], size: usize) -> (Vec<Line>, Option<BlockFault>) {
+fn block(decoder: &mut HeaderDecoder, bytes: &[u8], size: usize) -> (Vec<Line>, Option<BlockFault>) {
     let mut lines = Vec::new();
     decoder.begin();
     for piece in bytes.chunks(size.max(1)) {
@@ -24,8 +24,8 @@ fn block(decoder: &mut Decoder, bytes: &[u8], size: usize) -> (Vec<Line>, Option
     (lines, fault)
 }
 
-fn decoder() -> Decoder {
-    Decoder::new(64 << 10, 64 << 10)
+fn decoder() -> HeaderDecoder {
+    HeaderDecoder::new(64 << 10, 64 << 10)
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -283,7 +283,7 @@ fn a_small_memory_is_never_wrong() {
     for seed in 1..30 {
         let mut random = Random(seed);
         let mut encoder = Encoder { max: 4096, ..Encoder::default() };
-        let mut ours = Decoder::new(64 << 10, 300);
+        let mut ours = HeaderDecoder::new(64 << 10, 300);
         for _ in 0..40 {
             let list = list(&mut random);
             let (said, fault) = block(&mut ours, &encoder.block(&list, &mut random), 50);
@@ -317,7 +317,7 @@ fn what_is_wrong_is_said_and_the_rest_is_read() {
 
 #[test]
 fn a_field_that_is_too_long_ends_what_is_known() {
-    let mut decoder = Decoder::new(100, 4096);
+    let mut decoder = HeaderDecoder::new(100, 4096);
     let mut long = vec![0x40, 1, b'a', 0x7f, 0x80, 0x80, 0x40]; // A value of a megabyte.
     long.resize(500, b'x');
     assert_eq!(block(&mut decoder, &long, 10), (vec![], Some(BlockFault::TooLong)));
@@ -332,7 +332,11 @@ fn a_field_is_as_long_whole_as_in_pieces() {
         let mut field = vec![0x40, 1, b'a', len];
         field.resize(4 + usize::from(len), b'x');
         for size in [usize::MAX, 100, 7, 1] {
-            assert_eq!(block(&mut Decoder::new(100, 4096), &field, size).1, expected, "{len} in pieces of {size}");
+            assert_eq!(
+                block(&mut HeaderDecoder::new(100, 4096), &field, size).1,
+                expected,
+                "{len} in pieces of {size}"
+            );
         }
     }
 }

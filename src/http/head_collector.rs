@@ -5,7 +5,7 @@ use super::sniff::SNIFF_BYTES;
 
 /// Collects one head after the other.
 #[derive(Debug)]
-pub(super) struct Collector {
+pub(super) struct HeadCollector {
     /// The bytes so far of a head that is split, or all of one that was lent in this call.
     bytes: Vec<u8>,
     /// `bytes` was lent and is no longer needed.
@@ -27,18 +27,18 @@ enum Line {
 
 /// What a search found.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found<'i> {
+pub(super) enum HeadSearch<'i> {
     /// A head, all of it in the input.
-    Lent(&'i [u8]),
-    /// A head, now in [`Collector::bytes`].
+    Borrowed(&'i [u8]),
+    /// A head, now in [`HeadCollector::bytes`].
     Collected,
     /// No end yet.
-    More,
+    NeedMore,
     /// No end within the limit.
     TooLong,
 }
 
-impl Collector {
+impl HeadCollector {
     pub(super) const fn new(max: usize) -> Self {
         Self { bytes: Vec::new(), spent: false, line: Line::Text, max }
     }
@@ -103,28 +103,28 @@ impl Collector {
     }
 
     /// Searches for the head's end.
-    pub(super) fn find<'i>(&mut self, input: &mut &'i [u8]) -> Found<'i> {
+    pub(super) fn find<'i>(&mut self, input: &mut &'i [u8]) -> HeadSearch<'i> {
         let room = self.max.saturating_sub(self.bytes.len());
         let Some(len) = self.search(input) else {
             if input.len() > room {
-                return Found::TooLong;
+                return HeadSearch::TooLong;
             }
             self.bytes.extend_from_slice(input);
             *input = &[];
-            return Found::More;
+            return HeadSearch::NeedMore;
         };
         if len > room {
-            return Found::TooLong;
+            return HeadSearch::TooLong;
         }
         let (head, rest) = input.split_at_checked(len).unwrap_or((input, &[]));
         *input = rest;
         self.line = Line::Text;
         if self.bytes.is_empty() {
-            return Found::Lent(head);
+            return HeadSearch::Borrowed(head);
         }
         self.bytes.extend_from_slice(head);
         self.spend();
-        Found::Collected
+        HeadSearch::Collected
     }
 
     /// How many bytes of `input` belong to the head, once it ends there.
@@ -157,7 +157,7 @@ mod tests {
 
     /// The heads in `bytes` when it comes in pieces of `piece` bytes.
     fn heads(bytes: &[u8], piece: usize, max: usize) -> Vec<Vec<u8>> {
-        let mut collector = Collector::new(max);
+        let mut collector = HeadCollector::new(max);
         let mut heads = Vec::new();
         for mut input in bytes.chunks(piece) {
             loop {
@@ -167,10 +167,10 @@ mod tests {
                     break;
                 }
                 match collector.find(&mut input) {
-                    Found::Lent(head) => heads.push(head.to_vec()),
-                    Found::Collected => heads.push(collector.bytes().to_vec()),
-                    Found::More => {}
-                    Found::TooLong => return heads,
+                    HeadSearch::Borrowed(head) => heads.push(head.to_vec()),
+                    HeadSearch::Collected => heads.push(collector.bytes().to_vec()),
+                    HeadSearch::NeedMore => {}
+                    HeadSearch::TooLong => return heads,
                 }
                 assert!(collector.held() <= max);
             }
@@ -199,10 +199,10 @@ mod tests {
 
     #[test]
     fn a_start_is_joined_only_as_far_as_needed() {
-        let mut collector = Collector::new(100);
+        let mut collector = HeadCollector::new(100);
         let mut joined = [0; SNIFF_BYTES];
         assert_eq!(collector.start(b"GET", &mut joined), b"GET");
-        assert_eq!(collector.find(&mut &b"GE"[..]), Found::More);
+        assert_eq!(collector.find(&mut &b"GE"[..]), HeadSearch::NeedMore);
         assert_eq!(collector.start(b"T /", &mut joined), b"GET /");
         assert_eq!(collector.start(&[b'x'; 50], &mut joined).len(), SNIFF_BYTES);
     }

@@ -4,46 +4,46 @@
 //! each call ask [`H2::fault`] until it says `None`. Tell it which streams are of interest ([`H2::follow`]), so that it keeps
 //! their windows; it keeps nothing of others.
 //!
-//! **Out of step** ([`Step::Lost`]): bytes are missing, and with them the place where the next frame begins. It is looked for
-//! with [`Search`](super::Search); where it is found, [`H2::resume`]. What header blocks refer to is unknown then, but for
+//! **Out of step** ([`H2Event::Lost`]): bytes are missing, and with them the place where the next frame begins. It is looked for
+//! with [`BoundarySearch`](super::BoundarySearch); where it is found, [`H2::resume`]. What header blocks refer to is unknown then, but for
 //! what comes later.
 //!
 //! RFC 9113 §4 to §6, RFC 8441 §3. An observer refuses nothing: what is wrong is said, and read as far as it can be.
 
+mod direction;
 mod frames;
-mod side;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::field_list::HeaderList;
 use super::flow::{INITIAL, Window};
 use super::frame::{ErrorCode, FrameType, Setting};
-use super::reader::{Hole, Piece};
-use super::search::Known;
+use super::header_list::HeaderList;
+use super::reader::{FramePart, GapEffect};
+use super::search::SearchContext;
 use crate::types::{Detail, Direction, FindingCode, Limits, PacketRef, PerDirection};
-use side::Side;
+use direction::DirectionState;
 
-/// Kinds of fault of one direction that are told.
+/// Kinds of fault of one direction that are reported.
 const MAX_FAULTS: usize = 16;
 
 /// Follows one connection.
 #[derive(Debug)]
 pub struct H2 {
-    sides: PerDirection<Side>,
+    directions: PerDirection<DirectionState>,
     /// What each direction's sender may send on the connection.
     windows: PerDirection<Window>,
     /// The same on each stream that is followed, and for how long the connection was stalled when it began.
     streams: BTreeMap<u32, PerDirection<(Window, u64)>>,
     /// No WINDOW_UPDATE or SETTINGS was lost.
     windows_known: bool,
-    faults: VecDeque<Fault>,
+    faults: VecDeque<H2Fault>,
     max_list: usize,
     max_controls: u32,
 }
 
 /// What the machine says.
 #[derive(Debug)]
-pub enum Step<'s, 'i> {
+pub enum H2Event<'s, 'i> {
     /// A header list: a request, a response, an interim one, or trailers.
     Headers {
         /// The stream.
@@ -92,9 +92,9 @@ pub enum Step<'s, 'i> {
     NotHttp2,
 }
 
-/// Something that is wrong with the connection; each kind is told once.
+/// Something that is wrong with the connection; each kind is reported once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct H2Fault {
     /// What.
     pub code: FindingCode,
     /// Whose.
@@ -107,9 +107,9 @@ impl H2 {
     /// A connection of which nothing was seen yet; it keeps what `limits` allow.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        let side = |direction| Side::new(direction == Direction::ToServer, limits);
+        let state = |direction| DirectionState::new(direction == Direction::ToServer, limits);
         Self {
-            sides: PerDirection::from_fn(side),
+            directions: PerDirection::from_fn(state),
             windows: PerDirection::from_fn(|_| Window::new(INITIAL)),
             streams: BTreeMap::new(),
             windows_known: true,
@@ -132,7 +132,7 @@ impl H2 {
 
     /// A connection that is joined half-way: both directions are out of step.
     #[must_use]
-    pub fn joined(limits: &Limits) -> Self {
+    pub fn mid_stream(limits: &Limits) -> Self {
         let mut h2 = Self::new(limits);
         for direction in Direction::BOTH {
             h2.gap(direction, None);
@@ -146,79 +146,79 @@ impl H2 {
         direction: Direction,
         input: &mut &'i [u8],
         seen: PacketRef,
-    ) -> Option<Step<'s, 'i>> {
+    ) -> Option<H2Event<'s, 'i>> {
         let mut found = None;
         while found.is_none() {
-            let side = self.sides.get_mut(direction);
-            match side.reader.next(input)? {
-                Piece::NotHttp2 => return Some(Step::NotHttp2),
-                Piece::Header(header) => self.begin(direction, header, seen),
-                Piece::Overpadded => self.wrong(direction, "padding is longer than its frame"),
-                Piece::Content(payload) if side.frame.kind == FrameType::DATA => {
-                    return Some(Step::Data { stream: side.frame.stream, payload });
+            let state = self.directions.get_mut(direction);
+            match state.reader.next(input)? {
+                FramePart::NotHttp2 => return Some(H2Event::NotHttp2),
+                FramePart::Header(header) => self.begin(direction, header, seen),
+                FramePart::Overpadded => self.wrong(direction, "padding is longer than its frame"),
+                FramePart::Content(payload) if state.frame.kind == FrameType::DATA => {
+                    return Some(H2Event::Data { stream: state.frame.stream, payload });
                 }
-                Piece::Content(content) => self.content(direction, content, seen),
-                Piece::End => found = self.end(direction, seen),
+                FramePart::Content(content) => self.content(direction, content, seen),
+                FramePart::End => found = self.end(direction, seen),
             }
         }
         self.step(direction, found?)
     }
 
     /// A hole in one direction, of known length or not.
-    pub fn gap(&mut self, direction: Direction, len: Option<u64>) -> Option<Step<'_, 'static>> {
+    pub fn gap(&mut self, direction: Direction, len: Option<u64>) -> Option<H2Event<'_, 'static>> {
         if len == Some(0) {
             return None;
         }
-        let side = self.sides.get_mut(direction);
-        let frame = side.frame;
-        match side.reader.gap(len) {
-            Hole::Content(len) if frame.kind == FrameType::DATA => {
-                (len != Some(0)).then_some(Step::Missing { stream: frame.stream, len })
+        let state = self.directions.get_mut(direction);
+        let frame = state.frame;
+        match state.reader.gap(len) {
+            GapEffect::Content(len) if frame.kind == FrameType::DATA => {
+                (len != Some(0)).then_some(H2Event::Missing { stream: frame.stream, len })
             }
-            Hole::Content(_) => {
-                side.holed = true;
+            GapEffect::Content(_) => {
+                state.holed = true;
                 match frame.kind {
                     FrameType::HEADERS | FrameType::CONTINUATION | FrameType::PUSH_PROMISE => {
-                        side.decoder.lose();
-                        side.list.lose();
+                        state.decoder.lose();
+                        state.list.lose();
                     }
                     FrameType::SETTINGS | FrameType::WINDOW_UPDATE => self.forget_settings(direction),
                     _ => {}
                 }
                 None
             }
-            Hole::Boundary => {
-                side.decoder.lose();
-                side.block = None;
+            GapEffect::Boundary => {
+                state.decoder.lose();
+                state.block = None;
                 self.forget_settings(direction);
-                Some(Step::Lost)
+                Some(H2Event::Lost)
             }
         }
     }
 
     /// A boundary was found again: the next byte of that direction begins a frame.
     pub fn resume(&mut self, direction: Direction) {
-        self.sides.get_mut(direction).reader.resume();
+        self.directions.get_mut(direction).reader.resume();
     }
 
     /// The end of one direction: a header list that it cuts off, as far as it came.
-    pub fn finish(&mut self, direction: Direction) -> Option<Step<'_, 'static>> {
-        let side = self.sides.get_mut(direction);
-        let block = side.block.take().filter(|block| !block.promise)?;
-        side.decoder.lose();
-        side.list.lose();
-        Some(Step::Headers { stream: block.stream, list: &side.list, end_stream: block.end_stream })
+    pub fn finish(&mut self, direction: Direction) -> Option<H2Event<'_, 'static>> {
+        let state = self.directions.get_mut(direction);
+        let block = state.block.take().filter(|block| !block.promise)?;
+        state.decoder.lose();
+        state.list.lose();
+        Some(H2Event::Headers { stream: block.stream, list: &state.list, end_stream: block.end_stream })
     }
 
     /// What was found to be wrong since it was asked last.
-    pub fn fault(&mut self) -> Option<Fault> {
+    pub fn fault(&mut self) -> Option<H2Fault> {
         self.faults.pop_front()
     }
 
     /// Keeps account of that stream's windows from now on.
     pub fn follow(&mut self, stream: u32, seen: PacketRef) {
         let windows = PerDirection::from_fn(|direction: Direction| {
-            let initial = self.sides.get(direction.reverse()).announced.initial_window;
+            let initial = self.directions.get(direction.reverse()).settings.initial_window;
             let mut window = Window::new(initial);
             if !self.windows_known {
                 window.forget();
@@ -242,29 +242,29 @@ impl H2 {
     /// some of them, were not captured.
     #[must_use]
     pub fn extended_connect(&self) -> Option<bool> {
-        let announced = &self.sides.to_client.announced;
-        announced.extended_connect.or((announced.whole && announced.any).then_some(false))
+        let settings = &self.directions.to_client.settings;
+        settings.extended_connect.or((settings.whole && settings.any).then_some(false))
     }
 
     /// What is known of one direction, for a search for its next frame.
     #[must_use]
-    pub fn known(&self, direction: Direction) -> Known {
-        let highest = self.sides.to_server.highest.max(self.sides.to_client.highest);
-        let max_frame = self.sides.get(direction.reverse()).announced.max_frame;
-        Known { direction, highest_stream: (highest > 0).then_some(highest), max_frame }
+    pub fn search_context(&self, direction: Direction) -> SearchContext {
+        let highest = self.directions.to_server.highest.max(self.directions.to_client.highest);
+        let max_frame = self.directions.get(direction.reverse()).settings.max_frame;
+        SearchContext { direction, highest_stream: (highest > 0).then_some(highest), max_frame }
     }
 
     /// The highest stream that was seen in either direction.
     #[must_use]
     pub fn highest_stream(&self) -> u32 {
-        self.sides.to_server.highest.max(self.sides.to_client.highest)
+        self.directions.to_server.highest.max(self.directions.to_client.highest)
     }
 
     /// Bytes that are kept: header tables, a field that is not whole, a header list, and windows.
     #[must_use]
     pub fn held(&self) -> usize {
-        let sides = [&self.sides.to_server, &self.sides.to_client];
-        let of_sides: usize = sides.iter().map(|side| side.decoder.held() + side.list.held()).sum();
+        let directions = [&self.directions.to_server, &self.directions.to_client];
+        let of_sides: usize = directions.iter().map(|state| state.decoder.held() + state.list.held()).sum();
         of_sides + self.streams.len() * size_of::<(u32, PerDirection<(Window, u64)>)>()
     }
 
@@ -273,17 +273,17 @@ impl H2 {
     }
 
     fn tell(&mut self, direction: Direction, code: FindingCode, kind: &'static str, detail: Detail) {
-        let side = self.sides.get_mut(direction);
-        if side.told.len() < MAX_FAULTS && !side.told.contains(&kind) {
-            side.told.push(kind);
-            self.faults.push_back(Fault { code, direction, detail });
+        let state = self.directions.get_mut(direction);
+        if state.reported.len() < MAX_FAULTS && !state.reported.contains(&kind) {
+            state.reported.push(kind);
+            self.faults.push_back(H2Fault { code, direction, detail });
         }
     }
 
     /// Settings or window updates of that direction are missing.
     fn forget_settings(&mut self, direction: Direction) {
-        self.sides.get_mut(direction).announced.whole = false;
-        self.sides.get_mut(direction.reverse()).decoder.allow_any();
+        self.directions.get_mut(direction).settings.whole = false;
+        self.directions.get_mut(direction.reverse()).decoder.allow_any();
         self.windows_known = false;
         for direction in Direction::BOTH {
             self.windows.get_mut(direction).forget();
@@ -294,20 +294,20 @@ impl H2 {
         }
     }
 
-    fn step(&self, direction: Direction, ended: Ended) -> Option<Step<'_, 'static>> {
+    fn step(&self, direction: Direction, ended: FrameOutcome) -> Option<H2Event<'_, 'static>> {
         Some(match ended {
-            Ended::Headers(stream, end_stream) => {
-                Step::Headers { stream, list: &self.sides.get(direction).list, end_stream }
+            FrameOutcome::Headers(stream, end_stream) => {
+                H2Event::Headers { stream, list: &self.directions.get(direction).list, end_stream }
             }
-            Ended::Stream(stream) => Step::EndStream { stream },
-            Ended::Reset(stream, code) => Step::Reset { stream, code },
-            Ended::Goaway(last_stream, code) => Step::Goaway { last_stream, code },
+            FrameOutcome::Stream(stream) => H2Event::EndStream { stream },
+            FrameOutcome::Reset(stream, code) => H2Event::Reset { stream, code },
+            FrameOutcome::Goaway(last_stream, code) => H2Event::Goaway { last_stream, code },
         })
     }
 }
 
 /// What the end of a frame means.
-enum Ended {
+enum FrameOutcome {
     Headers(u32, bool),
     Stream(u32),
     Reset(u32, Option<ErrorCode>),

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 /// What must be known of a request to find the end of its response (RFC 9112 §6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RequestKind {
     /// Nothing.
     Ordinary,
     /// Its method is HEAD: the response has no body.
@@ -16,7 +16,7 @@ pub(super) enum Kind {
     Connect,
 }
 
-impl Kind {
+impl RequestKind {
     pub(super) const fn of(method: &[u8]) -> Self {
         match method {
             b"HEAD" => Self::Head,
@@ -28,9 +28,9 @@ impl Kind {
 
 /// What became of a request that was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pushed {
+pub(super) enum Enqueued {
     /// It waits.
-    Waits,
+    Pending,
     /// Its response came before it, since the capture has packets out of order.
     Answered,
     /// Too many wait: all of them are forgotten.
@@ -39,8 +39,8 @@ pub(super) enum Pushed {
 
 /// The requests that wait.
 #[derive(Debug)]
-pub(super) struct Exchange {
-    waiting: VecDeque<Kind>,
+pub(super) struct Pipeline {
+    waiting: VecDeque<RequestKind>,
     /// Requests so far.
     asked: u64,
     /// Responses that came before their requests.
@@ -50,7 +50,7 @@ pub(super) struct Exchange {
     max: usize,
 }
 
-impl Exchange {
+impl Pipeline {
     pub(super) const fn new(max: usize) -> Self {
         Self { waiting: VecDeque::new(), asked: 0, early: 0, requests_lost: false, responses_lost: false, max }
     }
@@ -62,7 +62,7 @@ impl Exchange {
 
     /// Bytes that they take.
     pub(super) fn allocated(&self) -> usize {
-        self.waiting.capacity() * size_of::<Kind>()
+        self.waiting.capacity() * size_of::<RequestKind>()
     }
 
     /// How many requests wait.
@@ -71,7 +71,7 @@ impl Exchange {
     }
 
     /// A request was asked.
-    pub(super) fn push(&mut self, kind: Kind) -> Pushed {
+    pub(super) fn push(&mut self, kind: RequestKind) -> Enqueued {
         if self.requests_lost || self.responses_lost {
             self.waiting.clear();
             self.requests_lost = false;
@@ -79,19 +79,19 @@ impl Exchange {
         self.asked += 1;
         if self.early > 0 {
             self.early -= 1;
-            return Pushed::Answered;
+            return Enqueued::Answered;
         }
         if self.waiting.len() >= self.max {
             self.waiting.clear();
             self.lose_requests();
-            return Pushed::Full;
+            return Enqueued::Full;
         }
         self.waiting.push_back(kind);
-        Pushed::Waits
+        Enqueued::Pending
     }
 
     /// The request that the response at hand answers, and its number.
-    pub(super) fn front(&mut self) -> Option<(u64, Kind)> {
+    pub(super) fn front(&mut self) -> Option<(u64, RequestKind)> {
         if self.responses_lost {
             self.responses_lost = false;
             self.waiting.drain(..self.waiting.len().saturating_sub(1));
@@ -132,60 +132,60 @@ impl Exchange {
 mod tests {
     use super::*;
 
-    fn answer(exchange: &mut Exchange) -> Option<u64> {
-        let front = exchange.front().map(|(number, _)| number);
-        exchange.pop();
+    fn answer(pipeline: &mut Pipeline) -> Option<u64> {
+        let front = pipeline.front().map(|(number, _)| number);
+        pipeline.pop();
         front
     }
 
     #[test]
     fn pipelined_requests_are_answered_in_order() {
-        let mut exchange = Exchange::new(3);
-        for kind in [Kind::Head, Kind::Connect, Kind::Ordinary] {
-            assert_eq!(exchange.push(kind), Pushed::Waits);
+        let mut pipeline = Pipeline::new(3);
+        for kind in [RequestKind::Head, RequestKind::Connect, RequestKind::Ordinary] {
+            assert_eq!(pipeline.push(kind), Enqueued::Pending);
         }
-        assert_eq!(exchange.push(Kind::Ordinary), Pushed::Full);
-        assert_eq!((exchange.len(), answer(&mut exchange)), (0, None));
-        assert_eq!(exchange.push(Kind::Ordinary), Pushed::Waits);
-        assert_eq!(answer(&mut exchange), Some(4));
-        let mut exchange = Exchange::new(3);
-        exchange.push(Kind::Head);
-        exchange.push(Kind::Connect);
-        assert_eq!(exchange.front(), Some((0, Kind::Head)));
-        assert_eq!(exchange.front(), Some((0, Kind::Head)));
-        assert_eq!((answer(&mut exchange), answer(&mut exchange)), (Some(0), Some(1)));
-        assert_eq!(exchange.front(), None);
+        assert_eq!(pipeline.push(RequestKind::Ordinary), Enqueued::Full);
+        assert_eq!((pipeline.len(), answer(&mut pipeline)), (0, None));
+        assert_eq!(pipeline.push(RequestKind::Ordinary), Enqueued::Pending);
+        assert_eq!(answer(&mut pipeline), Some(4));
+        let mut pipeline = Pipeline::new(3);
+        pipeline.push(RequestKind::Head);
+        pipeline.push(RequestKind::Connect);
+        assert_eq!(pipeline.front(), Some((0, RequestKind::Head)));
+        assert_eq!(pipeline.front(), Some((0, RequestKind::Head)));
+        assert_eq!((answer(&mut pipeline), answer(&mut pipeline)), (Some(0), Some(1)));
+        assert_eq!(pipeline.front(), None);
     }
 
     #[test]
     fn responses_may_come_before_their_requests() {
-        let mut exchange = Exchange::new(3);
-        assert_eq!(exchange.answered_early(), None);
-        assert_eq!((answer(&mut exchange), exchange.answered_early()), (None, Some(0)));
-        assert_eq!((answer(&mut exchange), exchange.answered_early()), (None, Some(1)));
-        assert_eq!(exchange.push(Kind::Ordinary), Pushed::Answered);
-        assert_eq!(exchange.push(Kind::Ordinary), Pushed::Answered);
-        assert_eq!(exchange.answered_early(), None);
-        assert_eq!(exchange.push(Kind::Ordinary), Pushed::Waits);
-        assert_eq!(answer(&mut exchange), Some(2));
+        let mut pipeline = Pipeline::new(3);
+        assert_eq!(pipeline.answered_early(), None);
+        assert_eq!((answer(&mut pipeline), pipeline.answered_early()), (None, Some(0)));
+        assert_eq!((answer(&mut pipeline), pipeline.answered_early()), (None, Some(1)));
+        assert_eq!(pipeline.push(RequestKind::Ordinary), Enqueued::Answered);
+        assert_eq!(pipeline.push(RequestKind::Ordinary), Enqueued::Answered);
+        assert_eq!(pipeline.answered_early(), None);
+        assert_eq!(pipeline.push(RequestKind::Ordinary), Enqueued::Pending);
+        assert_eq!(answer(&mut pipeline), Some(2));
     }
 
     #[test]
     fn after_a_loss_the_latest_request_is_the_one() {
-        let mut exchange = Exchange::new(9);
-        exchange.push(Kind::Ordinary);
-        exchange.lose_responses();
-        exchange.push(Kind::Ordinary);
-        assert_eq!(answer(&mut exchange), Some(1));
+        let mut pipeline = Pipeline::new(9);
+        pipeline.push(RequestKind::Ordinary);
+        pipeline.lose_responses();
+        pipeline.push(RequestKind::Ordinary);
+        assert_eq!(answer(&mut pipeline), Some(1));
 
-        exchange.push(Kind::Ordinary);
-        exchange.push(Kind::Head);
-        exchange.lose_responses();
-        assert_eq!(exchange.front(), Some((3, Kind::Head)));
+        pipeline.push(RequestKind::Ordinary);
+        pipeline.push(RequestKind::Head);
+        pipeline.lose_responses();
+        assert_eq!(pipeline.front(), Some((3, RequestKind::Head)));
 
-        exchange.lose_requests();
-        assert_eq!((answer(&mut exchange), answer(&mut exchange)), (Some(3), None));
-        assert_eq!(exchange.push(Kind::Connect), Pushed::Waits);
-        assert_eq!(exchange.front(), Some((4, Kind::Connect)));
+        pipeline.lose_requests();
+        assert_eq!((answer(&mut pipeline), answer(&mut pipeline)), (Some(3), None));
+        assert_eq!(pipeline.push(RequestKind::Connect), Enqueued::Pending);
+        assert_eq!(pipeline.front(), Some((4, RequestKind::Connect)));
     }
 }

@@ -2,8 +2,8 @@
 
 use super::super::frame::{ErrorCode, FrameHeader, FrameType, Setting};
 use super::super::header_block::BlockFault;
-use super::side::{Block, Flood};
-use super::{Ended, H2};
+use super::direction::{Block, FloodCounter};
+use super::{FrameOutcome, H2};
 use crate::types::{Detail, Direction, FindingCode, PacketRef};
 
 /// CONTINUATION frames of one header block. Real ones need none to two: 16 KiB fit a HEADERS frame.
@@ -12,18 +12,18 @@ const MAX_CONTINUATIONS: u32 = 32;
 impl H2 {
     /// A frame begins.
     pub(super) fn begin(&mut self, direction: Direction, header: FrameHeader, seen: PacketRef) {
-        let max_frame = self.sides.get(direction.reverse()).announced.max_frame;
-        let side = self.sides.get_mut(direction);
-        (side.frame, side.small_len, side.holed) = (header, 0, false);
-        side.frames = side.frames.saturating_add(1);
-        let first = side.frames == 1 && side.announced.whole;
+        let max_frame = self.directions.get(direction.reverse()).settings.max_frame;
+        let state = self.directions.get_mut(direction);
+        (state.frame, state.small_len, state.holed) = (header, 0, false);
+        state.frames = state.frames.saturating_add(1);
+        let first = state.frames == 1 && state.settings.whole;
         if matches!(header.kind, FrameType::DATA | FrameType::HEADERS) {
-            side.highest = side.highest.max(header.stream);
+            state.highest = state.highest.max(header.stream);
         }
         if header.kind == FrameType::SETTINGS && !header.has(FrameHeader::ACK) {
-            side.announced.any = true;
+            state.settings.any = true;
         }
-        let whole = side.announced.whole;
+        let whole = state.settings.whole;
         self.begin_block(direction, header);
         if let Some(text) = header.fault() {
             self.wrong(direction, text);
@@ -40,10 +40,10 @@ impl H2 {
     /// What a frame's beginning means for the header block at hand: nothing may come between HEADERS and its CONTINUATION
     /// frames (RFC 9113 §4.3, §6.10).
     fn begin_block(&mut self, direction: Direction, header: FrameHeader) {
-        let side = self.sides.get_mut(direction);
+        let state = self.directions.get_mut(direction);
         let continues =
-            header.kind == FrameType::CONTINUATION && side.block.is_some_and(|block| block.stream == header.stream);
-        if let Some(block) = side.block.as_mut().filter(|_| continues) {
+            header.kind == FrameType::CONTINUATION && state.block.is_some_and(|block| block.stream == header.stream);
+        if let Some(block) = state.block.as_mut().filter(|_| continues) {
             block.continuations = block.continuations.saturating_add(1);
             if block.continuations == MAX_CONTINUATIONS {
                 let detail = Detail::Number("# CONTINUATION frames for one header block", MAX_CONTINUATIONS.into());
@@ -51,17 +51,17 @@ impl H2 {
             }
             return;
         }
-        let interrupted = side.block.take().is_some();
+        let interrupted = state.block.take().is_some();
         let stray = header.kind == FrameType::CONTINUATION;
-        let whole = side.announced.whole;
+        let whole = state.settings.whole;
         if interrupted || stray {
-            side.decoder.lose();
-            side.list.lose();
+            state.decoder.lose();
+            state.list.lose();
         }
         if matches!(header.kind, FrameType::HEADERS | FrameType::PUSH_PROMISE) {
-            side.decoder.begin();
-            side.list.clear();
-            side.block = Some(Block {
+            state.decoder.begin();
+            state.list.clear();
+            state.block = Some(Block {
                 stream: header.stream,
                 end_stream: header.kind == FrameType::HEADERS && header.has(FrameHeader::END_STREAM),
                 promise: header.kind == FrameType::PUSH_PROMISE,
@@ -89,10 +89,10 @@ impl H2 {
             _ => return,
         };
         let max = self.max_controls;
-        let flood = &mut self.sides.get_mut(direction).flood;
+        let flood = &mut self.directions.get_mut(direction).flood;
         let second = seen.at.as_nanos().div_euclid(1_000_000_000);
         if flood.second != second {
-            *flood = Flood { second, ..Flood::default() };
+            *flood = FloodCounter { second, ..FloodCounter::default() };
         }
         let Some(count) = flood.counts.get_mut(at) else { return };
         *count = count.saturating_add(1);
@@ -103,26 +103,26 @@ impl H2 {
 
     /// Content of a frame other than DATA.
     pub(super) fn content(&mut self, direction: Direction, content: &[u8], seen: PacketRef) {
-        let side = self.sides.get_mut(direction);
-        match side.frame.kind {
-            FrameType::HEADERS | FrameType::CONTINUATION | FrameType::PUSH_PROMISE if side.block.is_some() => {
-                let (list, max) = (&mut side.list, self.max_list);
-                side.decoder.push(content, |field| list.add(field, max));
+        let state = self.directions.get_mut(direction);
+        match state.frame.kind {
+            FrameType::HEADERS | FrameType::CONTINUATION | FrameType::PUSH_PROMISE if state.block.is_some() => {
+                let (list, max) = (&mut state.list, self.max_list);
+                state.decoder.push(content, |field| list.add(field, max));
             }
             FrameType::SETTINGS => {
                 for byte in content {
-                    let side = self.sides.get_mut(direction);
-                    side.keep(*byte);
-                    if side.small_len == Setting::LEN
-                        && let Some(setting) = side.small.first_chunk().map(Setting::parse)
+                    let state = self.directions.get_mut(direction);
+                    state.keep(*byte);
+                    if state.small_len == Setting::LEN
+                        && let Some(setting) = state.small.first_chunk().map(Setting::parse)
                     {
-                        side.small_len = 0;
+                        state.small_len = 0;
                         self.setting(direction, setting, seen);
                     }
                 }
             }
             FrameType::RST_STREAM | FrameType::GOAWAY | FrameType::WINDOW_UPDATE => {
-                content.iter().take(8).for_each(|byte| side.keep(*byte));
+                content.iter().take(8).for_each(|byte| state.keep(*byte));
             }
             _ => {}
         }
@@ -130,13 +130,13 @@ impl H2 {
 
     /// A parameter of SETTINGS (RFC 9113 §6.5.2, RFC 8441 §3).
     pub(super) fn setting(&mut self, direction: Direction, setting: Setting, seen: PacketRef) {
-        let side = self.sides.get_mut(direction);
-        let announced = &mut side.announced;
+        let state = self.directions.get_mut(direction);
+        let settings = &mut state.settings;
         match (setting.id, setting.value) {
-            (Setting::HEADER_TABLE_SIZE, size) => self.sides.get_mut(direction.reverse()).decoder.allow(size),
+            (Setting::HEADER_TABLE_SIZE, size) => self.directions.get_mut(direction.reverse()).decoder.allow(size),
             (Setting::INITIAL_WINDOW_SIZE, size) if size <= 0x7fff_ffff => {
-                let by = i64::from(size) - i64::from(announced.initial_window);
-                announced.initial_window = size;
+                let by = i64::from(size) - i64::from(settings.initial_window);
+                settings.initial_window = size;
                 let sender = direction.reverse();
                 let connection = self.windows.get(sender).stalled_us(seen.at, 0);
                 if self.windows_known {
@@ -145,9 +145,9 @@ impl H2 {
                     }
                 }
             }
-            (Setting::MAX_FRAME_SIZE, size @ 0x4000..=0xff_ffff) => announced.max_frame = size,
+            (Setting::MAX_FRAME_SIZE, size @ 0x4000..=0xff_ffff) => settings.max_frame = size,
             (Setting::ENABLE_CONNECT_PROTOCOL, value @ 0..=1) => {
-                let before = announced.extended_connect.replace(value == 1);
+                let before = settings.extended_connect.replace(value == 1);
                 // "A sender MUST NOT send a SETTINGS_ENABLE_CONNECT_PROTOCOL parameter with the value of 0 after previously
                 // sending a value of 1." (RFC 8441 §3)
                 if before == Some(true) && value == 0 {
@@ -162,23 +162,23 @@ impl H2 {
     }
 
     /// A frame is over.
-    pub(super) fn end(&mut self, direction: Direction, seen: PacketRef) -> Option<Ended> {
-        let side = self.sides.get_mut(direction);
-        let frame = side.frame;
+    pub(super) fn end(&mut self, direction: Direction, seen: PacketRef) -> Option<FrameOutcome> {
+        let state = self.directions.get_mut(direction);
+        let frame = state.frame;
         match frame.kind {
             FrameType::DATA => {
                 self.spend(direction, frame, seen);
-                frame.has(FrameHeader::END_STREAM).then_some(Ended::Stream(frame.stream))
+                frame.has(FrameHeader::END_STREAM).then_some(FrameOutcome::Stream(frame.stream))
             }
             FrameType::HEADERS | FrameType::CONTINUATION | FrameType::PUSH_PROMISE => self.end_block(direction, frame),
-            FrameType::RST_STREAM if side.holed => Some(Ended::Reset(frame.stream, None)),
-            FrameType::RST_STREAM => Some(Ended::Reset(frame.stream, Some(ErrorCode(side.number(0)?)))),
-            FrameType::GOAWAY if !side.holed => {
-                let (last_stream, code) = (side.number(0)?, side.number(4)?);
-                Some(Ended::Goaway(last_stream & 0x7fff_ffff, ErrorCode(code)))
+            FrameType::RST_STREAM if state.holed => Some(FrameOutcome::Reset(frame.stream, None)),
+            FrameType::RST_STREAM => Some(FrameOutcome::Reset(frame.stream, Some(ErrorCode(state.number(0)?)))),
+            FrameType::GOAWAY if !state.holed => {
+                let (last_stream, code) = (state.number(0)?, state.number(4)?);
+                Some(FrameOutcome::Goaway(last_stream & 0x7fff_ffff, ErrorCode(code)))
             }
-            FrameType::WINDOW_UPDATE if !side.holed => {
-                let by = side.number(0)? & 0x7fff_ffff;
+            FrameType::WINDOW_UPDATE if !state.holed => {
+                let by = state.number(0)? & 0x7fff_ffff;
                 self.grant(direction, frame.stream, by, seen);
                 None
             }
@@ -187,17 +187,17 @@ impl H2 {
     }
 
     /// A fragment of a header block is over, and perhaps the block.
-    fn end_block(&mut self, direction: Direction, frame: FrameHeader) -> Option<Ended> {
-        let side = self.sides.get_mut(direction);
+    fn end_block(&mut self, direction: Direction, frame: FrameHeader) -> Option<FrameOutcome> {
+        let state = self.directions.get_mut(direction);
         if !frame.has(FrameHeader::END_HEADERS) {
             return None;
         }
-        let block = side.block.take()?;
-        let (fault, followed) = side.decoder.end();
+        let block = state.block.take()?;
+        let (fault, followed) = state.decoder.end();
         if !followed {
-            side.list.lose();
+            state.list.lose();
         }
-        let too_long = side.list.is_too_long() || fault == Some(BlockFault::TooLong);
+        let too_long = state.list.is_too_long() || fault == Some(BlockFault::TooLong);
         if let Some(fault) = fault.filter(|fault| *fault != BlockFault::TooLong) {
             self.wrong(direction, fault.as_str());
         }
@@ -205,7 +205,7 @@ impl H2 {
             let detail = Detail::Number("a header list of more than # bytes", self.max_list as u64);
             self.tell(direction, FindingCode::Http2Flood, "header list", detail);
         }
-        (!block.promise).then_some(Ended::Headers(block.stream, block.end_stream))
+        (!block.promise).then_some(FrameOutcome::Headers(block.stream, block.end_stream))
     }
 
     /// DATA uses up windows, padding and all (RFC 9113 §6.9.1).

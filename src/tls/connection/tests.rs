@@ -116,7 +116,7 @@ struct Told {
 /// A connection that is listened to.
 #[derive(Default)]
 struct Listener {
-    decryptor: Decryptor,
+    decryptor: TlsConnection,
     scratch: Scratch,
     told: Told,
     /// Whatever waits.
@@ -128,20 +128,20 @@ impl Listener {
         let side = usize::from(direction == SERVER);
         self.left[side].extend_from_slice(bytes);
         let mut before = None;
-        while before != Some(self.decryptor.turns()) {
-            before = Some(self.decryptor.turns());
+        while before != Some(self.decryptor.progress()) {
+            before = Some(self.decryptor.progress());
             for (side, direction) in [(0, CLIENT), (1, SERVER)] {
                 let left = core::mem::take(&mut self.left[side]);
                 let mut input = left.as_slice();
                 let seen = PacketRef::default();
                 while let Some(step) = self.decryptor.next(direction, &mut input, seen, keys, &mut self.scratch) {
                     match step {
-                        Step::Data(data) => self.told.text[side].extend_from_slice(data),
-                        Step::Rejected => self.told.rejected[side] += 1,
-                        Step::CloseNotify => self.told.notified[side] = true,
+                        RecordEvent::Data(data) => self.told.text[side].extend_from_slice(data),
+                        RecordEvent::Rejected => self.told.rejected[side] += 1,
+                        RecordEvent::CloseNotify => self.told.notified[side] = true,
                     }
                 }
-                assert!(input.is_empty() || self.decryptor.waits(direction).is_some());
+                assert!(input.is_empty() || self.decryptor.waits_for(direction).is_some());
                 self.left[side] = input.to_vec();
             }
         }
@@ -194,7 +194,7 @@ fn secrets_may_come_late() {
     pieces.push((CLIENT, client.seal(23, b"request")));
     let mut listener = listen(&pieces, &KeyLog::new());
     assert_eq!(listener.told, Told::default());
-    assert_eq!(listener.decryptor.waits(SERVER), Some(Waits::Secret));
+    assert_eq!(listener.decryptor.waits_for(SERVER), Some(WaitsFor::Secret));
     // First those of the handshake, then the others, as a client writes them.
     let some = log(&[("CLIENT_HANDSHAKE_TRAFFIC_SECRET", 1), ("SERVER_HANDSHAKE_TRAFFIC_SECRET", 2)]);
     listener.feed(CLIENT, b"", &some);
@@ -267,14 +267,18 @@ fn keys_that_do_not_fit_one_direction_leave_the_other_alone() {
         vec![("CLIENT_TRAFFIC_SECRET_0", 8), ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", 8), ("SERVER_TRAFFIC_SECRET_0", 4)];
     let mut listener = listen(&pieces, &log(&secrets));
     assert_eq!(listener.told.text, [b"".to_vec(), b"answer".to_vec()]);
-    assert_eq!((listener.told.rejected, listener.decryptor.closed()), ([9, 0], None), "told until it is certain");
+    assert_eq!(
+        (listener.told.rejected, listener.decryptor.undecryptable()),
+        ([9, 0], None),
+        "told until it is certain"
+    );
     assert_eq!(listener.decryptor.give_up(&log(&secrets)), None);
     // Those of the other direction do not fit, either: nothing will be opened.
     secrets.pop();
     secrets.extend([("SERVER_TRAFFIC_SECRET_0", 8), ("SERVER_HANDSHAKE_TRAFFIC_SECRET", 8)]);
     pieces.extend((0..20).map(|_| (SERVER, server.seal(23, b"answer"))));
-    assert_eq!(listen(&pieces[..before], &log(&secrets)).decryptor.closed(), None);
-    assert_eq!(listen(&pieces, &log(&secrets)).decryptor.closed(), Some(Closed::KeysDoNotFit));
+    assert_eq!(listen(&pieces[..before], &log(&secrets)).decryptor.undecryptable(), None);
+    assert_eq!(listen(&pieces, &log(&secrets)).decryptor.undecryptable(), Some(Undecryptable::KeysDoNotFit));
 }
 
 #[test]
@@ -282,11 +286,11 @@ fn what_never_was_tls_is_given_up() {
     let mut listener = listen(&[(CLIENT, record(22, &message(1, &client_hello(RANDOM, &VERSIONS))))], &KeyLog::new());
     for _ in 0..40 {
         for direction in Direction::BOTH {
-            assert_eq!(listener.decryptor.closed(), None);
+            assert_eq!(listener.decryptor.undecryptable(), None);
             listener.feed(direction, &[b'x'; 30_000], &KeyLog::new());
             assert!(listener.decryptor.held() < 200 << 10, "{}", listener.decryptor.held());
         }
-        if listener.decryptor.closed() == Some(Closed::NoHandshake) {
+        if listener.decryptor.undecryptable() == Some(Undecryptable::NoHandshake) {
             return;
         }
     }

@@ -1,42 +1,42 @@
 //! When nothing more will come that could help: what stays closed, and why.
 
-use super::decryptor::Decryptor;
+use super::connection::TlsConnection;
 use super::hello::RANDOM_LEN;
-use super::info::Closed;
+use super::info::Undecryptable;
 use super::keylog::KeyLog;
-use super::record_stream::Waits;
+use super::record_stream::WaitsFor;
 use crate::types::Direction;
 
-impl Decryptor {
+impl TlsConnection {
     /// No more secrets will come, and nothing of the other direction: a direction that waits goes on as well as it can, or
     /// stays closed. Says why, if something does.
-    pub fn give_up(&mut self, keys: &KeyLog) -> Option<Closed> {
-        if self.closed.is_some() {
-            return self.closed;
+    pub fn give_up(&mut self, keys: &KeyLog) -> Option<Undecryptable> {
+        if self.undecryptable.is_some() {
+            return self.undecryptable;
         }
-        let waits = |direction| self.waits(direction).map(|waits| (direction, waits));
+        let waits = |direction| self.waits_for(direction).map(|waits| (direction, waits));
         let waiting = Direction::BOTH.into_iter().filter_map(waits).collect::<Vec<_>>();
         let Some((direction, first)) = waiting.first().copied() else {
             // Something came, and none of it was for us to open.
             return self.unopened();
         };
-        if self.talk.early.is_none()
-            && self.talk.server.is_some()
+        if self.negotiation.early.is_none()
+            && self.negotiation.server.is_some()
             && direction == Direction::ToServer
-            && first == Waits::Other
+            && first == WaitsFor::OtherDirection
         {
-            self.talk.early = Some(true);
+            self.negotiation.early = Some(true);
             return None;
         }
         let why = match self.alert {
-            Some((alert, direction)) => Closed::HandshakeFailed(alert, direction),
-            None if first == Waits::Other => Closed::NoHandshake,
+            Some((alert, direction)) => Undecryptable::HandshakeFailed(alert, direction),
+            None if first == WaitsFor::OtherDirection => Undecryptable::NoHandshake,
             None => self.lacking(direction, keys),
         };
         if self.delivered {
             waiting.iter().for_each(|(direction, _)| self.streams.get_mut(*direction).die());
         } else {
-            self.closed = Some(why);
+            self.undecryptable = Some(why);
         }
         Some(why)
     }
@@ -51,7 +51,7 @@ impl Decryptor {
                 }
             });
         } else {
-            self.closed = Some(Closed::WaitedTooLong);
+            self.undecryptable = Some(Undecryptable::WaitedTooLong);
         }
     }
 
@@ -63,34 +63,37 @@ impl Decryptor {
     }
 
     /// Why a connection has nothing to show, of which nothing waits.
-    fn unopened(&mut self) -> Option<Closed> {
+    fn unopened(&mut self) -> Option<Undecryptable> {
         if self.delivered {
             return None;
         }
-        self.closed = match self.alert {
-            Some((alert, direction)) => Some(Closed::HandshakeFailed(alert, direction)),
+        self.undecryptable = match self.alert {
+            Some((alert, direction)) => Some(Undecryptable::HandshakeFailed(alert, direction)),
             None if Direction::BOTH.into_iter().any(|way| self.streams.get(way).rejected > 0) => {
-                Some(Closed::KeysDoNotFit)
+                Some(Undecryptable::KeysDoNotFit)
             }
-            None if self.talk.client.is_none() || self.talk.server.is_none() => Some(Closed::NoHandshake),
+            None if self.negotiation.client.is_none() || self.negotiation.server.is_none() => {
+                Some(Undecryptable::NoHandshake)
+            }
             None if Direction::BOTH.into_iter().all(|way| self.streams.get(way).resync.is_some()) => {
-                Some(Closed::NoHandshake)
+                Some(Undecryptable::NoHandshake)
             }
             None => None,
         };
-        self.closed
+        self.undecryptable
     }
 
     /// What the key log lacks.
-    fn lacking(&self, direction: Direction, keys: &KeyLog) -> Closed {
+    fn lacking(&self, direction: Direction, keys: &KeyLog) -> Undecryptable {
         if !super::crypto::AVAILABLE {
-            return Closed::NotBuilt;
+            return Undecryptable::NotBuilt;
         }
-        let random = self.talk.client.as_ref().map_or([0; RANDOM_LEN], |client| client.random);
+        let random = self.negotiation.client.as_ref().map_or([0; RANDOM_LEN], |client| client.random);
         if keys.has_session(&random) {
-            return Closed::PartOfSecrets { client_random: random, direction };
+            return Undecryptable::PartOfSecrets { client_random: random, direction };
         }
-        let encrypted_hello = self.talk.client.as_ref().is_some_and(|client| client.extensions.encrypted_client_hello);
-        Closed::NoSecret { client_random: random, others: keys.sessions(), encrypted_hello }
+        let encrypted_hello =
+            self.negotiation.client.as_ref().is_some_and(|client| client.extensions.encrypted_client_hello);
+        Undecryptable::NoSecret { client_random: random, others: keys.sessions(), encrypted_hello }
     }
 }

@@ -1,17 +1,17 @@
 //! What is kept of one direction of an HTTP/2 connection.
 
-use super::super::field_list::HeaderList;
 use super::super::flow::INITIAL;
 use super::super::frame::FrameHeader;
-use super::super::header_block::Decoder;
+use super::super::header_block::HeaderDecoder;
+use super::super::header_list::HeaderList;
 use super::super::reader::Reader;
 use crate::types::Limits;
 
 /// One direction.
 #[derive(Debug)]
-pub(super) struct Side {
+pub(super) struct DirectionState {
     pub(super) reader: Reader,
-    pub(super) decoder: Decoder,
+    pub(super) decoder: HeaderDecoder,
     pub(super) list: HeaderList,
     pub(super) block: Option<Block>,
     pub(super) frame: FrameHeader,
@@ -21,12 +21,12 @@ pub(super) struct Side {
     /// Bytes of the frame at hand are missing.
     pub(super) holed: bool,
     /// What its sender, as a receiver, has said.
-    pub(super) announced: Announced,
+    pub(super) settings: SentSettings,
     /// The highest stream that it has opened, or sent on.
     pub(super) highest: u32,
     pub(super) frames: u64,
-    pub(super) told: Vec<&'static str>,
-    pub(super) flood: Flood,
+    pub(super) reported: Vec<&'static str>,
+    pub(super) flood: FloodCounter,
 }
 
 /// A header block that is being received (RFC 9113 §4.3).
@@ -38,9 +38,9 @@ pub(super) struct Block {
     pub(super) continuations: u32,
 }
 
-/// What one side has said in SETTINGS.
+/// What one state has said in SETTINGS.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Announced {
+pub(super) struct SentSettings {
     /// A SETTINGS frame was seen, and since the connection's beginning none was lost.
     pub(super) whole: bool,
     pub(super) any: bool,
@@ -51,23 +51,23 @@ pub(super) struct Announced {
 
 /// Frames that cost their receiver more than their sender, counted by the second (RFC 9113 §10.5).
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Flood {
+pub(super) struct FloodCounter {
     pub(super) second: i64,
     pub(super) counts: [u32; 4],
 }
 
-impl Side {
+impl DirectionState {
     pub(super) fn new(preface: bool, limits: &Limits) -> Self {
         Self {
             reader: Reader::new(preface),
-            decoder: Decoder::new(limits.max_head_bytes, limits.max_header_table_bytes),
+            decoder: HeaderDecoder::new(limits.max_head_bytes, limits.max_header_table_bytes),
             list: HeaderList::default(),
             block: None,
             frame: FrameHeader::parse(&[0; FrameHeader::LEN]),
             small: [0; 8],
             small_len: 0,
             holed: false,
-            announced: Announced {
+            settings: SentSettings {
                 whole: true,
                 any: false,
                 extended_connect: None,
@@ -76,8 +76,8 @@ impl Side {
             },
             highest: 0,
             frames: 0,
-            told: Vec::new(),
-            flood: Flood::default(),
+            reported: Vec::new(),
+            flood: FloodCounter::default(),
         }
     }
 

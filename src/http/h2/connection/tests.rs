@@ -24,12 +24,12 @@ fn feed(h2: &mut H2, bytes: &[u8]) -> Vec<String> {
     said
 }
 
-fn line(step: &Step<'_, '_>) -> String {
+fn line(step: &H2Event<'_, '_>) -> String {
     match step {
-        Step::Headers { stream, list, end_stream } => {
+        H2Event::Headers { stream, list, end_stream } => {
             format!("{stream} {:?} whole {} end {end_stream}", list.status(), list.is_complete())
         }
-        Step::Data { stream, payload } => format!("{stream} {}", payload.escape_ascii()),
+        H2Event::Data { stream, payload } => format!("{stream} {}", payload.escape_ascii()),
         other => format!("{other:?}"),
     }
 }
@@ -85,7 +85,7 @@ fn a_hole_over_a_boundary_loses_it() {
         let mut h2 = h2();
         let bytes = frame(0, 0, 1, b"abcdef");
         feed(&mut h2, &[frame(4, 0, 0, b""), bytes[..at].to_vec()].concat());
-        assert!(matches!(h2.gap(SERVER, len), Some(Step::Lost)), "{at} {len:?}");
+        assert!(matches!(h2.gap(SERVER, len), Some(H2Event::Lost)), "{at} {len:?}");
         h2.resume(SERVER);
         // An entry of the table that nobody saw.
         let said = feed(&mut h2, &[frame(1, 4, 1, &[0x88, 0xbe]), frame(0, 0, 1, b"x")].concat());
