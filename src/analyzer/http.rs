@@ -216,7 +216,7 @@ impl Http {
     /// Whether bytes of one direction, the first of them in `seen`, have waited for the other for long enough.
     fn waited(&mut self, flow: &Flow, seen: PacketRef) -> bool {
         self.offers = self.offers.saturating_add(1);
-        let long = flow.last.at.since(seen.at) >= PATIENCE_NANOS && self.offers >= PATIENCE_OFFERS;
+        let long = flow.carrier.last.at.since(seen.at) >= PATIENCE_NANOS && self.offers >= PATIENCE_OFFERS;
         long || self.offers >= MOST_OFFERS
     }
 
@@ -320,7 +320,7 @@ impl Http {
                     .filter(|attempt| attempt.certain);
                 let midstream = match attempt {
                     Some(attempt) if behind && attempt.complete => Midstream::behind(attempt.asked),
-                    attempt => Midstream::new(attempt.map(|attempt| attempt.asked), flow.oriented),
+                    attempt => Midstream::new(attempt.map(|attempt| attempt.asked), flow.carrier.oriented),
                 };
                 Ok(Next::Midstream(Box::new(midstream)))
             }

@@ -23,8 +23,8 @@ fn identity<S: Sink>(flow: &Flow, stream_id: Option<u32>, attempt: u32, out: &mu
     out.shared.next_connection += 1;
     let uid = Uid::of(&Origin {
         capture: &out.shared.capture,
-        ends: [flow.client, flow.server],
-        first: flow.first.at,
+        ends: [flow.carrier.client, flow.carrier.server],
+        first: flow.carrier.first.at,
         first_seq: flow.first_seq,
         stream_id,
         attempt,
@@ -34,10 +34,10 @@ fn identity<S: Sink>(flow: &Flow, stream_id: Option<u32>, attempt: u32, out: &mu
         uid,
         tcp_stream: flow.number,
         stream_id,
-        client: flow.client,
-        server: flow.server,
+        client: flow.carrier.client,
+        server: flow.carrier.server,
         transport: if stream_id.is_some() { Transport::Http2 } else { Transport::Http1 },
         tls: out.tls.is_some(),
-        first: flow.first,
+        first: flow.carrier.first,
     }
 }

@@ -182,7 +182,7 @@ impl Session {
         let Protocol::Midstream(midstream) = &mut self.protocol else { return Ok(direction) };
         if let Run::Data(data) = run
             && let Sniffed::Http1(role) = sniff(data)
-            && (role == direction.sender() || !flow.oriented)
+            && (role == direction.sender() || !flow.carrier.oriented)
         {
             // A request or a response begins here: it is HTTP, of which the beginning was not captured.
             let turned = role != direction.sender();
@@ -197,7 +197,7 @@ impl Session {
             return self.join_http2(flow, direction, searches, out);
         }
         let verdict = midstream.take(direction, run, seen, out.shared.limits.max_midstream_bytes);
-        let turned = matches!(&verdict, Verdict::WebSocket(Direction::ToClient, ..)) && !flow.oriented;
+        let turned = matches!(&verdict, Verdict::WebSocket(Direction::ToClient, ..)) && !flow.carrier.oriented;
         if turned {
             midstream.swap();
             flow.reverse();
@@ -216,7 +216,7 @@ impl Session {
         out: &mut Out<'_, S>,
     ) -> Result<Direction, S::Error> {
         let sender = searches.get(direction).as_ref().and_then(|search| search.sender());
-        if !flow.oriented && sender.is_some_and(|sender| sender != direction.sender()) {
+        if !flow.carrier.oriented && sender.is_some_and(|sender| sender != direction.sender()) {
             searches.swap();
             flow.reverse();
             self.waiting.swap();

@@ -83,19 +83,19 @@ impl Shared {
     /// A WebSocket was opened within TLS.
     pub(super) fn note_websocket_host(&mut self, flow: &Flow, info: &TlsInfo) {
         if self.websocket_hosts.len() < MAX_HOSTS && !self.is_websocket_host(flow, info) {
-            self.websocket_hosts.insert((flow.server, info.server_name.clone()));
+            self.websocket_hosts.insert((flow.carrier.server, info.server_name.clone()));
         }
     }
 
     /// Whether one was opened to this server before.
     pub(super) fn is_websocket_host(&self, flow: &Flow, info: &TlsInfo) -> bool {
-        let any = self.websocket_hosts.range((flow.server, None)..);
-        any.take_while(|host| host.0 == flow.server).any(|host| host.1 == info.server_name)
+        let any = self.websocket_hosts.range((flow.carrier.server, None)..);
+        any.take_while(|host| host.0 == flow.carrier.server).any(|host| host.1 == info.server_name)
     }
 
     /// Counts a TLS connection that stays closed.
     pub(super) fn count_closed(&mut self, why: Undecryptable, flow: &Flow, info: &TlsInfo) {
-        let name = info.server_name.clone().unwrap_or_else(|| flow.server.to_string());
+        let name = info.server_name.clone().unwrap_or_else(|| flow.carrier.server.to_string());
         let full = self.closed_tls.len() >= MAX_CLOSED;
         let known = self.closed_tls.contains_key(&(name.clone(), why.name()));
         let name = if full && !known { String::new() } else { name };

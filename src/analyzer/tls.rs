@@ -289,7 +289,7 @@ impl Tls {
                     continue;
                 }
                 // A record may wait in the decryptor alone.
-                let last = flow.last;
+                let last = flow.carrier.last;
                 self.take(flow, direction, Run::Data(&[]), last, out)?;
                 let mut waiting = core::mem::take(self.waiting.get_mut(direction));
                 any |= waiting.offer(|run, seen| self.take(flow, direction, run, seen, out))?;
@@ -404,7 +404,7 @@ impl Tls {
     ) -> Result<(), S::Error> {
         let mut inside = out.inside(self.decryptor.info());
         let identity = identify(flow, &mut 0, &mut inside);
-        let at = self.decryptor.info().hello.unwrap_or(flow.first);
+        let at = self.decryptor.info().hello.unwrap_or(flow.carrier.first);
         closed_tls(identity, (why, at), flow, self.ends, seen, &mut inside)
     }
 }
@@ -425,7 +425,7 @@ fn closed_tls<S: Sink>(
         handshake: Handshake::default(),
         handshake_seen: false,
         opened: None,
-        last: flow.last,
+        last: flow.carrier.last,
         last_byte: None,
         outcome: Outcome::Unknown,
         closed_by: None,
@@ -434,7 +434,7 @@ fn closed_tls<S: Sink>(
         clean: None,
         closes: PerDirection::default(),
         tcp_ends,
-        tcp_handshake_us: flow.handshake_us,
+        tcp_handshake_us: flow.carrier.handshake_us,
         traffic: PerDirection::default(),
         ping_rtts_us: Sketch::default(),
         longest_silence: None,

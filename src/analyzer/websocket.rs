@@ -367,7 +367,7 @@ impl WebSocket {
         let mut pings = core::mem::take(&mut self.conversation.pings);
         for direction in Direction::BOTH {
             for ping in pings.get_mut(direction).unanswered() {
-                if reason != EndReason::CaptureOver || flow.last.at.since(ping.seen.at) >= PING_PATIENCE_NANOS {
+                if reason != EndReason::CaptureOver || flow.carrier.last.at.since(ping.seen.at) >= PING_PATIENCE_NANOS {
                     self.conversation.unanswered(ping, direction, out)?;
                 }
             }
@@ -393,7 +393,7 @@ impl WebSocket {
             handshake,
             handshake_seen,
             opened,
-            last: flow.last,
+            last: flow.carrier.last,
             last_byte: conversation.silence.last,
             outcome: verdict.outcome,
             closed_by: verdict.closed_by,
@@ -402,7 +402,7 @@ impl WebSocket {
             clean: verdict.clean,
             closes: conversation.closes,
             tcp_ends: ends,
-            tcp_handshake_us: flow.handshake_us,
+            tcp_handshake_us: flow.carrier.handshake_us,
             traffic,
             ping_rtts_us: conversation.ping_rtts_us,
             longest_silence: conversation.silence.longest,

@@ -1,26 +1,27 @@
-//! What a carrier delivers: the bytes of one direction in order, gaps at known offsets, and the end of the direction.
+//! A part of a stream: bytes, a gap, or the end.
 
 use crate::types::{Direction, PacketRef};
 
-/// The next piece of one direction of a connection.
+/// The next part of one direction of a stream.
 #[derive(Debug, Clone, Copy)]
 pub struct Chunk<'a> {
-    /// Where it begins, in bytes from the first byte of the direction (behind the SYN, or the first byte seen).
+    /// Where it begins, in bytes from the first byte of the direction (the one after the SYN, or the first one seen).
     pub offset: u64,
-    /// What it is.
+    /// Bytes, a gap, or the end.
     pub run: Run<'a>,
-    /// The packet that carried it; for a gap, the first packet from beyond it; for an end, the packet that made it certain.
+    /// The packet that carried it. For a gap: the first packet from beyond the gap. For an end: the packet that made it
+    /// certain.
     pub seen: PacketRef,
 }
 
-/// The kinds of piece.
+/// What a chunk consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Run<'a> {
     /// Bytes.
     Data(&'a [u8]),
     /// Bytes that the capture lacks: how many, where that is known.
     Gap(Option<u64>),
-    /// Nothing more will come.
+    /// The end: nothing follows.
     End(EndReason),
 }
 
@@ -29,11 +30,11 @@ pub enum Run<'a> {
 pub enum EndReason {
     /// The sender's FIN.
     Fin,
-    /// A RST, and whose it was.
+    /// A RST, and the direction in which it was sent.
     Rst(Direction),
-    /// Silence for as long as [`crate::types::Limits`] allows, or the table was full.
+    /// Silence for as long as [`crate::types::Limits`] allows, or the connection was evicted from a full table.
     Idle,
-    /// A new connection between the same ports.
+    /// A new connection between the same addresses and ports.
     Reused,
     /// The capture ends.
     CaptureOver,

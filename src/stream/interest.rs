@@ -1,14 +1,14 @@
 //! What a consumer of a stream answers its carrier.
 
-/// Whether a listener wants more of a connection.
+/// Whether a consumer wants more of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interest {
-    /// Go on.
+    /// Continue.
     Keep,
-    /// Go on, and from now on keep it through long silence: it may be silent for
-    /// [`crate::types::Limits::websocket_idle_secs`], and is the last to go when the table is full. Said once, it holds
-    /// for the connection.
+    /// Continue, and from now on keep the connection through long silence: it may be silent for
+    /// [`crate::types::Limits::websocket_idle_secs`], and is among the last to be evicted when the table is full. Once
+    /// given, this answer holds until the connection is over.
     Retain,
-    /// Nothing more of it, and no end: from now on it costs a look-up a packet.
+    /// Deliver nothing more of the connection, not even its end: from now on a packet of it costs a look-up.
     Drop,
 }

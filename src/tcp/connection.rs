@@ -13,8 +13,7 @@ use super::handler::{Anomaly, Counters, Flow, Handler};
 use super::opening::{Beginning, Opening, Start, first_byte};
 use super::piece::Input;
 use crate::net::{Segment, TcpFlags};
-use crate::stream::Interest;
-use crate::stream::{Chunk, EndReason, Run};
+use crate::stream::{Carrier, Chunk, EndReason, Interest, Run};
 use crate::types::{Endpoint, PacketRef, PerDirection};
 
 /// A connection, and what its listener keeps for it.
@@ -56,19 +55,12 @@ impl<S> Connection<S> {
     where
         H: Handler<State = S>,
     {
-        let (client, server) = endpoints(opening.beginning.client, side, segment);
-        let flow = Flow {
-            number: opening.number,
-            client,
-            server,
-            oriented: opening.beginning.oriented,
-            first: opening.first,
-            first_seq: opening.first_seq,
-            last: segment.seen,
-            handshake_us: opening.handshake.map(u64::from),
-            counters: PerDirection::<Counters>::default(),
-            reversed: false,
-        };
+        let ends = endpoints(opening.beginning.client, side, segment);
+        let mut carrier = Carrier::new(ends, opening.beginning.oriented, opening.first);
+        carrier.last = segment.seen;
+        carrier.handshake_us = opening.handshake.map(u64::from);
+        let (number, first_seq) = (opening.number, opening.first_seq);
+        let flow = Flow { number, first_seq, counters: PerDirection::<Counters>::default(), carrier };
         let state = handler.opened(&flow);
         // Whom the listener knows as the client is for the listener to change from here on, not for a late SYN.
         let beginning = Beginning { oriented: true, ..opening.beginning };
@@ -98,7 +90,7 @@ impl<S> Connection<S> {
 
     /// The packet it began with, which no other did.
     pub(super) const fn first_packet(&self) -> u64 {
-        self.flow.first.packet
+        self.flow.carrier.first.packet
     }
 
     /// Where its directions begin.
@@ -125,7 +117,7 @@ impl<S> Connection<S> {
         segment: &Segment<'_>,
         turn: &mut Turn<'_, H>,
     ) -> Fate {
-        self.flow.last = segment.seen;
+        self.flow.carrier.last = segment.seen;
         if let Some(bytes) = self.in_order(side, segment) {
             return match bytes {
                 [] => Fate::Lives,
@@ -248,8 +240,8 @@ impl<S> Connection<S> {
 
     /// Learns who began and where; a direction of which nothing else is known begins with its first byte.
     fn greet(&mut self, side: Side, segment: &Segment<'_>) {
-        if self.beginning.observe(side, segment) && self.flow.handshake_us.is_none() {
-            self.flow.handshake_us = Some(segment.seen.at.micros_since(self.flow.first.at));
+        if self.beginning.observe(side, segment) && self.flow.carrier.handshake_us.is_none() {
+            self.flow.carrier.handshake_us = Some(segment.seen.at.micros_since(self.flow.carrier.first.at));
         }
         let start = self.beginning.starts.get_mut(side);
         if start.first_byte().is_none() && (!segment.payload.is_empty() || segment.cut > 0 || segment.flags.fin) {
@@ -375,7 +367,7 @@ impl<S> Connection<S> {
     {
         let direction = side.direction(self.beginning.client);
         let interest = turn.handler.chunk(&mut self.flow, &mut self.state, direction, chunk);
-        if core::mem::take(&mut self.flow.reversed) {
+        if self.flow.carrier.take_reversed() {
             self.beginning.client = self.beginning.client.other();
         }
         match interest {
@@ -392,6 +384,6 @@ fn settle(fate: Result<Fate, Dropped>) -> Fate {
 }
 
 /// Client and server of the connection whose `side` sent `segment`.
-fn endpoints(client: Side, side: Side, segment: &Segment<'_>) -> (Endpoint, Endpoint) {
-    if side == client { (segment.src, segment.dst) } else { (segment.dst, segment.src) }
+fn endpoints(client: Side, side: Side, segment: &Segment<'_>) -> [Endpoint; 2] {
+    if side == client { [segment.src, segment.dst] } else { [segment.dst, segment.src] }
 }

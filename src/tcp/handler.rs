@@ -1,33 +1,21 @@
 //! Who listens to the TCP floor.
 
-use crate::stream::{Chunk, EndReason, Interest};
-use crate::types::{Direction, Endpoint, PacketRef};
+use crate::stream::{Carrier, Chunk, EndReason, Interest};
+use crate::types::{Direction, PacketRef, PerDirection};
 
-/// One TCP connection as its listener sees it.
+/// One TCP connection as its consumer sees it.
 #[derive(Debug, Clone)]
 #[repr(C)] // In this order: what every packet changes stands last, beside what reassembly keeps.
 pub struct Flow {
     /// Its number, from 0 in the order of first packets, as Wireshark counts. A connection that begins again with
     /// initial sequence numbers that are already known keeps the number of the one before, as it does there.
     pub number: u64,
-    /// Its first packet.
-    pub first: PacketRef,
     /// The sequence number of its first packet.
     pub first_seq: u32,
-    /// Whether a SYN told who is who. Where it did not, the listener may [`Flow::reverse`] it.
-    pub oriented: bool,
-    /// Who asked: the sender of the SYN or, without one, a guess.
-    pub client: Endpoint,
-    /// Who was asked.
-    pub server: Endpoint,
-    /// From the SYN to the first ACK of the client, in microseconds.
-    pub handshake_us: Option<u64>,
     /// Counters of each direction.
-    pub counters: crate::types::PerDirection<Counters>,
-    /// Its latest packet.
-    pub last: PacketRef,
-    /// Set by [`Flow::reverse`]; the table reads it.
-    pub(super) reversed: bool,
+    pub counters: PerDirection<Counters>,
+    /// What it has in common with other carriers: client and server, first and latest packet.
+    pub carrier: Carrier,
 }
 
 /// What reassembly counted in one direction.
@@ -40,13 +28,11 @@ pub struct Counters {
 }
 
 impl Flow {
-    /// Makes the client the server: for a connection whose SYN was not captured, when its content says who is who.
-    /// Only from within [`Handler::chunk`]; the chunk at hand and all that follow then go the other way.
-    pub fn reverse(&mut self) {
-        core::mem::swap(&mut self.client, &mut self.server);
+    /// Makes the client the server: for a connection whose SYN was not captured, when its content shows who is who.
+    /// Only from within [`Handler::chunk`]; the chunk at hand and all that follow then have the other direction.
+    pub const fn reverse(&mut self) {
+        self.carrier.reverse();
         self.counters.swap();
-        self.oriented = true;
-        self.reversed = !self.reversed;
     }
 }
 
@@ -76,7 +62,7 @@ pub trait Handler {
     type State;
 
     /// A connection has come to its first byte (or its FIN, or an acknowledgment of bytes that the capture lacks). Scans,
-    /// and handshakes that nothing follows, are never told; [`Flow::first`] and [`Flow::number`] are nevertheless those
+    /// and handshakes that nothing follows, are never told; [`Carrier::first`] and [`Flow::number`] are nevertheless those
     /// of the first packet.
     fn opened(&mut self, flow: &Flow) -> Self::State;
 

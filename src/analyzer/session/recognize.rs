@@ -42,7 +42,7 @@ impl Session {
             _ => (sniffed, direction),
         };
         // Without its beginning, a connection may be anything.
-        let joined = !flow.oriented || matches!(run, Run::Gap(_));
+        let joined = !flow.carrier.oriented || matches!(run, Run::Gap(_));
         out.shared.totals.midstream_connections += u64::from(joined && sniffed == Sniffed::Neither);
         match sniffed {
             Sniffed::NeedMore => direction,
@@ -50,13 +50,13 @@ impl Session {
                 self.protocol = Protocol::Http1(Box::new(Http::new(&out.shared.limits)));
                 direction
             }
-            Sniffed::Http1(_) if !flow.oriented => {
+            Sniffed::Http1(_) if !flow.carrier.oriented => {
                 flow.reverse();
                 self.waiting.swap();
                 self.protocol = Protocol::Http1(Box::new(Http::new(&out.shared.limits)));
                 direction.reverse()
             }
-            Sniffed::Http2(role) if role == direction.sender() || !flow.oriented => {
+            Sniffed::Http2(role) if role == direction.sender() || !flow.carrier.oriented => {
                 let turned = role != direction.sender();
                 if turned {
                     flow.reverse();
@@ -67,7 +67,7 @@ impl Session {
                 if turned { direction.reverse() } else { direction }
             }
             Sniffed::Neither if joined && out.shared.mid_stream => {
-                self.protocol = Protocol::Midstream(Box::new(Midstream::or_http2(flow.oriented)));
+                self.protocol = Protocol::Midstream(Box::new(Midstream::or_http2(flow.carrier.oriented)));
                 direction
             }
             Sniffed::Tls if out.depth < MAX_DEPTH => {
@@ -93,18 +93,20 @@ impl Session {
         /// Ports that TLS is spoken to, rather than from.
         const SERVERS: [u16; 2] = [443, 8443];
         let wrong = match (sniffed, front.get(5)) {
-            _ if flow.oriented => return (sniffed, direction),
+            _ if flow.carrier.oriented => return (sniffed, direction),
             (Sniffed::Tls, None) => return (Sniffed::NeedMore, direction),
             // Only a client begins with a ClientHello (1), only a server with a ServerHello (2): RFC 8446 §4.
             (Sniffed::Tls, Some(kind)) => *kind == if direction == Direction::ToServer { 2 } else { 1 },
-            _ if is_midstream(front) => SERVERS.contains(&flow.client.port) && !SERVERS.contains(&flow.server.port),
+            _ if is_midstream(front) => {
+                SERVERS.contains(&flow.carrier.client.port) && !SERVERS.contains(&flow.carrier.server.port)
+            }
             _ => return (sniffed, direction),
         };
         if wrong {
             flow.reverse();
             self.waiting.swap();
         }
-        flow.oriented = true;
+        flow.carrier.confirm();
         (Sniffed::Tls, if wrong { direction.reverse() } else { direction })
     }
 }

@@ -37,7 +37,7 @@ pub(in crate::analyzer) fn refuse<S: Sink>(
         clean: None,
         closes: PerDirection::default(),
         tcp_ends: PerDirection::default(),
-        tcp_handshake_us: flow.handshake_us,
+        tcp_handshake_us: flow.carrier.handshake_us,
         traffic: PerDirection::default(),
         ping_rtts_us: Sketch::default(),
         longest_silence: None,

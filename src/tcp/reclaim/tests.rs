@@ -35,7 +35,7 @@ impl Handler for Hoarder {
 
     fn ended(&mut self, flow: &Flow, state: Vec<u8>, _: EndReason, _: PacketRef) {
         self.kept -= state.len();
-        self.ended.insert(flow.client.port);
+        self.ended.insert(flow.carrier.client.port);
     }
 
     fn held(&self) -> usize {
@@ -49,7 +49,7 @@ impl Handler for Hoarder {
     fn shed(&mut self, flow: &Flow, state: &mut Vec<u8>, _: Depth, _: PacketRef) -> Interest {
         self.kept -= state.len();
         *state = Vec::new();
-        self.shed.push(flow.client.port);
+        self.shed.push(flow.carrier.client.port);
         Interest::Keep
     }
 }

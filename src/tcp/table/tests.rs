@@ -28,8 +28,9 @@ impl Handler for Scribe {
     type State = Vec<u8>;
 
     fn opened(&mut self, flow: &Flow) -> Vec<u8> {
-        let guess = if flow.oriented { "" } else { "?" };
-        self.told.push(format!("{}:open({}>{}{guess})", flow.number, flow.client.port, flow.server.port));
+        let guess = if flow.carrier.oriented { "" } else { "?" };
+        self.told
+            .push(format!("{}:open({}>{}{guess})", flow.number, flow.carrier.client.port, flow.carrier.server.port));
         vec![]
     }
 
@@ -147,7 +148,10 @@ fn a_connection_from_syn_to_fin() {
     rig.server("A", 505, 106, "!").server("FA", 506, 106, "").client("A", 106, 507, "");
     assert_eq!(rig.scribe.told(), "0:s2c@5=! 0:s2c@6=Fin 0:over(Fin)");
     let flow = rig.scribe.last.clone().unwrap();
-    assert_eq!((flow.handshake_us, flow.first_seq, flow.first.packet, flow.last.packet), (Some(2_000), 99, 1, 8));
+    assert_eq!(
+        (flow.carrier.handshake_us, flow.first_seq, flow.carrier.first.packet, flow.carrier.last.packet),
+        (Some(2_000), 99, 1, 8)
+    );
     // Late packets are of no new connection.
     rig.client("A", 100, 500, "hello").server("FA", 506, 106, "").server("R", 507, 0, "");
     assert_eq!((rig.table.held(), rig.table.len(), rig.table.connections()), (0, 1, 1));
@@ -175,7 +179,7 @@ fn data_with_the_syn_is_at_offset_0() {
     rig.client("S", 99, 0, "fast").server("SA", 499, 104, "").client("A", 104, 500, " open");
     assert_eq!(rig.scribe.told(), "0:open(5000>80) 0:c2s@0=fast 0:c2s@4= open");
     rig.finish();
-    assert_eq!(rig.scribe.last.as_ref().unwrap().handshake_us, Some(2_000));
+    assert_eq!(rig.scribe.last.as_ref().unwrap().carrier.handshake_us, Some(2_000));
 }
 
 #[test]
