@@ -12,7 +12,7 @@
 //! ```
 //!
 //! **Who does what.** All workers see all packets, put fragments together and let time pass; a worker takes the segments
-//! of its own connections, told by a hash of addresses and ports ([`crate::tcp::spread`]).
+//! of its own connections, told by a hash of addresses and ports ([`crate::tcp::flow_hash`]).
 //!
 //! **Order.** A thing is told at a `Key` (`shards/batch.rs`): the packet at hand; then what that packet's time ended, by the first
 //! packets of these connections, before what its segment brought. A key is one worker's alone, each tells its own in

@@ -1,23 +1,24 @@
 //! One direction's sequence space (RFC 9293 §3.4, §3.10.7.4): segments in any order → bytes and gaps in order.
 //!
-//! In: segments placed by sequence number, the other side's acknowledgments, and time. Out: pieces at `u64` offsets,
-//! each following the one before: bytes, or a gap of bytes that the capture lacks. It does not know connections,
-//! flags other than FIN's place, or who listens.
+//! In: segments placed by sequence number, the other endpoint's acknowledgments, and time. Out: deliveries at `u64`
+//! offsets, each following the one before: bytes, or a gap of bytes that the capture lacks. It does not know connections,
+//! nor flags other than the place of the FIN.
 //!
 //! ```text
 //!            acked                next                      fin
 //!   ...........|====================|     [held]   [held]     |
-//!              unacknowledged        hole       hole          end
+//!              unacknowledged        gap        gap           end
 //! ```
 //!
-//! What is believed of holes, and how long they wait: see `waiting.rs`. A number further than [`WINDOW`] from where the
-//! direction is moves nothing, whoever sent it; nor does an acknowledgment, unless bytes follow that prove it right.
+//! When a gap is given up: see `out_of_order.rs`. A segment further than [`WINDOW`] from where the direction is moves
+//! nothing, whoever sent it; nor does an acknowledgment, unless bytes follow that prove it right.
 
-use super::budget::{Budget, index, low_32};
-use super::held::{Added, HeldContent};
+use super::budget::Budget;
+use super::held::HeldContent;
 use super::history::History;
+use super::opening::first_byte;
 use super::out_of_order::OutOfOrder;
-use super::piece::{Input, Piece};
+use super::sequence::{Delivery, Frontier, SegmentData, index, low_32};
 use crate::net::{Segment, SeqNumber};
 use crate::types::PacketRef;
 
@@ -25,7 +26,7 @@ use crate::types::PacketRef;
 /// (RFC 7323 §2.3).
 const WINDOW: i32 = 1 << 30;
 
-/// How far a RST may lie behind `next` (it answers an older segment), and beyond all that is known of the direction
+/// How far a RST may lie before the next byte (it answers an older segment), and beyond all that is known of the direction
 /// (the capture lacks the latest bytes).
 const RST_BEHIND: i32 = 1 << 16;
 const RST_AHEAD: u64 = 1 << 20;
@@ -33,21 +34,18 @@ const RST_AHEAD: u64 = 1 << 20;
 /// One direction of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Assembler {
-    /// All before this offset was handed up, as bytes or as a gap.
-    next: u64,
-    /// The latest acknowledgment, as an offset.
-    acked: u64,
-    /// The sequence number of `next`.
+    frontier: Frontier,
+    /// The sequence number of the next byte.
     next_seq: u32,
-    /// Whether `next_seq` counts yet.
+    /// Whether `next_seq` is known.
     begun: bool,
-    /// Whether the end was handed up: nothing more comes.
+    /// Whether the end was delivered: nothing more comes.
     ended: bool,
-    /// Whether the other side was ever heard to acknowledge.
+    /// Whether the other endpoint was ever seen to acknowledge.
     two_sided: bool,
     history: History,
     /// Only while something is out of order.
-    waiting: Option<Box<OutOfOrder>>,
+    out_of_order: Option<Box<OutOfOrder>>,
 }
 
 impl Assembler {
@@ -62,27 +60,27 @@ impl Assembler {
         self.begun
     }
 
-    /// Whether its end was handed up.
+    /// Whether its end was delivered.
     pub(super) const fn has_ended(&self) -> bool {
         self.ended
     }
 
     /// Whether something is out of order.
-    pub(super) const fn is_waiting(&self) -> bool {
-        self.waiting.is_some()
+    pub(super) const fn is_out_of_order(&self) -> bool {
+        self.out_of_order.is_some()
     }
 
-    /// The offset behind what was handed up.
+    /// The offset of the next byte to deliver.
     pub(super) const fn next_offset(&self) -> u64 {
-        self.next
+        self.frontier.next
     }
 
     /// Bytes it keeps.
     pub(super) fn held(&self) -> usize {
-        self.history.held() + self.waiting.as_ref().map_or(0, |waiting| waiting.held.held())
+        self.history.held() + self.out_of_order.as_ref().map_or(0, |early| early.held.held())
     }
 
-    /// Whether early segments wait.
+    /// Whether it holds early segments.
     pub(super) fn holds_segments(&self) -> bool {
         self.first_held().is_some()
     }
@@ -95,65 +93,65 @@ impl Assembler {
 
     /// Whether a segment at `seq` is the next one, and nothing is out of order.
     pub(super) const fn expects(&self, seq: SeqNumber) -> bool {
-        self.begun && !self.ended && self.waiting.is_none() && self.next_seq == seq.0
+        self.begun && !self.ended && self.out_of_order.is_none() && self.next_seq == seq.0
     }
 
-    /// Takes `bytes` of the segment it [`Self::expects`]; the answer is their offset. The short way for most segments:
-    /// the same as [`Self::next`] would do.
+    /// Takes `bytes` of the segment it [`Self::expects`]; returns their offset. The fast path for most segments: it does
+    /// what [`Self::next`] would do.
     pub(super) fn accept(&mut self, bytes: &[u8], budget: &mut Budget) -> u64 {
-        let offset = self.next;
+        let offset = self.frontier.next;
         self.remember(bytes, budget);
-        self.next = self.next.saturating_add(bytes.len() as u64);
+        self.frontier.next = self.frontier.next.saturating_add(bytes.len() as u64);
         self.next_seq = self.next_seq.wrapping_add(low_32(bytes.len() as u64));
         offset
     }
 
-    /// The other side acknowledges all before `ack`, and that has come, and nothing is out of order; false if not so,
-    /// and nothing was learnt. The short way of [`Self::acknowledge`].
+    /// Takes the acknowledgment `ack` if all before it has come and nothing is out of order; else returns false, and
+    /// nothing has changed. The fast path of [`Self::acknowledge`].
     pub(super) const fn acknowledge_known(&mut self, ack: SeqNumber) -> bool {
         let distance = ack.distance_from(SeqNumber(self.next_seq));
-        let known = self.waiting.is_none() && -WINDOW <= distance && distance <= 0;
+        let known = self.out_of_order.is_none() && -WINDOW <= distance && distance <= 0;
         if known && self.begun {
-            self.acked = self.next.saturating_sub(distance.unsigned_abs() as u64);
+            self.frontier.acked = self.frontier.next.saturating_sub(distance.unsigned_abs() as u64);
             self.two_sided = true;
         }
         known || !self.begun || self.ended
     }
 
-    /// The payload of `segment`, whose first byte lies `distance` beyond the next one; and where it ends.
-    pub(super) fn input<'i>(&self, distance: i32, segment: &Segment<'i>) -> (Input<'i>, Option<u64>) {
-        let mut input = Input::nothing(segment.seen);
+    /// The payload of `segment`, whose first byte lies `distance` beyond the next one; and the offset after it.
+    pub(super) fn place<'i>(&self, distance: i32, segment: &Segment<'i>) -> (SegmentData<'i>, Option<u64>) {
+        let mut data = SegmentData::nothing(segment.seen);
         let len = (segment.payload.len() as u64).saturating_add(u64::from(segment.cut));
-        let offset = self.next.checked_add_signed(i64::from(distance));
-        let end = (i128::from(self.next) + i128::from(distance) + i128::from(len)).try_into().ok();
+        let offset = self.frontier.next.checked_add_signed(i64::from(distance));
+        let end = (i128::from(self.frontier.next) + i128::from(distance) + i128::from(len)).try_into().ok();
         if distance == -1 && len <= 1 {
             // A keep-alive may carry "one garbage octet" (RFC 9293 §3.8.4).
-            return (input, end);
+            return (data, end);
         }
-        input.offset = offset.unwrap_or(0);
-        input.bytes = segment.payload;
-        input.cut = u64::from(segment.cut).min(WINDOW.unsigned_abs().into());
+        data.offset = offset.unwrap_or(0);
+        data.bytes = segment.payload;
+        data.cut = u64::from(segment.cut).min(WINDOW.unsigned_abs().into());
         if offset.is_none() {
-            // Before the first byte seen of a connection that was joined half-way.
-            input.again = len > 0;
-            input.skip(u64::from(distance.unsigned_abs()).saturating_sub(self.next));
-            input.offset = 0;
+            // Before the first byte seen of a connection that the capture has mid-stream.
+            data.again = len > 0;
+            data.skip(u64::from(distance.unsigned_abs()).saturating_sub(self.frontier.next));
+            data.offset = 0;
         }
-        (input, end)
+        (data, end)
     }
 
     /// The sender's FIN stands at `offset`. The first one counts.
     pub(super) fn finish_at(&mut self, offset: u64, seen: PacketRef, budget: &mut Budget) {
-        if self.fin().is_some() || offset < self.next {
+        if self.fin().is_some() || offset < self.frontier.next {
             return;
         }
-        let waiting = self.wait(seen, budget);
-        waiting.fin = Some(offset);
-        waiting.fin_seen = Some(seen);
-        self.acked = self.acked.min(offset);
+        let out_of_order = self.out_of_order_mut(seen, budget);
+        out_of_order.fin = Some(offset);
+        out_of_order.fin_seen = Some(seen);
+        self.frontier.acked = self.frontier.acked.min(offset);
     }
 
-    /// The other side acknowledges all before `ack`.
+    /// The other endpoint acknowledges all before `ack`.
     pub(super) fn acknowledge(&mut self, ack: SeqNumber, seen: PacketRef, budget: &mut Budget) {
         if !self.begun || self.ended {
             return;
@@ -162,93 +160,92 @@ impl Assembler {
         let Some(distance) = self.distance(ack) else {
             return self.confirm_stray(ack);
         };
-        let acked = self.next.saturating_add_signed(i64::from(distance));
-        self.acked = acked.min(self.fin().unwrap_or(u64::MAX));
-        if self.acked > self.next {
-            let until = self.acked;
-            self.wait(seen, budget).acknowledged(until, seen);
-        } else if let Some(waiting) = &mut self.waiting {
-            waiting.contradicted();
+        let acked = self.frontier.next.saturating_add_signed(i64::from(distance));
+        self.frontier.acked = acked.min(self.fin().unwrap_or(u64::MAX));
+        if self.frontier.acked > self.frontier.next {
+            let until = self.frontier.acked;
+            self.out_of_order_mut(seen, budget).acknowledged(until, seen);
+        } else if let Some(out_of_order) = &mut self.out_of_order {
+            out_of_order.contradicted();
         }
     }
 
     /// Another packet of the connection.
     pub(super) fn count_packet(&mut self) {
-        if let Some(waiting) = &mut self.waiting {
-            waiting.count_packet();
+        if let Some(out_of_order) = &mut self.out_of_order {
+            out_of_order.count_packet();
         }
     }
 
-    /// The next piece, given what is left of `input`; `None` when it wants more.
-    pub(super) fn next<'i>(&mut self, input: &mut Input<'i>, budget: &mut Budget) -> Option<Piece<'i>> {
-        self.skip_known(input);
+    /// The next delivery, given what is left of `data`; `None` when it wants more.
+    pub(super) fn next<'i>(&mut self, data: &mut SegmentData<'i>, budget: &mut Budget) -> Option<Delivery<'i>> {
+        self.skip_known(data);
         let room = self.room();
         if room == 0 {
-            self.fill_cut(input, budget);
-            return self.release(input.seen, budget);
+            self.fill_cut(data, budget);
+            return self.release(data.seen, budget);
         }
-        if input.offset == self.next && !input.is_empty() {
-            // What came before it came too early.
-            input.overtook = input
-                .overtook
-                .saturating_add(self.waiting.as_mut().map_or(0, |waiting| core::mem::take(&mut waiting.early)));
-            return Some(self.take(input, room, budget));
+        if data.offset == self.frontier.next && !data.is_empty() {
+            let early = self.out_of_order.as_mut().map_or(0, |waiting| core::mem::take(&mut waiting.early));
+            data.overtaken_by = data.overtaken_by.saturating_add(early);
+            return Some(self.take(data, room, budget));
         }
-        if !input.is_empty() {
-            self.hold(input, budget);
+        if !data.is_empty() {
+            self.hold(data, budget);
         }
-        let end = self.waiting.as_ref()?.hole_end(self.next, self.acked, input.seen.at, budget)?;
-        Some(self.give_up(end, input.seen, budget))
+        let end = self.out_of_order.as_ref()?.gap_end(self.frontier, data.seen.at, budget)?;
+        Some(self.give_up(end, data.seen, budget))
     }
 
-    /// The next piece when nothing more will come: what is held, and the gaps between.
-    pub(super) fn flush(&mut self, seen: PacketRef, budget: &mut Budget) -> Option<Piece<'static>> {
+    /// The next delivery when no segment will follow: what is held, and the gaps between.
+    pub(super) fn flush(&mut self, seen: PacketRef, budget: &mut Budget) -> Option<Delivery<'static>> {
         let fin = self.fin().unwrap_or(u64::MAX);
         let first = self.first_held().filter(|&first| first < fin);
-        if first == Some(self.next) {
+        if first == Some(self.frontier.next) {
             return self.release(seen, budget);
         }
-        // One acknowledged byte that never came is a FIN that was not captured.
-        let unseen = Some(self.acked).filter(|&acked| acked > self.next.saturating_add(1));
-        let end = first.or(self.fin()).or(unseen).filter(|&end| end > self.next)?;
+        // A single acknowledged byte that never came is a FIN that was not captured.
+        let unseen = Some(self.frontier.acked).filter(|&acked| acked > self.frontier.next.saturating_add(1));
+        let end = first.or(self.fin()).or(unseen).filter(|&end| end > self.frontier.next)?;
         Some(self.give_up(end, seen, budget))
     }
 
-    /// Whether all before the FIN was handed up.
+    /// Whether all before the FIN was delivered.
     pub(super) fn is_at_fin(&self) -> bool {
-        self.fin().is_some_and(|fin| fin <= self.next)
+        self.fin().is_some_and(|fin| fin <= self.frontier.next)
     }
 
-    /// Whether the FIN was seen, and the end not yet handed up.
+    /// Whether the FIN was seen, and the end not yet delivered.
     pub(super) fn has_fin(&self) -> bool {
         self.fin().is_some()
     }
 
-    /// The end is handed up: keeps nothing any more.
+    /// The end is delivered: frees all it keeps.
     pub(super) fn end(&mut self, budget: &mut Budget) {
         self.forget(budget);
         self.ended = true;
     }
 
-    /// Lets go of delivered bytes: copies of them that come later are not compared.
+    /// Frees the delivered bytes it keeps: copies of them that come later are not compared.
     pub(super) fn forget_history(&mut self, budget: &mut Budget) {
         budget.give_back_history(core::mem::take(&mut self.history).held());
-        self.history.restart(self.next);
+        self.history.restart(self.frontier.next);
     }
 
     /// Gives back all it keeps.
     pub(super) fn forget(&mut self, budget: &mut Budget) {
         budget.give_back_history(core::mem::take(&mut self.history).held());
-        if let Some(waiting) = self.waiting.take() {
-            budget.give_back_disorder(OutOfOrder::BYTES);
-            budget.give_back(waiting.held.held());
+        if let Some(out_of_order) = self.out_of_order.take() {
+            budget.give_back_out_of_order(OutOfOrder::BYTES);
+            budget.give_back(out_of_order.held.held());
         }
     }
 
     /// Whether a RST at `seq` can be the sender's own: near the next byte, in the spirit of RFC 5961 §3.2.
     pub(super) fn accepts_rst(&self, seq: SeqNumber) -> bool {
-        let frontier = self.acked.max(self.held_end().unwrap_or(0)).max(self.fin().unwrap_or(0)).max(self.next);
-        let ahead = (frontier - self.next).saturating_add(RST_AHEAD);
+        let frontier =
+            self.frontier.acked.max(self.held_end().unwrap_or(0)).max(self.fin().unwrap_or(0)).max(self.frontier.next);
+        let ahead = (frontier - self.frontier.next).saturating_add(RST_AHEAD);
         self.distance(seq).is_some_and(|distance| distance >= -RST_BEHIND && i64::from(distance) <= clamp(ahead))
     }
 
@@ -257,160 +254,164 @@ impl Assembler {
         self.begun && self.accepts_rst(ack)
     }
 
-    /// A segment of `len` bytes at `seq`, out of any window. True when there is reason to believe that the stream went
-    /// on there: the other side acknowledges it or, where the other side is not captured, others have followed it.
+    /// `segment` is out of any window. True when there is reason to believe that the stream continued there: the other
+    /// endpoint acknowledges it or, where that is not captured, others have followed it.
     ///
     /// That happens when more than 2^30 bytes are missing (a file of a ring is lost). Less than 2^32 but more than
     /// 3 * 2^30 missing bytes look like retransmissions, and are taken for such.
-    pub(super) fn strays_to(&mut self, seq: SeqNumber, len: u32, seen: PacketRef, budget: &mut Budget) -> bool {
+    pub(super) fn strays_to(&mut self, segment: &Segment<'_>, budget: &mut Budget) -> bool {
+        let len = low_32((segment.payload.len() as u64).saturating_add(u64::from(segment.cut)));
         let two_sided = self.two_sided;
-        len > 0 && self.wait(seen, budget).strays_to(seq, len, two_sided)
+        len > 0 && self.out_of_order_mut(segment.seen, budget).strays_to(first_byte(segment), len, two_sided)
     }
 
-    /// Goes on at `seq`, an unknown number of bytes later. What was held was handed up before.
+    /// Continues at `seq`, an unknown number of bytes later. What was held was delivered before.
     pub(super) fn jump(&mut self, seq: SeqNumber, budget: &mut Budget) {
         self.forget(budget);
-        self.history.restart(self.next);
+        self.history.restart(self.frontier.next);
         self.next_seq = seq.0;
-        self.acked = self.next;
+        self.frontier.acked = self.frontier.next;
     }
 
-    /// The other side acknowledges `ack`, perhaps of segments out of any window.
+    /// The other endpoint acknowledges `ack`, perhaps of segments out of any window.
     pub(super) fn confirm_stray(&mut self, ack: SeqNumber) {
-        if let Some(waiting) = &mut self.waiting {
-            waiting.confirm_stray(ack);
+        if let Some(out_of_order) = &mut self.out_of_order {
+            out_of_order.confirm_stray(ack);
         }
     }
 
-    fn wait(&mut self, seen: PacketRef, budget: &mut Budget) -> &mut OutOfOrder {
-        self.waiting.get_or_insert_with(|| {
-            budget.take_disorder(OutOfOrder::BYTES);
+    /// What is out of order; from now on something is.
+    fn out_of_order_mut(&mut self, seen: PacketRef, budget: &mut Budget) -> &mut OutOfOrder {
+        self.out_of_order.get_or_insert_with(|| {
+            budget.take_out_of_order(OutOfOrder::BYTES);
             Box::new(OutOfOrder::new(seen))
         })
     }
 
     /// The packet that carried the sender's FIN.
     pub(super) fn fin_seen(&self) -> Option<PacketRef> {
-        self.waiting.as_ref()?.fin_seen
+        self.out_of_order.as_ref()?.fin_seen
     }
 
     fn fin(&self) -> Option<u64> {
-        self.waiting.as_ref()?.fin
+        self.out_of_order.as_ref()?.fin
     }
 
     fn first_held(&self) -> Option<u64> {
-        self.waiting.as_ref()?.held.first()
+        self.out_of_order.as_ref()?.held.first()
     }
 
     fn held_end(&self) -> Option<u64> {
-        self.waiting.as_ref()?.held.end()
+        self.out_of_order.as_ref()?.held.end()
     }
 
-    /// How many bytes fit between `next` and the first that is held.
+    /// How many bytes are missing before the first that is held.
     fn room(&self) -> u64 {
-        self.first_held().map_or(u64::MAX, |first| first.saturating_sub(self.next))
+        self.first_held().map_or(u64::MAX, |first| first.saturating_sub(self.frontier.next))
     }
 
-    /// Takes from `input` what was handed up before, and compares it. Bytes of a gap that come late are not known here.
-    fn skip_known(&mut self, input: &mut Input<'_>) {
-        let Some(known) = self.next.checked_sub(input.offset).filter(|&known| known > 0 && !input.is_empty()) else {
+    /// Leaves out of `data` what was delivered before, and compares it with the copies that are kept. Late bytes of a gap
+    /// have none.
+    fn skip_known(&mut self, data: &mut SegmentData<'_>) {
+        let Some(known) = self.frontier.next.checked_sub(data.offset).filter(|&known| known > 0 && !data.is_empty())
+        else {
             return;
         };
-        input.again = true;
-        let conflict = self.history.conflict(input.offset, input.bytes, self.next);
-        input.conflict = input.conflict.or(conflict);
-        input.skip(known);
+        data.again = true;
+        let conflict = self.history.conflict(data.offset, data.bytes, self.frontier.next);
+        data.conflict = data.conflict.or(conflict);
+        data.skip(known);
     }
 
-    /// Where the first that is held was cut away, and `input` has it: that goes there.
-    fn fill_cut(&mut self, input: &Input<'_>, budget: &mut Budget) {
-        if let Some(waiting) = &mut self.waiting
-            && input.offset == self.next
-            && let Some(len) = waiting.held.first_cut()
+    /// Where the first range held was cut off, and `data` has its bytes: puts them there.
+    fn fill_cut(&mut self, data: &SegmentData<'_>, budget: &mut Budget) {
+        if let Some(out_of_order) = &mut self.out_of_order
+            && data.offset == self.frontier.next
+            && let Some(len) = out_of_order.held.first_cut()
         {
-            let bytes = input.bytes.get(..index(len)).unwrap_or(input.bytes);
-            waiting.held.add(input.offset, bytes, input.seen, budget);
+            let bytes = data.bytes.get(..index(len)).unwrap_or(data.bytes);
+            out_of_order.held.add(&SegmentData { bytes, cut: 0, ..*data }, budget);
         }
     }
 
-    /// The first of `input`, which is in place: all its bytes, or all it lacks, up to `room`.
-    fn take<'i>(&mut self, input: &mut Input<'i>, room: u64, budget: &mut Budget) -> Piece<'i> {
-        if input.bytes.is_empty() {
-            let len = input.cut.min(room);
-            input.skip(len);
-            return self.gap(len, input.seen, budget);
+    /// The beginning of `data`, which is in place: its bytes or, if it has none, those cut off; `room` at most.
+    fn take<'i>(&mut self, data: &mut SegmentData<'i>, room: u64, budget: &mut Budget) -> Delivery<'i> {
+        if data.bytes.is_empty() {
+            let len = data.cut.min(room);
+            data.skip(len);
+            return self.gap(len, data.seen, budget);
         }
-        let bytes = input.bytes.get(..index(room)).unwrap_or(input.bytes);
-        input.skip(bytes.len() as u64);
-        let offset = self.next;
+        let bytes = data.bytes.get(..index(room)).unwrap_or(data.bytes);
+        data.skip(bytes.len() as u64);
+        let offset = self.frontier.next;
         self.remember(bytes, budget);
-        self.advance(bytes.len() as u64, input.seen, budget);
-        Piece::Data(offset, bytes, input.seen)
+        self.advance(bytes.len() as u64, data.seen, budget);
+        Delivery::InPlace(offset, bytes, data.seen)
     }
 
-    /// The first that is held; its place has come.
-    fn release(&mut self, now: PacketRef, budget: &mut Budget) -> Option<Piece<'static>> {
-        let (offset, piece) = self.waiting.as_mut()?.held.pop(budget)?;
-        if let HeldContent::Bytes(bytes) = &piece.content {
+    /// The first range held, which is in place now.
+    fn release(&mut self, now: PacketRef, budget: &mut Budget) -> Option<Delivery<'static>> {
+        let (offset, range) = self.out_of_order.as_mut()?.held.pop(budget)?;
+        if let HeldContent::Bytes(bytes) = &range.content {
             self.remember(bytes, budget);
         }
-        self.advance(piece.content.len(), now, budget);
-        Some(match piece.content {
-            HeldContent::Bytes(bytes) => Piece::Held(offset, bytes, piece.seen),
+        self.advance(range.content.len(), now, budget);
+        Some(match range.content {
+            HeldContent::Bytes(bytes) => Delivery::Held(offset, bytes, range.seen),
             HeldContent::Cut(len) => {
-                self.history.restart(self.next);
-                Piece::Gap(offset, len, piece.seen)
+                self.history.restart(self.frontier.next);
+                Delivery::Gap(offset, len, range.seen)
             }
         })
     }
 
-    /// The hole up to `end`: shown by the first packet from beyond it. What is held came neither too early nor too late.
-    fn give_up(&mut self, end: u64, now: PacketRef, budget: &mut Budget) -> Piece<'static> {
-        let waiting = self.waiting.as_mut();
-        let shown = waiting.and_then(|waiting| {
-            waiting.early = 0;
-            waiting.held.first_seen().or(waiting.fin_seen)
+    /// Gives up the gap that reaches to `end`; the first packet from beyond it shows it. What is held after it then counts as
+    /// in order.
+    fn give_up(&mut self, end: u64, now: PacketRef, budget: &mut Budget) -> Delivery<'static> {
+        let shown = self.out_of_order.as_mut().and_then(|out_of_order| {
+            out_of_order.early = 0;
+            out_of_order.held.first_seen().or(out_of_order.fin_seen)
         });
-        let offset = self.next;
+        let offset = self.frontier.next;
         self.advance(end.saturating_sub(offset), now, budget);
-        self.history.restart(self.next);
-        Piece::Gap(offset, end.saturating_sub(offset), shown.filter(|shown| shown.packet < now.packet).unwrap_or(now))
+        self.history.restart(self.frontier.next);
+        Delivery::Gap(
+            offset,
+            end.saturating_sub(offset),
+            shown.filter(|shown| shown.packet < now.packet).unwrap_or(now),
+        )
     }
 
-    fn gap(&mut self, len: u64, seen: PacketRef, budget: &mut Budget) -> Piece<'static> {
-        let offset = self.next;
+    fn gap(&mut self, len: u64, seen: PacketRef, budget: &mut Budget) -> Delivery<'static> {
+        let offset = self.frontier.next;
         self.advance(len, seen, budget);
-        self.history.restart(self.next);
-        Piece::Gap(offset, len, seen)
+        self.history.restart(self.frontier.next);
+        Delivery::Gap(offset, len, seen)
     }
 
     fn remember(&mut self, bytes: &[u8], budget: &mut Budget) {
-        let unacked = self.next.saturating_add(bytes.len() as u64).saturating_sub(self.acked);
-        self.history.push(self.next, bytes, unacked, budget);
+        self.history.push(self.frontier, bytes, budget);
     }
 
     fn advance(&mut self, len: u64, now: PacketRef, budget: &mut Budget) {
-        self.next = self.next.saturating_add(len);
+        self.frontier.next = self.frontier.next.saturating_add(len);
         self.next_seq = self.next_seq.wrapping_add(low_32(len));
-        if let Some(waiting) = &mut self.waiting
-            && !waiting.renew(self.next, self.acked, now)
+        if let Some(out_of_order) = &mut self.out_of_order
+            && !out_of_order.renew(self.frontier, now)
         {
-            self.waiting = None;
-            budget.give_back_disorder(OutOfOrder::BYTES);
+            self.out_of_order = None;
+            budget.give_back_out_of_order(OutOfOrder::BYTES);
         }
     }
 
-    fn hold(&mut self, input: &mut Input<'_>, budget: &mut Budget) {
-        let Input { offset, bytes, cut, seen, .. } = *input;
-        let waiting = self.wait(seen, budget);
-        waiting.notice_hole(seen);
-        let added = waiting.held.add(offset, bytes, seen, budget);
-        let behind = offset.saturating_add(bytes.len() as u64);
-        let Added { news, again, .. } = waiting.held.add_cut(behind, cut, seen, budget);
-        waiting.early = waiting.early.saturating_add(u32::from(added.news || news));
-        input.again |= added.again || again;
-        input.conflict = input.conflict.or(added.conflict);
-        input.skip(u64::MAX);
+    fn hold(&mut self, data: &mut SegmentData<'_>, budget: &mut Budget) {
+        let out_of_order = self.out_of_order_mut(data.seen, budget);
+        out_of_order.notice_gap(data.seen);
+        let added = out_of_order.held.add(data, budget);
+        out_of_order.early = out_of_order.early.saturating_add(u32::from(added.new));
+        data.again |= added.again;
+        data.conflict = data.conflict.or(added.conflict);
+        data.skip(u64::MAX);
     }
 }
 

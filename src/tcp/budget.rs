@@ -1,11 +1,11 @@
-//! What reassembly may keep, and what it keeps now, over all connections of a table.
+//! Memory of reassembly: what it may keep, and what it keeps now, for all connections of a table together.
 
 use crate::types::{Limits, Shares};
 
-/// Below this, memory is not dealt out.
+/// The shares of the memory are computed from no less than this.
 const LEAST_BYTES: usize = 1 << 20;
 
-/// What a held segment costs besides its bytes: its place in the order, and the allocator's share.
+/// What a held segment costs besides its bytes: its node in the map, and the allocator's overhead.
 pub(super) const HELD_OVERHEAD: usize = 96;
 
 /// What an allocation costs besides its bytes.
@@ -16,23 +16,23 @@ pub(super) const BOX_OVERHEAD: usize = 16;
 pub(super) struct Budget {
     held: usize,
     history: usize,
-    /// What it takes to know what is out of order, besides what is held.
-    disorder_bytes: usize,
+    /// The `OutOfOrder` of each direction that has one, without what it holds.
+    out_of_order: usize,
     max_held_total: usize,
-    /// How the memory is dealt out.
+    /// How much of the memory each purpose may take.
     pub(super) shares: Shares,
-    /// Early bytes, in one direction.
+    /// Bytes held in one direction.
     pub(super) max_held_bytes: usize,
-    /// Early segments, in one direction.
+    /// Segments held in one direction.
     pub(super) max_held_segments: usize,
-    /// Delivered bytes kept while nobody acknowledged them; a power of two.
+    /// Delivered bytes that are kept while they are not acknowledged; a power of two.
     pub(super) max_unacked: u64,
-    /// Delivered and acknowledged bytes kept; a power of two.
+    /// Delivered and acknowledged bytes that are kept; a power of two.
     pub(super) max_acked: u64,
-    /// How long a byte may be late behind its acknowledgment, in nanoseconds.
+    /// How long after its acknowledgment a byte may still come, in nanoseconds.
     pub(super) ack_tolerance: i64,
-    /// How long a hole waits where the other side is not heard, in nanoseconds.
-    pub(super) hole_silence: i64,
+    /// How long a gap stays open where the other endpoint acknowledges nothing, in nanoseconds.
+    pub(super) gap_silence: i64,
 }
 
 impl Budget {
@@ -40,16 +40,16 @@ impl Budget {
         Self {
             held: 0,
             history: 0,
-            disorder_bytes: 0,
+            out_of_order: 0,
             max_held_total: limits.max_memory_bytes,
-            // A table of entries only needs as much.
+            // Entries alone need as much.
             shares: Limits { max_memory_bytes: limits.max_memory_bytes.max(LEAST_BYTES), ..limits.clone() }.shares(),
             max_held_bytes: limits.max_held_bytes,
             max_held_segments: limits.max_held_segments,
             max_unacked: power_of_two_within(limits.max_unacked_bytes),
             max_acked: power_of_two_within(limits.max_acked_bytes),
             ack_tolerance: nanos(limits.ack_tolerance_ms, 1_000_000),
-            hole_silence: nanos(limits.hole_silence_ms, 1_000_000),
+            gap_silence: nanos(limits.hole_silence_ms, 1_000_000),
         }
     }
 
@@ -58,19 +58,19 @@ impl Budget {
         self.held
     }
 
-    /// Bytes held now, with what it takes to know what is out of order.
+    /// The same, with the `OutOfOrder`s.
     pub(super) const fn footprint(&self) -> usize {
-        self.held.saturating_add(self.disorder_bytes)
+        self.held.saturating_add(self.out_of_order)
     }
 
-    /// Something is out of order in one direction more.
-    pub(super) const fn take_disorder(&mut self, bytes: usize) {
-        self.disorder_bytes = self.disorder_bytes.saturating_add(bytes);
+    /// Counts the `OutOfOrder` of a direction.
+    pub(super) const fn take_out_of_order(&mut self, bytes: usize) {
+        self.out_of_order = self.out_of_order.saturating_add(bytes);
     }
 
-    /// Nothing is out of order any more in one direction.
-    pub(super) const fn give_back_disorder(&mut self, bytes: usize) {
-        self.disorder_bytes = self.disorder_bytes.saturating_sub(bytes);
+    /// The `OutOfOrder` of a direction was freed.
+    pub(super) const fn give_back_out_of_order(&mut self, bytes: usize) {
+        self.out_of_order = self.out_of_order.saturating_sub(bytes);
     }
 
     /// Whether more is held than all connections together may.
@@ -78,18 +78,19 @@ impl Budget {
         self.held > self.max_held_total
     }
 
-    /// Notes `bytes` of an early segment.
+    /// Counts `bytes` of an early segment.
     pub(super) const fn take(&mut self, bytes: usize) {
         self.held = self.held.saturating_add(bytes);
     }
 
-    /// Notes that `bytes` of an early segment were let go.
+    /// `bytes` of an early segment were freed.
     pub(super) const fn give_back(&mut self, bytes: usize) {
         self.held = self.held.saturating_sub(bytes);
     }
 
-    /// Lets a history grow from `old` to `new` bytes. Histories may fill an eighth of everything, and only half of that
-    /// with more than [`Self::max_acked`] each, so that a few wide ones do not leave the others without.
+    /// Whether a history may grow from `old` to `new` bytes, which is then counted. Histories may fill an eighth of the
+    /// memory, those longer than [`Self::max_acked`] only half of that, so that a few long ones do not leave the others
+    /// without.
     pub(super) fn take_history(&mut self, old: usize, new: usize) -> bool {
         let all = self.max_held_total / 8;
         let share = if new as u64 > self.max_acked { all / 2 } else { all };
@@ -102,7 +103,7 @@ impl Budget {
         true
     }
 
-    /// Notes that a history of `bytes` was let go.
+    /// A history of `bytes` was freed.
     pub(super) const fn give_back_history(&mut self, bytes: usize) {
         self.history = self.history.saturating_sub(bytes);
         self.held = self.held.saturating_sub(bytes);
@@ -112,16 +113,6 @@ impl Budget {
 /// `count` units of `unit` nanoseconds each, as far as they can be counted.
 pub(super) fn nanos(count: u64, unit: i64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(unit)
-}
-
-/// A place in memory, from an offset that was held against its length. No slice is as long as what does not fit.
-pub(super) fn index(offset: u64) -> usize {
-    usize::try_from(offset).unwrap_or(usize::MAX)
-}
-
-/// A length modulo 2^32, as sequence numbers count.
-pub(super) fn low_32(len: u64) -> u32 {
-    u32::try_from(len & 0xFFFF_FFFF).unwrap_or(0)
 }
 
 /// The greatest power of two that is not above `bytes`; 0 for 0.
@@ -134,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn histories_have_their_share() {
+    fn histories_fill_no_more_than_their_share() {
         let mut budget = Budget::new(&Limits { max_memory_bytes: 80_000, max_acked_bytes: 2_050, ..Limits::default() });
         assert_eq!((budget.max_acked, power_of_two_within(0), power_of_two_within(1)), (2048, 0, 1));
         assert!(budget.take_history(0, 4096));
@@ -148,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn endless_limits_can_be_counted() {
+    fn the_largest_limits_do_not_overflow() {
         assert_eq!(nanos(u64::MAX, 1_000_000), i64::MAX);
         assert_eq!(nanos(50, 1_000_000), 50_000_000);
     }

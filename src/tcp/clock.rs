@@ -1,35 +1,34 @@
 //! The capture's clock, in ticks of about a second, for aging.
 //!
-//! In: the time of each packet. Out: the tick it belongs to, and how far time has surely come. Packets may be a little
-//! out of order, and one may have a nonsensical time: the clock goes on only when two packets in a row agree, and never
-//! back.
+//! In: the time of each packet. Out: the tick until which time has certainly come. Packets may be a little out of order,
+//! and one may have a nonsensical time: the clock advances only when two packets in a row agree, and never goes back.
 
 use crate::types::Timestamp;
 
 /// A tick is 2^30 ns, 1.07 s.
 const TICK_BITS: u32 = 30;
 
-/// How far time has come.
+/// The tick until which time has come.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     /// The first packet's time.
     zero: Option<Timestamp>,
-    /// The packet before.
+    /// The tick of the packet before.
     before: u32,
     now: u32,
 }
 
 impl Clock {
-    /// Takes a packet's time; the answer is whether time went on.
+    /// Takes a packet's time; returns whether the clock advanced.
     #[inline]
     pub(super) fn tick(&mut self, at: Timestamp) -> bool {
         let zero = *self.zero.get_or_insert(at);
         let tick = u32::try_from(at.since(zero) >> TICK_BITS).unwrap_or(if at < zero { 0 } else { u32::MAX });
         let now = self.now.max(tick.min(self.before));
-        let went_on = now != self.now;
+        let advanced = now != self.now;
         self.before = tick;
         self.now = now;
-        went_on
+        advanced
     }
 
     /// The tick until which time has come.
@@ -38,7 +37,7 @@ impl Clock {
     }
 }
 
-/// The number of ticks after which `seconds` have surely passed.
+/// The number of ticks after which `seconds` have certainly passed.
 pub(super) fn ticks(seconds: u64) -> u32 {
     let nanos = u128::from(seconds) * 1_000_000_000;
     u32::try_from(nanos.div_ceil(1 << TICK_BITS)).unwrap_or(u32::MAX)
@@ -49,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_goes_on_when_two_packets_agree_and_never_back() {
+    fn it_advances_when_two_packets_agree_and_never_goes_back() {
         let mut clock = Clock::default();
         let at = |tick: i64| Timestamp::from_nanos((5 << 50) + (tick << TICK_BITS));
         let mut tick = |time| (clock.tick(time), clock.now());
@@ -65,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_are_never_too_few() {
+    fn ticks_are_rounded_up() {
         assert_eq!((ticks(0), ticks(1), ticks(300), ticks(u64::MAX)), (0, 1, 280, u32::MAX));
     }
 }

@@ -1,9 +1,11 @@
-//! Who listens to the TCP floor.
+//! The consumer of TCP connections: what it gets, and what it answers.
 
 use crate::stream::{Carrier, Chunk, EndReason, Interest};
+#[cfg(doc)]
+use crate::types::Limits;
 use crate::types::{Direction, PacketRef, PerDirection};
 
-/// One TCP connection as its consumer sees it.
+/// One TCP connection as its handler sees it.
 #[derive(Debug, Clone)]
 #[repr(C)] // In this order: what every packet changes stands last, beside what reassembly keeps.
 pub struct Flow {
@@ -23,7 +25,7 @@ pub struct Flow {
 pub struct Counters {
     /// Segments with bytes that had come before.
     pub retransmissions: u32,
-    /// Segments that came too early: before others that the capture has later. What lies behind a hole is not counted.
+    /// Segments that came early: before others that the capture has later. Those after a gap are not counted.
     pub out_of_order: u32,
 }
 
@@ -39,37 +41,36 @@ impl Flow {
 /// A peculiarity of one direction that is not a byte of its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anomaly {
-    /// Bytes came again and differ from those first seen: the place of the first that differs, from the start of the
-    /// direction.
+    /// Bytes came again and differ from those first seen.
     OverlapConflict {
-        /// Where, in bytes from the start of the direction.
+        /// The first byte that differs, in bytes from the start of the direction.
         offset: u64,
     },
 }
 
-/// How much a listener is to let go of a connection.
+/// How much of what it keeps for a connection a handler is to free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// What it gathers, so that some of it is not shown.
+    /// What it collects to report, so that some of it is not shown.
     Content,
-    /// Also what it needs to go on as before.
+    /// Also what it needs to continue as before.
     Context,
 }
 
-/// Listens to TCP connections.
+/// The consumer of TCP connections.
 pub trait Handler {
     /// What it keeps for each connection.
     type State;
 
     /// A connection has come to its first byte (or its FIN, or an acknowledgment of bytes that the capture lacks). Scans,
-    /// and handshakes that nothing follows, are never told; [`Carrier::first`] and [`Flow::number`] are nevertheless those
-    /// of the first packet.
+    /// and handshakes that nothing follows, are not reported; [`Carrier::first`] and [`Flow::number`] are nevertheless
+    /// those of the first packet.
     fn opened(&mut self, flow: &Flow) -> Self::State;
 
-    /// The next piece of one direction.
+    /// The next chunk of one direction.
     fn chunk(&mut self, flow: &mut Flow, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> Interest;
 
-    /// Something odd in one direction.
+    /// Something unusual in one direction.
     fn anomaly(
         &mut self,
         flow: &Flow,
@@ -79,26 +80,26 @@ pub trait Handler {
         seen: PacketRef,
     );
 
-    /// The connection is over. Each direction that had not ended has been given its `End` before. Not told of a
-    /// connection that its listener dropped.
+    /// The connection is over. Each direction has got its end before. Not called for a connection that the handler
+    /// dropped.
     fn ended(&mut self, flow: &Flow, state: Self::State, reason: EndReason, seen: PacketRef);
 
-    /// Bytes that it keeps for all connections together, besides the states themselves: held against
-    /// [`crate::types::Limits::max_memory_bytes`] with what the table keeps. Asked after every packet.
+    /// Bytes that it keeps for all connections together, besides the states themselves: counted against
+    /// [`Limits::max_memory_bytes`] with what the table keeps. Called after every packet.
     #[inline]
     fn held(&self) -> usize {
         0
     }
 
-    /// Of these, bytes that [`Self::shed`] would let go.
+    /// Of these, bytes that [`Self::shed`] would free for one connection.
     fn sheddable_bytes(&self, _state: &Self::State, _depth: Depth) -> usize {
         0
     }
 
-    /// Memory is short: lets go of what nobody will miss.
+    /// Memory is short: frees buffers that are not in use.
     fn trim(&mut self) {}
 
-    /// Memory is short, and this connection keeps much of it: lets go of what it can, and counts it.
+    /// Memory is short, and this connection keeps much of it: frees what it can, and counts that.
     fn shed(&mut self, _flow: &Flow, _state: &mut Self::State, _depth: Depth, _seen: PacketRef) -> Interest {
         Interest::Keep
     }

@@ -1,114 +1,125 @@
-//! Segments of one direction that came too early, in order of their place.
+//! Segments of one direction that came early, by offset.
 //!
-//! In: bytes, and bytes known to be missing, at any place. Out: the first piece, when its time has come. The first copy
-//! of a byte wins, so pieces never overlap; a copy that differs is told. Finding a place costs the logarithm of the
-//! number of pieces. What is too much is for others to say: nothing is refused here.
+//! In: bytes, and bytes that the snaplen cut off, at any offset. Out: the first range, when what is missing before it has
+//! come or was given up. The first copy of a byte wins, so ranges never overlap; a copy that differs is reported. Finding
+//! a place costs the logarithm of the number of ranges. It refuses nothing: how much is too much is decided elsewhere.
 
+use core::ops::Range;
 use std::collections::BTreeMap;
 
-use super::budget::{Budget, HELD_OVERHEAD, index};
+use super::budget::{Budget, HELD_OVERHEAD};
+use super::sequence::{SegmentData, index};
 use crate::types::PacketRef;
 
-/// Early pieces by offset; none is empty, no two overlap.
+/// Early ranges by offset; none is empty, no two overlap.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    pieces: BTreeMap<u64, HeldPiece>,
+    ranges: BTreeMap<u64, HeldRange>,
     bytes: usize,
 }
 
-/// One early piece, and the packet that carried it.
+/// A range of early bytes, and the packet that carried it.
 #[derive(Debug)]
-pub(super) struct HeldPiece {
+pub(super) struct HeldRange {
     pub(super) content: HeldContent,
     pub(super) seen: PacketRef,
 }
 
-/// What an early piece is.
+/// What a range consists of.
 #[derive(Debug)]
 pub(super) enum HeldContent {
     /// Bytes.
     Bytes(Box<[u8]>),
-    /// So many bytes that the snaplen took away.
+    /// So many bytes that the snaplen cut off.
     Cut(u64),
 }
 
-/// What adding a segment brought to light.
+/// How the bytes of a segment compare with those that came before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Added {
-    /// Some of it had not come before.
-    pub(super) news: bool,
-    /// Some of it had.
+    /// Some of them had not come before.
+    pub(super) new: bool,
+    /// Some of them had.
     pub(super) again: bool,
     /// The first byte that differs from its first copy.
     pub(super) conflict: Option<u64>,
 }
 
 impl Held {
-    /// The offset of the first piece.
+    /// The offset of the first range.
     pub(super) fn first(&self) -> Option<u64> {
-        self.pieces.first_key_value().map(|(&offset, _)| offset)
+        self.ranges.first_key_value().map(|(&offset, _)| offset)
     }
 
-    /// The packet that carried the first piece.
+    /// The packet that carried the first range.
     pub(super) fn first_seen(&self) -> Option<PacketRef> {
-        self.pieces.first_key_value().map(|(_, piece)| piece.seen)
+        self.ranges.first_key_value().map(|(_, range)| range.seen)
     }
 
-    /// How many bytes were cut away, where the first piece is a cut.
+    /// How many bytes were cut off, where that is what the first range consists of.
     pub(super) fn first_cut(&self) -> Option<u64> {
-        match self.pieces.first_key_value()?.1.content {
+        match self.ranges.first_key_value()?.1.content {
             HeldContent::Cut(len) => Some(len),
             HeldContent::Bytes(_) => None,
         }
     }
 
-    /// The offset behind the last piece.
+    /// The offset after the last range.
     pub(super) fn end(&self) -> Option<u64> {
-        self.pieces.last_key_value().map(|(&offset, piece)| offset.saturating_add(piece.content.len()))
+        self.ranges.last_key_value().map(|(&offset, range)| offset.saturating_add(range.content.len()))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.ranges.is_empty()
     }
 
-    /// How many pieces.
+    /// How many ranges.
     pub(super) fn len(&self) -> usize {
-        self.pieces.len()
+        self.ranges.len()
     }
 
-    /// Captured bytes in all pieces.
+    /// Captured bytes in all ranges.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// What it keeps, the cost of keeping included.
+    /// Bytes of memory it keeps.
     pub(super) fn held(&self) -> usize {
-        self.bytes + self.pieces.len() * HELD_OVERHEAD
+        self.bytes + self.ranges.len() * HELD_OVERHEAD
     }
 
-    /// Takes those of `bytes`, which begin at `offset`, that no piece has, and compares the others. Bytes take the place
-    /// of a cut.
-    pub(super) fn add(&mut self, offset: u64, bytes: &[u8], seen: PacketRef, budget: &mut Budget) -> Added {
+    /// Keeps what no range has of `data`: its bytes, then those cut off. Bytes take the place of bytes cut off.
+    pub(super) fn add(&mut self, data: &SegmentData<'_>, budget: &mut Budget) -> Added {
+        let mut added = self.add_bytes(data, budget);
+        let cut = self.add_cut(data, budget);
+        added.new |= cut.new;
+        added.again |= cut.again;
+        added
+    }
+
+    fn add_bytes(&mut self, data: &SegmentData<'_>, budget: &mut Budget) -> Added {
+        let SegmentData { offset, bytes, seen, .. } = *data;
         let end = offset.saturating_add(bytes.len() as u64);
         let mut added = Added::default();
         let mut at = offset;
         while at < end {
             let until = match self.covering(at) {
-                Some((start, piece)) => {
-                    let until = end.min(start.saturating_add(piece.content.len()));
+                Some((start, range)) => {
+                    let until = end.min(start.saturating_add(range.content.len()));
                     let here = part(bytes, at - offset, until - offset);
-                    added.conflict = added.conflict.or_else(|| piece.content.conflict(start, at, here));
+                    added.conflict = added.conflict.or_else(|| range.content.conflict(start, at, here));
                     added.again = true;
-                    if let HeldContent::Cut(_) = piece.content {
-                        self.fill(start, at, here, seen, budget);
+                    if let HeldContent::Cut(_) = range.content {
+                        self.split_cut(start, at..until, budget);
+                        self.insert(at, HeldRange { content: HeldContent::Bytes(here.into()), seen }, budget);
                     }
                     until
                 }
                 None => {
                     let until = end.min(self.next_start(at));
                     let here = part(bytes, at - offset, until - offset);
-                    self.insert(at, HeldPiece { content: HeldContent::Bytes(here.into()), seen }, budget);
-                    added.news = true;
+                    self.insert(at, HeldRange { content: HeldContent::Bytes(here.into()), seen }, budget);
+                    added.new = true;
                     until
                 }
             };
@@ -117,68 +128,65 @@ impl Held {
         added
     }
 
-    /// Notes that the `len` bytes at `offset` were cut away, where no piece has them.
-    pub(super) fn add_cut(&mut self, offset: u64, len: u64, seen: PacketRef, budget: &mut Budget) -> Added {
-        let end = offset.saturating_add(len);
+    fn add_cut(&mut self, data: &SegmentData<'_>, budget: &mut Budget) -> Added {
+        let mut at = data.offset.saturating_add(data.bytes.len() as u64);
+        let end = at.saturating_add(data.cut);
         let mut added = Added::default();
-        let mut at = offset;
         while at < end {
-            if let Some((start, piece)) = self.covering(at) {
-                at = end.min(start.saturating_add(piece.content.len()));
+            if let Some((start, range)) = self.covering(at) {
+                at = end.min(start.saturating_add(range.content.len()));
                 added.again = true;
             } else {
                 let until = end.min(self.next_start(at));
-                self.insert(at, HeldPiece { content: HeldContent::Cut(until - at), seen }, budget);
-                added.news = true;
+                self.insert(at, HeldRange { content: HeldContent::Cut(until - at), seen: data.seen }, budget);
+                added.new = true;
                 at = until;
             }
         }
         added
     }
 
-    /// Lets the first piece go.
-    pub(super) fn pop(&mut self, budget: &mut Budget) -> Option<(u64, HeldPiece)> {
-        let (offset, piece) = self.pieces.pop_first()?;
-        let bytes = piece.content.captured();
+    /// Removes the first range.
+    pub(super) fn pop(&mut self, budget: &mut Budget) -> Option<(u64, HeldRange)> {
+        let (offset, range) = self.ranges.pop_first()?;
+        let bytes = range.content.captured();
         self.bytes = self.bytes.saturating_sub(bytes);
         budget.give_back(bytes + HELD_OVERHEAD);
-        Some((offset, piece))
+        Some((offset, range))
     }
 
-    /// Puts `bytes`, which lie at `at`, in their place in the cut piece that begins at `start`.
-    fn fill(&mut self, start: u64, at: u64, bytes: &[u8], seen: PacketRef, budget: &mut Budget) {
-        let Some(cut) = self.pieces.remove(&start) else { return };
+    /// Takes `taken` out of the cut that begins at `start`: what is left of it stays on both sides.
+    fn split_cut(&mut self, start: u64, taken: Range<u64>, budget: &mut Budget) {
+        let Some(cut) = self.ranges.remove(&start) else { return };
         budget.give_back(HELD_OVERHEAD);
-        let (end, until) = (start.saturating_add(cut.content.len()), at.saturating_add(bytes.len() as u64));
-        let content = HeldContent::Bytes(bytes.into());
-        self.insert(at, HeldPiece { content, seen }, budget);
-        for (from, to) in [(start, at), (until, end)] {
+        let end = start.saturating_add(cut.content.len());
+        for (from, to) in [(start, taken.start), (taken.end, end)] {
             if from < to {
-                self.insert(from, HeldPiece { content: HeldContent::Cut(to - from), seen: cut.seen }, budget);
+                self.insert(from, HeldRange { content: HeldContent::Cut(to - from), seen: cut.seen }, budget);
             }
         }
     }
 
-    fn insert(&mut self, offset: u64, piece: HeldPiece, budget: &mut Budget) {
-        let bytes = piece.content.captured();
+    fn insert(&mut self, offset: u64, range: HeldRange, budget: &mut Budget) {
+        let bytes = range.content.captured();
         self.bytes += bytes;
         budget.take(bytes + HELD_OVERHEAD);
-        self.pieces.insert(offset, piece);
+        self.ranges.insert(offset, range);
     }
 
-    /// The piece that has the byte at `at`, and where it begins.
-    fn covering(&self, at: u64) -> Option<(u64, &HeldPiece)> {
-        let (&start, piece) = self.pieces.range(..=at).next_back()?;
-        (start.saturating_add(piece.content.len()) > at).then_some((start, piece))
+    /// The range that has the byte at `at`, and where it begins.
+    fn covering(&self, at: u64) -> Option<(u64, &HeldRange)> {
+        let (&start, range) = self.ranges.range(..=at).next_back()?;
+        (start.saturating_add(range.content.len()) > at).then_some((start, range))
     }
 
     fn next_start(&self, at: u64) -> u64 {
-        self.pieces.range(at..).next().map_or(u64::MAX, |(&start, _)| start)
+        self.ranges.range(at..).next().map_or(u64::MAX, |(&start, _)| start)
     }
 }
 
 impl HeldContent {
-    /// How many bytes of the stream it stands for.
+    /// How many bytes of the stream it is.
     pub(super) const fn len(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -193,7 +201,7 @@ impl HeldContent {
         }
     }
 
-    /// Where `again`, which lies at `at`, first differs from this piece, which begins at `start`.
+    /// The offset at which `again`, which lies at `at`, first differs from this range, which begins at `start`.
     fn conflict(&self, start: u64, at: u64, again: &[u8]) -> Option<u64> {
         let Self::Bytes(bytes) = self else { return None };
         let known = bytes.get(index(at - start)..)?.get(..again.len())?;
@@ -214,57 +222,79 @@ mod tests {
     use super::*;
     use crate::types::Limits;
 
-    fn contents(held: &mut Held, budget: &mut Budget) -> Vec<(u64, String)> {
-        core::iter::from_fn(|| held.pop(budget))
-            .map(|(offset, piece)| match piece.content {
-                HeldContent::Bytes(bytes) => (offset, String::from_utf8(bytes.into()).unwrap()),
-                HeldContent::Cut(len) => (offset, format!("cut {len}")),
-            })
-            .collect()
+    const NEW: Added = Added { new: true, again: false, conflict: None };
+    const AGAIN: Added = Added { new: false, again: true, conflict: None };
+
+    /// What is held, and the number of the packet at hand.
+    struct Fixture {
+        held: Held,
+        budget: Budget,
+        packet: u64,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            Self { held: Held::default(), budget: Budget::new(&Limits::default()), packet: 0 }
+        }
+
+        fn add(&mut self, offset: u64, bytes: &[u8], cut: u64) -> Added {
+            let seen = PacketRef { packet: self.packet, ..PacketRef::default() };
+            let data = SegmentData { offset, bytes, cut, ..SegmentData::nothing(seen) };
+            let added = self.held.add(&data, &mut self.budget);
+            assert_eq!(self.held.held(), self.budget.held());
+            added
+        }
+
+        /// Removes all ranges.
+        fn drain(&mut self) -> Vec<(u64, String)> {
+            let ranges = core::iter::from_fn(|| self.held.pop(&mut self.budget))
+                .map(|(offset, range)| match range.content {
+                    HeldContent::Bytes(bytes) => (offset, String::from_utf8(bytes.into()).unwrap()),
+                    HeldContent::Cut(len) => (offset, format!("cut {len}")),
+                })
+                .collect();
+            assert_eq!((self.held.held(), self.budget.held()), (0, 0));
+            ranges
+        }
     }
 
     #[test]
-    fn the_first_copy_wins_and_pieces_never_overlap() {
-        let (mut held, mut budget, seen) = (Held::default(), Budget::new(&Limits::default()), PacketRef::default());
-        let news = Added { news: true, ..Added::default() };
-        assert_eq!(held.add(10, b"klm", seen, &mut budget), news);
-        assert_eq!(held.add(20, b"uvw", seen, &mut budget), news);
-        assert_eq!(held.add_cut(23, 2, seen, &mut budget), news);
+    fn the_first_copy_wins_and_ranges_never_overlap() {
+        let mut fixture = Fixture::new();
+        assert_eq!(fixture.add(10, b"klm", 0), NEW);
+        assert_eq!(fixture.add(20, b"uvw", 0), NEW);
+        assert_eq!(fixture.add(23, b"", 2), NEW);
         // Around both, with one byte of the second changed.
-        let added = held.add(8, b"ijklmnopqrstuVwxyz!", seen, &mut budget);
-        assert_eq!(added, Added { news: true, again: true, conflict: Some(21) });
-        assert_eq!(held.add_cut(9, 3, seen, &mut budget), Added { again: true, ..Added::default() });
+        let added = fixture.add(8, b"ijklmnopqrstuVwxyz!", 0);
+        assert_eq!(added, Added { new: true, again: true, conflict: Some(21) });
+        assert_eq!(fixture.add(9, b"", 3), AGAIN);
+        let held = &fixture.held;
         assert_eq!((held.first(), held.end(), held.len(), held.bytes()), (Some(8), Some(27), 6, 19));
-        assert_eq!(held.held(), budget.held());
         let expected = [(8, "ij"), (10, "klm"), (13, "nopqrst"), (20, "uvw"), (23, "xy"), (25, "z!")];
-        assert_eq!(contents(&mut held, &mut budget), expected.map(|(at, text)| (at, text.to_owned())));
-        assert_eq!((held.held(), budget.held()), (0, 0));
+        assert_eq!(fixture.drain(), expected.map(|(at, text)| (at, text.to_owned())));
     }
 
     #[test]
-    fn bytes_take_the_place_of_a_cut_and_no_cut_that_of_bytes() {
-        let (mut held, mut budget, seen) = (Held::default(), Budget::new(&Limits::default()), PacketRef::default());
-        held.add(10, b"kl", seen, &mut budget);
-        held.add_cut(12, 10, seen, &mut budget);
-        let again = Added { again: true, ..Added::default() };
-        let later = PacketRef { packet: 7, ..seen };
-        assert_eq!(held.add(14, b"op", later, &mut budget), again);
-        assert_eq!(held.add_cut(13, 5, later, &mut budget), again);
-        assert_eq!(held.add(20, b"uvwx", later, &mut budget), Added { news: true, ..again });
-        assert_eq!((held.bytes(), held.held()), (8, budget.held()));
-        assert_eq!(held.pieces.get(&14).map(|piece| piece.seen.packet), Some(7));
+    fn bytes_replace_a_cut_and_a_cut_replaces_no_bytes() {
+        let mut fixture = Fixture::new();
+        // Bytes 12 to 21 are cut off.
+        assert_eq!(fixture.add(10, b"kl", 10), NEW);
+        fixture.packet = 7;
+        assert_eq!(fixture.add(14, b"op", 0), AGAIN);
+        assert_eq!(fixture.add(13, b"", 5), AGAIN);
+        assert_eq!(fixture.add(20, b"uvwx", 0), Added { new: true, ..AGAIN });
+        assert_eq!(fixture.held.bytes(), 8);
+        assert_eq!(fixture.held.ranges.get(&14).map(|range| range.seen.packet), Some(7));
         let expected = [(10, "kl"), (12, "cut 2"), (14, "op"), (16, "cut 4"), (20, "uv"), (22, "wx")];
-        assert_eq!(contents(&mut held, &mut budget), expected.map(|(at, text)| (at, text.to_owned())));
-        assert_eq!((held.held(), budget.held()), (0, 0));
+        assert_eq!(fixture.drain(), expected.map(|(at, text)| (at, text.to_owned())));
     }
 
     #[test]
     fn nothing_is_added_by_nothing_nor_beyond_the_last_offset() {
-        let (mut held, mut budget, seen) = (Held::default(), Budget::new(&Limits::default()), PacketRef::default());
-        assert_eq!(held.add(5, b"", seen, &mut budget), Added::default());
-        assert_eq!(held.add_cut(5, 0, seen, &mut budget), Added::default());
-        assert!(held.is_empty());
-        assert!(held.add(u64::MAX - 1, b"abc", seen, &mut budget).news);
-        assert_eq!(held.end(), Some(u64::MAX));
+        let mut fixture = Fixture::new();
+        assert_eq!(fixture.add(5, b"", 0), Added::default());
+        assert!(fixture.held.is_empty());
+        assert!(fixture.add(u64::MAX - 1, b"abc", 0).new);
+        assert_eq!(fixture.held.end(), Some(u64::MAX));
     }
 }

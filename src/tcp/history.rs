@@ -1,10 +1,11 @@
 //! The latest bytes of one direction, to be compared with retransmissions.
 //!
 //! In: bytes as they are delivered. Out: the first place where a retransmission differs from them. Bounded: it keeps
-//! what nobody has acknowledged up to one limit, and a little that was acknowledged. It does not know sequence
-//! numbers, and keeps nothing across a gap.
+//! unacknowledged bytes up to one limit, and a few that were acknowledged. It does not know sequence numbers, and keeps
+//! nothing across a gap.
 
-use super::budget::{Budget, index};
+use super::budget::Budget;
+use super::sequence::{Frontier, index};
 
 /// The smallest buffer.
 const MIN_RING: u64 = 256;
@@ -18,10 +19,10 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Takes `bytes`, which begin at `offset` and follow those it has; `unacked` counts the bytes up to their end that
-    /// nobody has acknowledged.
-    pub(super) fn push(&mut self, offset: u64, bytes: &[u8], unacked: u64, budget: &mut Budget) {
-        let len = bytes.len() as u64;
+    /// Takes `bytes`, the next of the direction at `frontier`.
+    pub(super) fn push(&mut self, frontier: Frontier, bytes: &[u8], budget: &mut Budget) {
+        let (offset, len) = (frontier.next, bytes.len() as u64);
+        let unacked = offset.saturating_add(len).saturating_sub(frontier.acked);
         let wanted =
             unacked.min(budget.max_unacked).max(budget.max_acked).min((offset - self.start).saturating_add(len));
         if wanted > self.ring.len() as u64 {
@@ -37,7 +38,7 @@ impl History {
     }
 
     /// The offset of the first of `bytes`, which begin at `offset`, that differs from the byte known at its place.
-    /// `end` is the offset behind the latest byte.
+    /// `end` is the offset after the latest byte.
     pub(super) fn conflict(&self, offset: u64, bytes: &[u8], end: u64) -> Option<u64> {
         let oldest = self.start.max(end.saturating_sub(self.ring.len() as u64));
         let from = offset.max(oldest);
@@ -63,7 +64,7 @@ impl History {
         let (left, right) = self.ring.split_at_checked(self.place(offset))?;
         let len = index(len);
         Some(match right.get(..len) {
-            Some(whole) => (whole, &[]),
+            Some(bytes) => (bytes, &[]),
             None => (right, left.get(..len - right.len())?),
         })
     }
@@ -85,7 +86,7 @@ impl History {
         index(offset & (self.ring.len() as u64).saturating_sub(1))
     }
 
-    /// A ring for at least `wanted` bytes, where the budget has room for it; the bytes before `end` move there.
+    /// A ring for at least `wanted` bytes, if the budget allows it; the bytes before `end` move there.
     #[inline(never)]
     fn grow(&mut self, wanted: u64, end: u64, budget: &mut Budget) {
         let len = index(wanted.max(MIN_RING).next_power_of_two());
@@ -113,15 +114,19 @@ mod tests {
         Budget::new(&Limits { max_unacked_bytes, max_acked_bytes, ..Limits::default() })
     }
 
+    fn at(next: u64, acked: u64) -> Frontier {
+        Frontier { next, acked }
+    }
+
     #[test]
     fn nothing_is_kept_before_the_first_byte_nor_across_a_gap() {
         let mut budget = budget(1 << 16, 2048);
         let mut history = History::default();
         assert_eq!((history.held(), history.conflict(0, b"x", 0)), (0, None));
-        history.push(0, b"hello", 5, &mut budget);
+        history.push(at(0, 0), b"hello", &mut budget);
         assert_eq!(history.conflict(0, b"hellO", 5), Some(4));
         history.restart(9);
-        history.push(9, b"world", 14, &mut budget);
+        history.push(at(9, 0), b"world", &mut budget);
         assert_eq!(history.conflict(0, b"HELLO", 14), None);
         assert_eq!(history.conflict(8, b"?World", 14), Some(9));
         assert_eq!(budget.held(), history.held());
@@ -131,43 +136,44 @@ mod tests {
     fn it_keeps_what_the_limits_allow() {
         let mut budget = budget(1024, 512);
         let mut history = History::default();
-        for at in 0..100_u64 {
-            history.push(at * 100, &[1; 100], at * 100 + 100, &mut budget);
+        for next in (0..10_000).step_by(100) {
+            history.push(at(next, 0), &[1; 100], &mut budget);
         }
         assert_eq!(history.held(), 1024);
         assert_eq!(history.conflict(10_000 - 1024, &[2; 10], 10_000), Some(10_000 - 1024));
         assert_eq!(history.conflict(10_000 - 1034, &[2; 10], 10_000), None);
         let mut acknowledged = History::default();
-        for at in 0..100_u64 {
-            acknowledged.push(at * 100, &[1; 100], 0, &mut budget);
+        for next in (0..10_000).step_by(100) {
+            acknowledged.push(at(next, next + 100), &[1; 100], &mut budget);
         }
         assert_eq!(acknowledged.held(), 512);
     }
 
     proptest! {
-        /// Against a Vec of everything: where it answers, it answers right, and it knows the latest bytes.
+        /// Against a Vec of all bytes: each conflict it finds is one, and it finds all in the latest bytes.
         #[test]
         fn it_agrees_with_a_vec(
             pushes in prop::collection::vec((1..700_usize, 0..900_u64), 1..20),
-            at in 0..4000_usize, len in 0..2000_usize, flip in 0..2000_usize,
+            place in 0..4000_usize, len in 0..2000_usize, flip in 0..2000_usize,
         ) {
             let mut budget = budget(1024, 256);
             let mut history = History::default();
             let mut all = Vec::new();
             for (len, unacked) in pushes {
                 let bytes: Vec<u8> = (0..len).map(|i| u8::try_from((all.len() + i * 7) % 251).unwrap()).collect();
-                history.push(all.len() as u64, &bytes, unacked, &mut budget);
+                let next = all.len() as u64;
+                history.push(at(next, (next + len as u64).saturating_sub(unacked)), &bytes, &mut budget);
                 all.extend_from_slice(&bytes);
             }
-            let at = at.min(all.len());
-            let mut again = all[at..(at + len).min(all.len())].to_vec();
+            let from = place.min(all.len());
+            let mut again = all[from..(from + len).min(all.len())].to_vec();
             let end = all.len() as u64;
-            prop_assert_eq!(history.conflict(at as u64, &again, end), None);
+            prop_assert_eq!(history.conflict(from as u64, &again, end), None);
             if let Some(byte) = again.get_mut(flip) {
                 *byte ^= 1;
-                let place = (at + flip) as u64;
+                let place = (from + flip) as u64;
                 let kept = end - place <= 256;
-                let found = history.conflict(at as u64, &again, end);
+                let found = history.conflict(from as u64, &again, end);
                 prop_assert!(found == Some(place) || found.is_none() && !kept, "{:?} at {}", found, place);
             }
             prop_assert_eq!(budget.held(), history.held());

@@ -1,23 +1,24 @@
 //! Segments → data, gap, end: TCP as an observer sees it (RFC 9293).
 //!
 //! In: [`Segment`](crate::net::Segment)s of all connections, in the order they were captured. Out, to a [`Handler`]: for
-//! each direction of each connection its bytes in order, holes of known place, and its end. In-order bytes are handed up
-//! as the very slice of their segment. It does not know what the bytes mean, answers nobody, and refuses nothing.
+//! each direction of each connection its bytes in order, gaps at known offsets, and its end. In-order bytes are delivered
+//! as the slice of their segment, without a copy. It does not know what the bytes mean, sends nothing, and refuses nothing.
 //!
 //! An observer is no endpoint. It may come late, see one direction only, miss packets that arrived, or get them in
 //! another order than they were sent; and what it sees may be forged for it alone. So:
 //!
 //! * Bytes that came early wait for those before them, within limits; the first copy of a byte wins, and a copy that
 //!   differs is an [`Anomaly`].
-//! * A hole is given up, as [`Run::Gap`], when the other side acknowledges it and time has shown that it was not merely
-//!   late; where nobody acknowledges, after some silence; when too much waits; and at the end.
+//! * Missing bytes are given up, as [`Run::Gap`](crate::stream::Run::Gap), when the other endpoint acknowledges them and
+//!   they have not come some time later; where the other endpoint is not captured, after some silence; when too much
+//!   waits; and at the end.
 //! * Sequence and acknowledgment numbers count when they are near to where a direction is. A connection is ended by a
-//!   RST that can be genuine, and goes on otherwise.
-//! * Time is the packets'. Silent connections leave; a full [`Table`] gives up what is worth least.
+//!   RST that can be genuine, and by no other.
+//! * Time is the packets'. Silent connections leave; a full [`Table`] evicts the connection that is worth least.
 //!
-//! What it costs: an entry of 64 bytes and up to twelve bytes of the index for every connection, 80 more while it has
-//! no byte, and some 300 and the listener's state while somebody listens. When memory is spent, what is worth least
-//! leaves first (`reclaim.rs`).
+//! What it costs: a slot of 64 bytes and up to twelve bytes of the index for every connection, 80 more while it has no
+//! byte, and some 300 and the handler's state while its bytes are delivered. When memory is short, what is worth least is
+//! freed first (`reclaim.rs`).
 //!
 //! ```
 //! use wslens::types::{Direction, Endpoint, Limits, PacketRef};
@@ -65,28 +66,28 @@
 //! table.finish(seen, &mut Meter);
 //! ```
 
-// What is handed up, and to whom.
+// The consumer.
 pub mod handler;
-// Which connection.
-mod flow;
+// All connections.
+mod flow_key;
 mod reclaim;
 pub mod table;
-// Its entry: by worth and silence.
+// Their slots, by rank and silence.
 mod clock;
 mod slots;
-// Its life.
-mod body;
+// One connection.
 mod connection;
 mod opening;
+mod phase;
 // One direction of it.
 mod assembler;
 mod out_of_order;
-mod piece;
+mod sequence;
 // What is kept, and how much.
 mod budget;
 mod held;
 mod history;
 
-pub use flow::spread;
+pub use flow_key::flow_hash;
 pub use handler::{Anomaly, Counters, Depth, Flow, Handler};
 pub use table::Table;

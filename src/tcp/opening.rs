@@ -1,10 +1,9 @@
-//! A connection before its first byte: who began, and where each direction's bytes will begin (RFC 9293 §3.5).
+//! A connection before its first byte: who opened it, and where each direction's bytes will begin (RFC 9293 §3.5).
 //!
-//! In: segments without payload. Out: whether it goes on, is refused, or has come to its first byte. Small, since a
-//! scan or a flood leaves a million of these; a connection of which nothing but this is seen is never told to a
-//! listener.
+//! In: segments without payload. Out: whether it stays without a byte, is refused, or has come to its first byte. Small,
+//! since a scan or a flood leaves a million of these; a connection without a byte is never reported to the handler.
 
-use super::flow::{PerSide, Side};
+use super::flow_key::{PerSide, Side};
 use crate::net::{Segment, SeqNumber};
 use crate::types::PacketRef;
 
@@ -16,25 +15,25 @@ const RST_AHEAD: i32 = 1 << 20;
 /// Where the bytes of one direction begin, as far as that is known.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Start {
-    /// The sequence number of the first byte, or of the first packet heard.
+    /// The sequence number of the first byte, or of the first packet seen.
     seq: u32,
-    /// `seq` says something: the endpoint was heard, or the other one acknowledged it.
-    heard: bool,
-    /// `seq` is that of the first byte.
+    /// Whether `seq` is set: the endpoint has sent a packet, or the other one acknowledged it.
+    seen: bool,
+    /// Whether `seq` is that of the first byte.
     known: bool,
-    /// The SYN was seen.
+    /// Whether the SYN was captured.
     syn: bool,
 }
 
-/// Who began, and where.
+/// Who opened the connection, and where the bytes of each direction begin.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Beginning {
     pub(super) starts: PerSide<Start>,
-    /// Who is the client.
+    /// The client's side.
     pub(super) client: Side,
-    /// Whether a SYN told so.
+    /// Whether a SYN shows so; otherwise it is a guess.
     pub(super) oriented: bool,
-    /// The first packet was the client's SYN, and its ACK of the answer has not come.
+    /// Whether the first packet was the client's SYN, and the client's ACK of the SYN-ACK has not come.
     pub(super) awaits_ack: bool,
 }
 
@@ -44,26 +43,26 @@ pub(super) struct Opening {
     pub(super) number: u64,
     pub(super) first: PacketRef,
     pub(super) first_seq: u32,
-    /// In microseconds.
+    /// From the SYN to the client's first ACK, in microseconds.
     pub(super) handshake: Option<u32>,
     pub(super) beginning: Beginning,
 }
 
-/// What a segment makes of an opening.
+/// What an opening is after a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Opened {
-    /// Still no byte.
-    NotYet,
-    /// A byte, the end of the bytes, or word of bytes that the capture lacks.
-    Yes,
-    /// A RST.
+pub(super) enum OpeningProgress {
+    /// Still a connection without a byte.
+    NoByte,
+    /// It has a byte, its FIN, or an acknowledgment of bytes that the capture lacks.
+    FirstByte,
+    /// A RST has ended it.
     Refused,
 }
 
 impl Start {
     /// The first byte is at `seq`.
     pub(super) const fn at(seq: SeqNumber, syn: bool) -> Self {
-        Self { seq: seq.0, heard: true, known: true, syn }
+        Self { seq: seq.0, seen: true, known: true, syn }
     }
 
     /// The sequence number of the first byte, where known.
@@ -71,21 +70,21 @@ impl Start {
         self.known.then_some(SeqNumber(self.seq))
     }
 
-    /// The sequence number of the first byte or the first packet, where anything was heard.
-    pub(super) fn heard(&self) -> Option<u32> {
-        self.heard.then_some(self.seq)
+    /// The sequence number of the first byte or else of the first packet, where any was seen.
+    pub(super) fn first_seen(&self) -> Option<u32> {
+        self.seen.then_some(self.seq)
     }
 
-    /// Whether the SYN `segment` begins another connection than this. As Wireshark has it: the initial sequence number
-    /// is another one than was seen or acknowledged.
-    pub(super) fn is_refuted_by(&self, segment: &Segment<'_>) -> bool {
-        self.heard && self.seq != segment.seq.plus(1).0
+    /// Whether the SYN `segment` begins another connection than this. By Wireshark's rule: its initial sequence number
+    /// is not the one that was seen or acknowledged.
+    pub(super) fn differs_from(&self, segment: &Segment<'_>) -> bool {
+        self.seen && self.seq != segment.seq.plus(1).0
     }
 }
 
 impl Beginning {
-    /// As the first segment tells, or lets guess: the lower port is the server's; of two equal ones the one that
-    /// speaks second.
+    /// From the first segment. Which side is the client is a guess: the lower port is the server's; of equal ports, that
+    /// of the endpoint that sends second.
     pub(super) fn new(side: Side, segment: &Segment<'_>) -> Self {
         let client = if segment.src.port < segment.dst.port { side.other() } else { side };
         let awaits_ack = segment.flags.syn && !segment.flags.ack;
@@ -98,11 +97,11 @@ impl Beginning {
         let seq = first_byte(segment);
         if segment.flags.syn && !mine.syn {
             *mine = Start::at(seq, true);
-        } else if !mine.heard {
-            *mine = Start { seq: seq.0, heard: true, ..*mine };
+        } else if !mine.seen {
+            *mine = Start { seq: seq.0, seen: true, ..*mine };
         }
-        if segment.flags.ack && !theirs.known && (mine.syn || !theirs.heard) {
-            *theirs = Start { seq: segment.ack.0, heard: true, known: mine.syn, syn: false };
+        if segment.flags.ack && !theirs.known && (mine.syn || !theirs.seen) {
+            *theirs = Start { seq: segment.ack.0, seen: true, known: mine.syn, syn: false };
         }
         let acknowledged = !theirs.syn || segment.ack.distance_from(SeqNumber(theirs.seq)) >= 0;
         if segment.flags.syn && !self.oriented {
@@ -122,32 +121,33 @@ impl Opening {
         Self { number, first: segment.seen, first_seq: segment.seq.0, handshake: None, beginning }
     }
 
-    /// Takes a segment from `side`. With [`Opened::Yes`] it learns at most who began: the rest is the connection's.
-    pub(super) fn segment(&mut self, side: Side, segment: &Segment<'_>) -> Opened {
+    /// Takes a segment from `side`. Of one that is [`OpeningProgress::FirstByte`] only the client's side is learnt: the rest is
+    /// the connection's.
+    pub(super) fn segment(&mut self, side: Side, segment: &Segment<'_>) -> OpeningProgress {
         if segment.flags.rst {
-            return if self.accepts_rst(side, segment) { Opened::Refused } else { Opened::NotYet };
+            return if self.accepts_rst(side, segment) { OpeningProgress::Refused } else { OpeningProgress::NoByte };
         }
         if !segment.payload.is_empty() || segment.cut > 0 || segment.flags.fin || self.lacks_bytes(side, segment) {
             if segment.flags.syn {
                 self.beginning.observe(side, segment);
             }
-            return Opened::Yes;
+            return OpeningProgress::FirstByte;
         }
         if self.beginning.observe(side, segment) {
             let micros = segment.seen.at.micros_since(self.first.at);
             self.handshake = Some(u32::try_from(micros).unwrap_or(u32::MAX));
         }
-        Opened::NotYet
+        OpeningProgress::NoByte
     }
 
-    /// Whether it acknowledges bytes, and none has come.
+    /// Whether it acknowledges bytes of which none has come.
     fn lacks_bytes(&self, side: Side, segment: &Segment<'_>) -> bool {
         let theirs = self.beginning.starts.get(side.other());
         let ahead = |first: SeqNumber| (1..=WINDOW).contains(&segment.ack.distance_from(first));
         segment.flags.ack && theirs.first_byte().is_some_and(ahead)
     }
 
-    /// Whether a RST fits what is known: its sequence number is near or, from an endpoint not heard before, "the ACK
+    /// Whether a RST fits what is known: its sequence number is near or, from an endpoint not seen before, "the ACK
     /// field acknowledges the SYN" (RFC 9293 §3.5.3). The first packet of a connection fits.
     fn accepts_rst(&self, side: Side, segment: &Segment<'_>) -> bool {
         let starts = &self.beginning.starts;
@@ -159,7 +159,7 @@ impl Opening {
     }
 }
 
-/// The sequence number of a segment's first byte of payload: the SYN takes one before it.
+/// The sequence number of a segment's first byte of payload; a SYN has one of its own before it.
 pub(super) fn first_byte(segment: &Segment<'_>) -> SeqNumber {
     segment.seq.plus(u32::from(segment.flags.syn))
 }

@@ -1,15 +1,15 @@
-//! The entries of the table: one slot of 64 bytes for each connection, in lists by what it is worth and how long it
-//! has been silent.
+//! The entries of the table: one slot of 64 bytes for each connection, in lists by rank and by how long each has been
+//! silent.
 //!
-//! In: what the table puts. Out: entries by number of slot, and the one that was silent longest among those of a rank.
+//! In: the table's entries. Out: entries by number of slot, and the one that was silent longest among those of a rank.
 //! A list is ordered by the tick of the last packet; an entry moves at most once a tick, so a busy connection costs
-//! nothing here. Nothing here knows segments or listeners.
+//! nothing here. It knows neither segments nor the handler.
 
-use super::body::{Body, Rank};
 use super::budget::BOX_OVERHEAD;
 use super::connection::Connection;
-use super::flow::FlowKey;
+use super::flow_key::FlowKey;
 use super::opening::Opening;
+use super::phase::{Phase, Rank};
 
 /// No slot.
 const NONE: u32 = u32::MAX;
@@ -22,7 +22,7 @@ pub(super) struct Slot<S> {
     last: u32,
     older: u32,
     newer: u32,
-    pub(super) body: Body<S>,
+    pub(super) phase: Phase<S>,
 }
 
 /// The slots, and their lists.
@@ -73,46 +73,46 @@ impl<S> Slots<S> {
         self.slots.get(at as usize)
     }
 
-    /// The body of a slot, to change; its rank must stay, or [`Self::put`] change it.
-    pub(super) fn body_mut(&mut self, at: u32) -> Option<&mut Body<S>> {
-        self.slots.get_mut(at as usize).map(|slot| &mut slot.body)
+    /// The phase of a slot, to change. Its rank must stay the same: [`Self::put`] and [`Self::change`] may change it.
+    pub(super) fn phase_mut(&mut self, at: u32) -> Option<&mut Phase<S>> {
+        self.slots.get_mut(at as usize).map(|slot| &mut slot.phase)
     }
 
-    /// What was in all slots, free ones included, in no order that means anything.
-    pub(super) fn into_bodies(self) -> impl Iterator<Item = Body<S>> {
-        self.slots.into_iter().map(|slot| slot.body)
+    /// The phases of all slots, free ones included, in no particular order.
+    pub(super) fn into_phases(self) -> impl Iterator<Item = Phase<S>> {
+        self.slots.into_iter().map(|slot| slot.phase)
     }
 
-    /// Bytes of the slots, those included that were in use, and of what stands in them.
+    /// Bytes of all slots, free ones included, and of the connections in them.
     pub(super) fn held(&self) -> usize {
-        let listened = self.lists.live.len + self.lists.retained.len;
+        let connections = self.lists.live.len + self.lists.retained.len;
         self.slots.len() * size_of::<Slot<S>>()
             + self.openings_held()
-            + listened * (size_of::<Connection<S>>() + BOX_OVERHEAD)
+            + connections * (size_of::<Connection<S>>() + BOX_OVERHEAD)
     }
 
-    /// Bytes of what is kept of connections without a byte, besides their slots.
+    /// Bytes of the connections without a byte, besides their slots.
     pub(super) const fn openings_held(&self) -> usize {
         self.lists.opening.len * (size_of::<Opening>() + BOX_OVERHEAD)
     }
 
-    /// The one of the same rank that was silent for less long than the one at `at`.
+    /// The next one of the same rank as the one at `at`: silent for the same time or less.
     pub(super) fn newer(&self, at: u32) -> Option<u32> {
         self.slots.get(at as usize).map(|slot| slot.newer).filter(|&newer| newer != NONE)
     }
 
-    /// All that have a listener.
+    /// All that are delivered to the handler.
     #[cfg(test)]
     pub(super) fn connections(&self) -> impl Iterator<Item = &Connection<S>> {
-        self.slots.iter().filter_map(|slot| match &slot.body {
-            Body::Live(connection) => Some(&**connection),
+        self.slots.iter().filter_map(|slot| match &slot.phase {
+            Phase::Live(connection) => Some(&**connection),
             _ => None,
         })
     }
 
     /// A slot for a new entry; `None` if there are 2^32 already.
-    pub(super) fn insert(&mut self, key: FlowKey, tick: u32, body: Body<S>) -> Option<u32> {
-        let slot = Slot { key, last: tick, older: NONE, newer: NONE, body };
+    pub(super) fn insert(&mut self, key: FlowKey, tick: u32, phase: Phase<S>) -> Option<u32> {
+        let slot = Slot { key, last: tick, older: NONE, newer: NONE, phase };
         let at = if let Some(place) = self.slots.get_mut(self.free as usize) {
             let at = self.free;
             self.free = place.newer;
@@ -128,22 +128,22 @@ impl<S> Slots<S> {
         Some(at)
     }
 
-    /// Puts another body into a slot; the answer is the one it had.
-    pub(super) fn put(&mut self, at: u32, body: Body<S>) -> Body<S> {
+    /// Puts another phase into a slot; returns the one it had.
+    pub(super) fn put(&mut self, at: u32, phase: Phase<S>) -> Phase<S> {
         self.unlink(at);
-        let old = self.slots.get_mut(at as usize).map(|slot| core::mem::replace(&mut slot.body, body));
+        let old = self.slots.get_mut(at as usize).map(|slot| core::mem::replace(&mut slot.phase, phase));
         self.link(at);
-        old.unwrap_or(Body::Free)
+        old.unwrap_or(Phase::Free)
     }
 
-    /// Frees a slot; the answer is what it had.
-    pub(super) fn remove(&mut self, at: u32) -> Body<S> {
+    /// Frees a slot; returns its phase.
+    pub(super) fn remove(&mut self, at: u32) -> Phase<S> {
         self.unlink(at);
-        let Some(slot) = self.slots.get_mut(at as usize) else { return Body::Free };
+        let Some(slot) = self.slots.get_mut(at as usize) else { return Phase::Free };
         slot.newer = self.free;
         self.free = at;
         self.len = self.len.saturating_sub(1);
-        core::mem::replace(&mut slot.body, Body::Free)
+        core::mem::replace(&mut slot.phase, Phase::Free)
     }
 
     /// A packet of this entry came at `tick`.
@@ -160,11 +160,11 @@ impl<S> Slots<S> {
         self.slots.get(at as usize).map(|slot| (at, slot.last))
     }
 
-    /// Changes a body in a way that may change its rank.
-    pub(super) fn change(&mut self, at: u32, change: impl FnOnce(&mut Body<S>)) {
+    /// Changes a phase, and perhaps its rank.
+    pub(super) fn change(&mut self, at: u32, change: impl FnOnce(&mut Phase<S>)) {
         self.unlink(at);
         if let Some(slot) = self.slots.get_mut(at as usize) {
-            change(&mut slot.body);
+            change(&mut slot.phase);
         }
         self.link(at);
     }
@@ -181,7 +181,7 @@ impl<S> Slots<S> {
     fn unlink(&mut self, at: u32) {
         let Some(slot) = self.slots.get(at as usize) else { return };
         let (older, newer) = (slot.older, slot.newer);
-        let Some(rank) = slot.body.rank() else { return };
+        let Some(rank) = slot.phase.rank() else { return };
         let list = self.lists.get_mut(rank);
         list.len = list.len.saturating_sub(1);
         match self.slots.get_mut(older as usize) {
@@ -196,7 +196,7 @@ impl<S> Slots<S> {
 
     fn link(&mut self, at: u32) {
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
-        let Some(rank) = slot.body.rank() else { return };
+        let Some(rank) = slot.phase.rank() else { return };
         let list = self.lists.get_mut(rank);
         let newest = core::mem::replace(&mut list.newest, at);
         list.len += 1;
@@ -215,7 +215,7 @@ impl Lists {
             Rank::Dropped => &self.dropped,
             Rank::Opening => &self.opening,
             Rank::Live => &self.live,
-            Rank::Cherished => &self.retained,
+            Rank::Retained => &self.retained,
         }
     }
 
@@ -225,7 +225,7 @@ impl Lists {
             Rank::Dropped => &mut self.dropped,
             Rank::Opening => &mut self.opening,
             Rank::Live => &mut self.live,
-            Rank::Cherished => &mut self.retained,
+            Rank::Retained => &mut self.retained,
         }
     }
 }

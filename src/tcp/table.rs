@@ -1,51 +1,60 @@
-//! Who is talking: from segments to connections, by address and port.
+//! From segments to connections, by address and port.
 //!
-//! In: segments of all connections, as they were captured. Out, to the [`Handler`]: openings, chunks, ends. A
-//! connection is found by one key for both ways; one that nobody listens to costs a look-up a packet and 64 bytes. Time
-//! comes from packets: what is silent for too long leaves, and where the table is full, what is worth least. Nothing
-//! depends on the order of the hash table, whose hasher is seeded at random so that nobody can aim at one bucket.
+//! In: segments of all connections, as they were captured. Out, to the [`Handler`]: openings, chunks, ends. A connection is
+//! found by one key for both directions; a dropped one costs a look-up a packet and 64 bytes. Time comes from packets:
+//! connections that are silent for too long leave and, where the table is full, those that are worth least. Nothing
+//! depends on the order of the hash table, whose hasher is seeded at random so that no sender can aim at one bucket.
 
 use core::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::body::{Body, Greeting, Rank};
 use super::budget::Budget;
 use super::clock::{Clock, ticks};
-use super::connection::{Connection, Fate, Turn};
-use super::flow::{FlowKey, Side};
+use super::connection::{Connection, Outcome, PacketContext};
+use super::flow_key::{FlowKey, Side};
 use super::handler::Handler;
-use super::opening::{Opened, Opening};
+use super::opening::{Opening, OpeningProgress};
 #[cfg(test)]
 use super::out_of_order::OutOfOrder;
+use super::phase::{Phase, Rank, SynRole};
 use super::slots::{Slot, Slots};
 use crate::net::Segment;
 use crate::stream::EndReason;
 use crate::types::{Limits, PacketRef};
 
-/// All TCP connections of a capture, each with the `S` that its listener keeps for it.
+/// All TCP connections of a capture, each with the `S` that the handler keeps for it.
 #[derive(Debug)]
 pub struct Table<S> {
     pub(super) slots: Slots<S>,
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    /// The slot of the packet before.
+    /// The packet at hand.
+    pub(super) seen: PacketRef,
+    /// The slot of the connection that had a packet last.
     recent: u32,
-    /// The same, if that packet was the last that let time pass: what a packet of others came behind is none.
+    /// The same, if that was the packet before the one at hand.
     just_now: u32,
     clock: Clock,
     pub(super) budget: Budget,
-    /// Bytes of the entries, the index, and the connections themselves.
+    /// Bytes of the slots, the index, and the connections themselves.
     pub(super) entries_held: usize,
     idle_ticks: u32,
     long_idle_ticks: u32,
     max_connections: usize,
     connections: u64,
-    pub(super) evictions: u64,
+    evictions: u64,
+}
+
+/// The endpoint that sent a segment: the slot of its connection, and the side.
+#[derive(Clone, Copy)]
+struct Sender {
+    at: u32,
+    side: Side,
 }
 
 impl<S> Table<S> {
-    /// What an entry costs, with its share of the index: five bytes a place, of which half may be free.
+    /// Bytes of a slot with its share of the index: five bytes a place, of which half may be free.
     const ENTRY_BYTES: usize = size_of::<Slot<S>>() + 12;
 
     /// An empty table that keeps no more than `limits` allow.
@@ -57,6 +66,7 @@ impl<S> Table<S> {
             slots: Slots::new(),
             index: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
+            seen: PacketRef::default(),
             recent: u32::MAX,
             just_now: u32::MAX,
             clock: Clock::default(),
@@ -70,7 +80,7 @@ impl<S> Table<S> {
         }
     }
 
-    /// Takes the next segment of the capture and tells `handler` what it brings, behind what its time ends.
+    /// Takes the next segment of the capture: `handler` gets first what its time ends, then what it brings.
     pub fn segment<H>(&mut self, segment: &Segment<'_>, handler: &mut H)
     where
         H: Handler<State = S>,
@@ -79,65 +89,69 @@ impl<S> Table<S> {
         self.arrive(segment, handler);
     }
 
-    /// The second half of [`Self::segment`]: takes a segment for which time has passed already, by [`Self::age`]. For
-    /// those who have to tell what a packet's time ends from what its segment brings.
+    /// The second half of [`Self::segment`]: takes a segment after [`Self::age`] has taken its time. For callers that keep
+    /// what a packet's time ends apart from what its segment brings.
     pub fn arrive<H>(&mut self, segment: &Segment<'_>, handler: &mut H)
     where
         H: Handler<State = S>,
     {
-        let tick = self.clock.now();
+        self.seen = segment.seen;
         let (found, side) = self.find(segment);
         let at = match found {
             Some(at) => {
-                self.slots.touch(at, tick);
+                self.slots.touch(at, self.clock.now());
                 at
             }
-            None => match self.open(side, tick, segment, handler) {
+            None => match self.open(side, segment, handler) {
                 Some(at) => at,
                 None => return,
             },
         };
         self.recent = at;
         self.just_now = at;
+        let sender = Sender { at, side };
         if segment.flags.syn {
-            self.greet(at, side, segment, handler);
+            self.syn(sender, segment, handler);
         }
-        self.deliver(at, side, segment, handler);
+        self.deliver(sender, segment, handler);
         if self.is_strained(handler) {
-            self.reclaim(segment.seen, handler);
+            self.reclaim(handler);
         }
     }
 
-    /// Lets time pass, once for each packet, be it for this table or not. What is silent for too long is ended, in the
-    /// order of first packets: the order of the packets between would be another if others of them were here.
+    /// Lets time pass, once for each packet of the capture, also for those that have no segment for this table.
+    /// Connections that are silent for too long are ended in the order of their first packets: the order in which they
+    /// fell silent would depend on which other packets come here.
     #[inline]
     pub fn age<H>(&mut self, seen: PacketRef, handler: &mut H)
     where
         H: Handler<State = S>,
     {
+        self.seen = seen;
         let just_now = core::mem::replace(&mut self.just_now, u32::MAX);
         if self.clock.tick(seen.at) {
-            self.age_all(just_now, seen, handler);
+            self.age_all(just_now, handler);
         }
     }
 
-    /// The capture is over: every connection that is left is given its ends, in the order of their first packets.
+    /// The capture is over: ends every connection that is left, in the order of their first packets.
     pub fn finish<H>(&mut self, seen: PacketRef, handler: &mut H)
     where
         H: Handler<State = S>,
     {
+        self.seen = seen;
         self.index = HashTable::new();
         self.recent = u32::MAX;
         let slots = core::mem::replace(&mut self.slots, Slots::new());
-        self.weigh();
+        self.count_entries();
         let left: Vec<_> = slots
-            .into_bodies()
-            .filter_map(|body| match body {
-                Body::Live(connection) => Some(connection),
+            .into_phases()
+            .filter_map(|phase| match phase {
+                Phase::Live(connection) => Some(connection),
                 _ => None,
             })
             .collect();
-        self.end_all(left, EndReason::CaptureOver, seen, handler);
+        self.end_all(left, EndReason::CaptureOver, handler);
     }
 
     /// Bytes kept for all connections: early segments, and delivered bytes to compare retransmissions with.
@@ -146,7 +160,7 @@ impl<S> Table<S> {
         self.budget.held()
     }
 
-    /// The same, with the entries and all else that the table itself needs for connections.
+    /// The same, with the slots and all else that the table needs for connections.
     #[must_use]
     #[inline]
     pub const fn footprint(&self) -> usize {
@@ -156,18 +170,19 @@ impl<S> Table<S> {
     /// The same, counted anew.
     #[cfg(test)]
     pub(crate) fn recount(&self) -> usize {
-        let of = |connection: &Connection<S>| connection.held() + connection.disorders() * OutOfOrder::BYTES;
+        let of =
+            |connection: &Connection<S>| connection.held() + connection.directions_out_of_order() * OutOfOrder::BYTES;
         let kept: usize = self.slots.connections().map(of).sum();
         kept + self.slots.held() + self.index.allocation_size()
     }
 
-    /// What the listener keeps for each connection.
+    /// What the handler keeps for each connection.
     #[cfg(test)]
     pub(crate) fn states(&self) -> impl Iterator<Item = &S> {
         self.slots.connections().map(Connection::state)
     }
 
-    /// Connections in the table, those included that are over or that nobody listens to.
+    /// Connections in the table, those included that are over or were dropped.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.slots.len()
@@ -185,14 +200,14 @@ impl<S> Table<S> {
         self.connections
     }
 
-    /// Connections that left because the table was full, or memory was spent.
+    /// Connections that were evicted because the table was full or memory was short.
     #[must_use]
     pub const fn evictions(&self) -> u64 {
         self.evictions
     }
 
-    /// The entry of a segment, if there is one, and who sent it. An IPv4 key stays in registers all the way, which
-    /// halves the time.
+    /// The slot of a segment's connection, if there is one, and the side that sent it. An IPv4 key stays in registers all
+    /// the way, which halves the time.
     #[inline]
     fn find(&self, segment: &Segment<'_>) -> (Option<u32>, Side) {
         match FlowKey::v4(segment.src, segment.dst) {
@@ -216,129 +231,119 @@ impl<S> Table<S> {
         self.index.find(self.hasher.hash_one(key), |&at| is_it(at)).copied()
     }
 
-    /// An entry for a connection that was not there.
+    /// A slot for a connection that had none.
     #[inline(never)]
-    fn open<H: Handler<State = S>>(
-        &mut self,
-        side: Side,
-        tick: u32,
-        segment: &Segment<'_>,
-        handler: &mut H,
-    ) -> Option<u32> {
+    fn open<H: Handler<State = S>>(&mut self, side: Side, segment: &Segment<'_>, handler: &mut H) -> Option<u32> {
         while self.slots.len() >= self.max_connections
             && let Some(at) = self.least_valuable()
         {
-            self.evictions += 1;
-            self.give_up(at, segment.seen, handler);
+            self.evict(at, handler);
         }
         let (key, _) = FlowKey::of(segment.src, segment.dst);
         let opening = Box::new(Opening::new(self.next_number(), side, segment));
-        let at = self.slots.insert(key, tick, Body::Opening(opening))?;
+        let at = self.slots.insert(key, self.clock.now(), Phase::Opening(opening))?;
         let Self { index, slots, hasher, .. } = self;
         let hash_of = |&at: &u32| slots.get(at).map_or(0, |slot| hasher.hash_one(slot.key));
         index.insert_unique(hasher.hash_one(key), at, hash_of);
-        self.weigh();
+        self.count_entries();
         Some(at)
     }
 
     /// A SYN may begin a new connection where there was one before.
     #[inline(never)]
-    fn greet<H>(&mut self, at: u32, side: Side, segment: &Segment<'_>, handler: &mut H)
+    fn syn<H>(&mut self, sender: Sender, segment: &Segment<'_>, handler: &mut H)
     where
         H: Handler<State = S>,
     {
-        let number = match self.slots.get(at).map(|slot| slot.body.greeting(side, segment)) {
-            Some(Greeting::Anew) => self.next_number(),
-            Some(Greeting::Again(number)) => number,
-            Some(Greeting::Same) | None => return,
+        let Sender { at, side } = sender;
+        let number = match self.slots.get(at).map(|slot| slot.phase.syn_role(side, segment)) {
+            Some(SynRole::New) => self.next_number(),
+            Some(SynRole::Retry(number)) => number,
+            Some(SynRole::Existing) | None => return,
         };
         let opening = Box::new(Opening::new(number, side, segment));
-        let old = self.slots.put(at, Body::Opening(opening));
-        self.weigh();
-        if let Body::Live(connection) = old {
-            self.end(*connection, EndReason::Reused, segment.seen, handler);
+        let old = self.slots.put(at, Phase::Opening(opening));
+        self.count_entries();
+        if let Phase::Live(connection) = old {
+            self.end(*connection, EndReason::Reused, handler);
         }
     }
 
-    fn deliver<H>(&mut self, at: u32, side: Side, segment: &Segment<'_>, handler: &mut H)
+    fn deliver<H>(&mut self, sender: Sender, segment: &Segment<'_>, handler: &mut H)
     where
         H: Handler<State = S>,
     {
-        match self.slots.body_mut(at) {
-            Some(Body::Live(connection)) => {
-                let mut turn = Turn { seen: segment.seen, budget: &mut self.budget, handler };
-                match connection.segment(side, segment, &mut turn) {
-                    Fate::Lives if connection.wants_time() => self.slots.change(at, Body::cherish),
-                    Fate::Lives => {}
-                    Fate::Dropped => drop(self.ignore(at, false)),
-                    Fate::Over(reason) => self.tell_over(at, reason, segment.seen, handler),
+        let Sender { at, side } = sender;
+        match self.slots.phase_mut(at) {
+            Some(Phase::Live(connection)) => {
+                let mut context = PacketContext { seen: segment.seen, budget: &mut self.budget, handler };
+                match connection.segment(side, segment, &mut context) {
+                    Outcome::Continues if connection.is_to_be_retained() => self.slots.change(at, Phase::retain),
+                    Outcome::Continues => {}
+                    Outcome::Dropped => drop(self.ignore(at, false)),
+                    Outcome::Over(reason) => self.report_over(at, reason, handler),
                 }
             }
-            Some(Body::Ignored(quiet)) => {
-                if quiet.observe(side, segment.flags) {
-                    self.slots.change(at, Body::mark_over);
+            Some(Phase::Ignored(ignored)) => {
+                if ignored.observe(side, segment.flags) {
+                    self.slots.change(at, Phase::mark_over);
                 }
             }
-            Some(Body::Opening(opening)) => match opening.segment(side, segment) {
-                Opened::NotYet => {}
-                Opened::Refused => drop(self.ignore(at, true)),
-                Opened::Yes => {
+            Some(Phase::Opening(opening)) => match opening.segment(side, segment) {
+                OpeningProgress::NoByte => {}
+                OpeningProgress::Refused => drop(self.ignore(at, true)),
+                OpeningProgress::FirstByte => {
                     let connection = Connection::new(opening, side, segment, handler);
-                    self.slots.put(at, Body::Live(Box::new(connection)));
-                    self.weigh();
+                    self.slots.put(at, Phase::Live(Box::new(connection)));
+                    self.count_entries();
                     // It is live now: this goes no deeper.
-                    self.deliver(at, side, segment, handler);
+                    self.deliver(sender, segment, handler);
                 }
             },
-            Some(Body::Free) | None => {}
+            Some(Phase::Free) | None => {}
         }
     }
 
     /// Both directions have ended.
     #[inline(never)]
-    pub(super) fn tell_over<H>(&mut self, at: u32, reason: EndReason, seen: PacketRef, handler: &mut H)
+    pub(super) fn report_over<H>(&mut self, at: u32, reason: EndReason, handler: &mut H)
     where
         H: Handler<State = S>,
     {
         if let Some(connection) = self.ignore(at, true) {
-            connection.tell_ended(reason, seen, handler);
+            connection.report_ended(reason, self.seen, handler);
         }
     }
 
-    /// Nobody listens any more: all but a small entry is freed. The answer is the connection, if there was one.
+    /// Nothing more is delivered: all but the slot is freed. Returns the connection, if it was live.
     pub(super) fn ignore(&mut self, at: u32, over: bool) -> Option<Box<Connection<S>>> {
-        let quiet = self.slots.get(at)?.body.quiet(over)?;
-        let old = self.slots.put(at, Body::Ignored(quiet));
-        self.weigh();
-        let Body::Live(mut connection) = old else { return None };
+        let ignored = self.slots.get(at)?.phase.ignored(over)?;
+        let old = self.slots.put(at, Phase::Ignored(ignored));
+        self.count_entries();
+        let Phase::Live(mut connection) = old else { return None };
         connection.forget(&mut self.budget);
         Some(connection)
     }
 
-    /// Ends a connection that is in the table no more.
-    fn end<H: Handler<State = S>>(
-        &mut self,
-        mut connection: Connection<S>,
-        reason: EndReason,
-        seen: PacketRef,
-        handler: &mut H,
-    ) {
-        let fate = connection.close(reason, &mut Turn { seen, budget: &mut self.budget, handler });
+    /// Ends a connection that is no longer in the table.
+    fn end<H: Handler<State = S>>(&mut self, mut connection: Connection<S>, reason: EndReason, handler: &mut H) {
+        let mut context = PacketContext { seen: self.seen, budget: &mut self.budget, handler };
+        let outcome = connection.close(reason, &mut context);
         connection.forget(&mut self.budget);
-        if let Fate::Over(_) = fate {
-            connection.tell_ended(reason, seen, handler);
+        if let Outcome::Over(_) = outcome {
+            connection.report_ended(reason, self.seen, handler);
         }
     }
 
-    /// Ends what was silent for too long. Looks at the longest silent of each rank when a tick has passed; what goes
-    /// was put in once, so the cost a packet is constant. Lists are in the order of time, since time never goes back,
-    /// so what is ended does not depend on what else is in them.
+    /// Ends what was silent for too long: looks at the longest silent of each rank when a tick has passed. What leaves
+    /// was put in once, so the cost a packet is constant. Lists are in the order of time, since the clock never goes
+    /// back, so what is ended does not depend on what else is in them.
     #[cold]
-    fn age_all<H>(&mut self, just_now: u32, seen: PacketRef, handler: &mut H)
+    fn age_all<H>(&mut self, just_now: u32, handler: &mut H)
     where
         H: Handler<State = S>,
     {
-        // The packet before came at this time or later, but nobody had agreed yet.
+        // The packet before came at this time or later; the clock advances only when a second packet agrees.
         self.slots.touch(just_now, self.clock.now());
         let mut silent = Vec::new();
         for (rank, idle) in [
@@ -346,63 +351,59 @@ impl<S> Table<S> {
             (Rank::Opening, self.idle_ticks),
             (Rank::Live, self.idle_ticks),
             (Rank::Dropped, self.long_idle_ticks),
-            (Rank::Cherished, self.long_idle_ticks),
+            (Rank::Retained, self.long_idle_ticks),
         ] {
             self.age_rank(rank, idle, &mut silent);
         }
-        self.end_all(silent, EndReason::Idle, seen, handler);
+        self.end_all(silent, EndReason::Idle, handler);
     }
 
-    /// Takes out what was silent for too long, and gathers what has a listener.
+    /// Removes what was silent for too long, and collects the live connections among it.
     fn age_rank(&mut self, rank: Rank, idle: u32, silent: &mut Vec<Box<Connection<S>>>) {
         while let Some((at, last)) = self.slots.oldest(rank)
             && self.clock.now().saturating_sub(last) > idle
         {
-            if let Body::Live(connection) = self.remove(at) {
+            if let Phase::Live(connection) = self.remove(at) {
                 silent.push(connection);
             }
         }
     }
 
-    /// Ends connections that are in the table no more, in the order of their first packets.
-    fn end_all<H>(
-        &mut self,
-        mut connections: Vec<Box<Connection<S>>>,
-        reason: EndReason,
-        seen: PacketRef,
-        handler: &mut H,
-    ) where
+    /// Ends connections that are no longer in the table, in the order of their first packets.
+    fn end_all<H>(&mut self, mut connections: Vec<Box<Connection<S>>>, reason: EndReason, handler: &mut H)
+    where
         H: Handler<State = S>,
     {
         connections.sort_by_key(|connection| connection.first_packet());
         for connection in connections {
-            self.end(*connection, reason, seen, handler);
+            self.end(*connection, reason, handler);
         }
     }
 
-    /// What a full table gives up first. A flood of SYNs gives up its own: it may fill half of the table.
+    /// The connection that a full table evicts first. A flood of SYNs evicts its own: it may fill half of the table.
     fn least_valuable(&self) -> Option<u32> {
         let flooded = self.slots.len_of(Rank::Opening) > self.max_connections / 2;
         let second = if flooded { Rank::Opening } else { Rank::Dropped };
-        [Rank::Over, second, Rank::Dropped, Rank::Opening, Rank::Live, Rank::Cherished]
+        [Rank::Over, second, Rank::Dropped, Rank::Opening, Rank::Live, Rank::Retained]
             .into_iter()
             .find_map(|rank| self.slots.oldest(rank))
             .map(|(at, _)| at)
     }
 
-    /// Forgets an entry, and ends what it was.
-    pub(super) fn give_up<H>(&mut self, at: u32, seen: PacketRef, handler: &mut H)
+    /// Removes a connection before its time, ends it, and counts that.
+    pub(super) fn evict<H>(&mut self, at: u32, handler: &mut H)
     where
         H: Handler<State = S>,
     {
-        if let Body::Live(connection) = self.remove(at) {
-            self.end(*connection, EndReason::Idle, seen, handler);
+        self.evictions += 1;
+        if let Phase::Live(connection) = self.remove(at) {
+            self.end(*connection, EndReason::Idle, handler);
         }
     }
 
-    /// Forgets an entry; the answer is what it was.
-    fn remove(&mut self, at: u32) -> Body<S> {
-        let Some(key) = self.slots.get(at).map(|slot| slot.key) else { return Body::Free };
+    /// Frees a slot; returns the phase of its connection.
+    fn remove(&mut self, at: u32) -> Phase<S> {
+        let Some(key) = self.slots.get(at).map(|slot| slot.key) else { return Phase::Free };
         if let Ok(entry) = self.index.find_entry(self.hasher.hash_one(key), |&other| other == at) {
             entry.remove();
         }
@@ -410,12 +411,12 @@ impl<S> Table<S> {
             self.recent = u32::MAX;
         }
         let old = self.slots.remove(at);
-        self.weigh();
+        self.count_entries();
         old
     }
 
-    /// Counts anew what the entries cost.
-    fn weigh(&mut self) {
+    /// Counts anew the bytes of slots, index and connections.
+    fn count_entries(&mut self) {
         self.entries_held = self.slots.held().saturating_add(self.index.allocation_size());
     }
 

@@ -10,7 +10,7 @@ use crate::analyzer::run::Intake;
 use crate::capture::{Input, Packet};
 use crate::event::{Event, Shard, Sink, What};
 use crate::net::Segment;
-use crate::tcp::spread;
+use crate::tcp::flow_hash;
 use crate::types::PacketRef;
 
 /// Which connections are a worker's own.
@@ -25,7 +25,7 @@ pub(super) struct Share {
 impl Share {
     fn has(self, segment: &Segment<'_>) -> bool {
         // The upper half of the hash, as a fraction of one, times the workers.
-        let of = (spread(segment.src, segment.dst) >> 32).saturating_mul(self.count as u64) >> 32;
+        let of = (flow_hash(segment.src, segment.dst) >> 32).saturating_mul(self.count as u64) >> 32;
         of == self.number as u64
     }
 }

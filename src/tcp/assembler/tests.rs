@@ -6,11 +6,11 @@ use proptest::prelude::*;
 
 const MS: i64 = 1_000_000;
 
-/// What came out: the offset, and bytes or the length of a gap.
+/// What was delivered: the offset, and bytes or the length of a gap.
 type Out = (u64, Result<String, u64>);
 
-/// One direction, fed by hand. The clock goes on by a microsecond a packet.
-struct Rig {
+/// One direction. Each packet comes a microsecond after the one before.
+struct Fixture {
     assembler: Assembler,
     budget: Budget,
     first: SeqNumber,
@@ -18,7 +18,7 @@ struct Rig {
     out: Vec<(u64, Result<Vec<u8>, u64>)>,
 }
 
-impl Rig {
+impl Fixture {
     fn new(first: u32, limits: &Limits) -> Self {
         let mut assembler = Assembler::default();
         assembler.begin(SeqNumber(first));
@@ -35,78 +35,84 @@ impl Rig {
         self.seen.at = Timestamp::from_nanos(self.seen.at.as_nanos() + nanos);
     }
 
-    fn turn(&mut self) {
+    fn next_packet(&mut self) {
         self.seen.packet += 1;
         self.wait(1_000);
         self.assembler.count_packet();
     }
 
-    fn pull<'i>(&mut self, mut input: Input<'i>) -> Input<'i> {
-        while let Some(piece) = self.assembler.next(&mut input, &mut self.budget) {
-            self.keep(&piece);
+    /// Takes all deliveries.
+    fn drain<'i>(&mut self, mut data: SegmentData<'i>) -> SegmentData<'i> {
+        while let Some(delivery) = self.assembler.next(&mut data, &mut self.budget) {
+            self.keep(&delivery);
         }
         assert_eq!(self.assembler.held(), self.budget.held());
-        input
+        data
     }
 
-    fn keep(&mut self, piece: &Piece<'_>) {
-        let chunk = piece.chunk();
+    fn keep(&mut self, delivery: &Delivery<'_>) {
+        let chunk = delivery.chunk();
         assert!(chunk.seen.packet <= self.seen.packet);
         self.out.push(match chunk.run {
             Run::Data(bytes) => (chunk.offset, Ok(bytes.to_vec())),
             Run::Gap(len) => (chunk.offset, Err(len.unwrap())),
-            Run::End(_) => panic!("pieces have no end"),
+            Run::End(_) => panic!("the end is the connection's"),
         });
     }
 
     /// Bytes at `offset` (which may lie before the first) arrive.
-    fn cut_data<'i>(&mut self, offset: i64, bytes: &'i [u8], cut: u32) -> Input<'i> {
-        self.turn();
+    fn cut_data<'i>(&mut self, offset: i64, bytes: &'i [u8], cut: u32) -> SegmentData<'i> {
+        self.next_packet();
         let place = u32::try_from(offset.rem_euclid(1 << 32)).unwrap();
         let segment = segment(self.first.plus(place), bytes, cut, self.seen);
         let distance = self.assembler.distance(segment.seq).unwrap();
-        let (input, _) = self.assembler.input(distance, &segment);
-        self.pull(input)
+        let (data, _) = self.assembler.place(distance, &segment);
+        self.drain(data)
     }
 
-    fn data<'i>(&mut self, offset: i64, bytes: &'i str) -> Input<'i> {
+    fn data<'i>(&mut self, offset: i64, bytes: &'i str) -> SegmentData<'i> {
         self.cut_data(offset, bytes.as_bytes(), 0)
     }
 
     fn ack(&mut self, offset: u64) {
-        self.turn();
+        self.next_packet();
         self.assembler.acknowledge(self.first.plus(low_32(offset)), self.seen, &mut self.budget);
-        self.pull(Input::nothing(self.seen));
+        self.drain(SegmentData::nothing(self.seen));
     }
 
     fn fin(&mut self, offset: u64) {
-        self.turn();
+        self.next_packet();
         self.assembler.finish_at(offset, self.seen, &mut self.budget);
-        self.pull(Input::nothing(self.seen));
+        self.drain(SegmentData::nothing(self.seen));
     }
 
-    /// Packets that say nothing.
+    /// One byte at `seq`, which is out of any window. Whether the stream is believed to continue there.
+    fn stray(&mut self, seq: SeqNumber) -> bool {
+        self.assembler.strays_to(&segment(seq, b"?", 0, self.seen), &mut self.budget)
+    }
+
+    /// Packets without payload or acknowledgment.
     fn idle(&mut self, packets: usize) {
         for _ in 0..packets {
-            self.turn();
-            self.pull(Input::nothing(self.seen));
+            self.next_packet();
+            self.drain(SegmentData::nothing(self.seen));
         }
     }
 
     fn flush(&mut self) {
-        while let Some(piece) = self.assembler.flush(self.seen, &mut self.budget) {
-            self.keep(&piece);
+        while let Some(delivery) = self.assembler.flush(self.seen, &mut self.budget) {
+            self.keep(&delivery);
         }
     }
 
-    /// What came out since the last call, neighbouring pieces joined.
+    /// What was delivered since the last call, neighbours joined.
     fn out(&mut self) -> Vec<Out> {
         let mut joined: Vec<Out> = vec![];
-        for (offset, piece) in self.out.drain(..) {
-            match (joined.last_mut(), piece) {
+        for (offset, delivery) in self.out.drain(..) {
+            match (joined.last_mut(), delivery) {
                 (Some((_, Ok(before))), Ok(bytes)) => before.push_str(core::str::from_utf8(&bytes).unwrap()),
                 (Some((_, Err(before))), Err(len)) => *before += len,
-                (_, piece) => joined.push((offset, piece.map(|bytes| String::from_utf8(bytes).unwrap()))),
+                (_, delivery) => joined.push((offset, delivery.map(|bytes| String::from_utf8(bytes).unwrap()))),
             }
         }
         joined
@@ -119,8 +125,8 @@ fn segment(seq: SeqNumber, payload: &[u8], cut: u32, seen: PacketRef) -> Segment
     Segment { src: end, dst: end, seq, ack: SeqNumber(0), flags, window: 1000, seen, payload, cut }
 }
 
-fn rig() -> Rig {
-    Rig::new(u32::MAX - 4, &Limits::default())
+fn fixture() -> Fixture {
+    Fixture::new(u32::MAX - 4, &Limits::default())
 }
 
 fn data(offset: u64, text: &str) -> Out {
@@ -133,298 +139,300 @@ const fn gap(offset: u64, len: u64) -> Out {
 
 #[test]
 fn early_segments_wait_and_late_ones_count_once() {
-    let mut rig = rig();
-    rig.data(0, "ab");
-    let input = rig.data(6, "gh");
-    assert_eq!((input.overtook, input.again), (0, false));
-    assert!(rig.data(6, "gh").again);
-    let input = rig.data(1, "bcdefghi");
-    assert_eq!((input.overtook, input.again, input.conflict), (1, true, None));
-    assert_eq!(rig.out(), [data(0, "abcdefghi")]);
-    assert!(rig.assembler.waiting.is_none());
+    let mut fixture = fixture();
+    fixture.data(0, "ab");
+    let late = fixture.data(6, "gh");
+    assert_eq!((late.overtaken_by, late.again), (0, false));
+    assert!(fixture.data(6, "gh").again);
+    let late = fixture.data(1, "bcdefghi");
+    assert_eq!((late.overtaken_by, late.again, late.conflict), (1, true, None));
+    assert_eq!(fixture.out(), [data(0, "abcdefghi")]);
+    assert!(fixture.assembler.out_of_order.is_none());
 }
 
-/// A hole is shown by the first packet from beyond it, whenever it was given up; what lies there was not out of order.
+/// A gap is shown by the first packet from beyond it, whenever it was given up; what lies there was not out of order.
 #[test]
-fn behind_a_hole_nothing_is_out_of_order() {
-    let mut rig = rig();
-    rig.data(0, "ab");
-    let shown = rig.seen.packet + 1;
-    assert_eq!(rig.data(5, "f").overtook + rig.data(6, "g").overtook, 0);
-    rig.ack(7);
-    let mut holes = Vec::new();
+fn after_a_gap_nothing_is_out_of_order() {
+    let mut fixture = fixture();
+    fixture.data(0, "ab");
+    let shown = fixture.seen.packet + 1;
+    assert_eq!(fixture.data(5, "f").overtaken_by + fixture.data(6, "g").overtaken_by, 0);
+    fixture.ack(7);
+    let mut gaps = Vec::new();
     for _ in 0..20 {
-        rig.seen.packet += 1;
-        rig.assembler.count_packet();
-        let mut input = Input::nothing(rig.seen);
-        while let Some(piece) = rig.assembler.next(&mut input, &mut rig.budget) {
-            if let Piece::Gap(offset, len, seen) = piece {
-                holes.push((offset, len, seen.packet));
+        fixture.seen.packet += 1;
+        fixture.assembler.count_packet();
+        let mut data = SegmentData::nothing(fixture.seen);
+        while let Some(delivery) = fixture.assembler.next(&mut data, &mut fixture.budget) {
+            if let Delivery::Gap(offset, len, seen) = delivery {
+                gaps.push((offset, len, seen.packet));
             }
         }
     }
-    assert_eq!(holes, [(2, 3, shown)]);
-    assert_eq!(rig.data(7, "h").overtook, 0);
+    assert_eq!(gaps, [(2, 3, shown)]);
+    assert_eq!(fixture.data(7, "h").overtaken_by, 0);
 }
 
 #[test]
-fn the_first_copy_wins_and_a_differing_one_is_told() {
-    let mut rig = rig();
-    rig.data(0, "abcd");
-    assert_eq!(rig.data(1, "bXd").conflict, Some(2));
-    rig.data(8, "ij");
-    assert_eq!(rig.data(7, "hIj").conflict, Some(8));
-    assert_eq!(rig.data(3, "Def?hij").conflict, Some(3));
-    assert_eq!(rig.out(), [data(0, "abcdef?hij")]);
+fn the_first_copy_wins_and_a_differing_one_is_reported() {
+    let mut fixture = fixture();
+    fixture.data(0, "abcd");
+    assert_eq!(fixture.data(1, "bXd").conflict, Some(2));
+    fixture.data(8, "ij");
+    assert_eq!(fixture.data(7, "hIj").conflict, Some(8));
+    assert_eq!(fixture.data(3, "Def?hij").conflict, Some(3));
+    assert_eq!(fixture.out(), [data(0, "abcdef?hij")]);
 }
 
 #[test]
-fn an_acknowledged_hole_is_given_up_after_sixteen_packets() {
-    let mut rig = rig();
-    rig.data(0, "ab");
-    rig.data(6, "gh");
-    rig.ack(8);
-    rig.idle(15);
-    assert_eq!(rig.out(), [data(0, "ab")]);
-    rig.idle(1);
-    assert_eq!(rig.out(), [gap(2, 4), data(6, "gh")]);
-    assert!(rig.data(2, "cdef").again, "too late");
-    assert_eq!(rig.data(2, "????gh").conflict, None, "bytes of a gap are not known");
-    assert_eq!(rig.out(), []);
+fn an_acknowledged_gap_is_given_up_after_sixteen_packets() {
+    let mut fixture = fixture();
+    fixture.data(0, "ab");
+    fixture.data(6, "gh");
+    fixture.ack(8);
+    fixture.idle(15);
+    assert_eq!(fixture.out(), [data(0, "ab")]);
+    fixture.idle(1);
+    assert_eq!(fixture.out(), [gap(2, 4), data(6, "gh")]);
+    assert!(fixture.data(2, "cdef").again, "too late");
+    assert_eq!(fixture.data(2, "????gh").conflict, None, "bytes of a gap are not known");
+    assert_eq!(fixture.out(), []);
 }
 
 #[test]
-fn an_acknowledged_hole_is_given_up_after_fifty_milliseconds() {
-    let mut rig = rig();
-    rig.data(6, "gh");
-    rig.ack(8);
-    rig.wait(49 * MS);
-    rig.idle(1);
-    assert_eq!(rig.out(), []);
-    rig.wait(MS);
-    rig.idle(1);
-    assert_eq!(rig.out(), [gap(0, 6), data(6, "gh")]);
+fn an_acknowledged_gap_is_given_up_after_fifty_milliseconds() {
+    let mut fixture = fixture();
+    fixture.data(6, "gh");
+    fixture.ack(8);
+    fixture.wait(49 * MS);
+    fixture.idle(1);
+    assert_eq!(fixture.out(), []);
+    fixture.wait(MS);
+    fixture.idle(1);
+    assert_eq!(fixture.out(), [gap(0, 6), data(6, "gh")]);
 }
 
 #[test]
 fn only_what_was_acknowledged_is_given_up() {
-    let mut rig = rig();
-    rig.data(6, "gh");
-    rig.ack(4);
-    rig.idle(16);
-    assert_eq!(rig.out(), [gap(0, 4)]);
-    rig.idle(100);
-    rig.wait(900 * MS);
-    rig.ack(4);
-    rig.data(4, "ef");
-    assert_eq!(rig.out(), [data(4, "efgh")]);
+    let mut fixture = fixture();
+    fixture.data(6, "gh");
+    fixture.ack(4);
+    fixture.idle(16);
+    assert_eq!(fixture.out(), [gap(0, 4)]);
+    fixture.idle(100);
+    fixture.wait(900 * MS);
+    fixture.ack(4);
+    fixture.data(4, "ef");
+    assert_eq!(fixture.out(), [data(4, "efgh")]);
 }
 
 #[test]
-fn bytes_behind_their_acknowledgment_are_no_gap() {
-    let mut rig = rig();
-    rig.ack(4);
-    rig.wait(5_000 * MS);
-    rig.idle(100);
-    rig.data(0, "abcd");
-    rig.data(4, "ef");
-    assert_eq!(rig.out(), [data(0, "abcdef")]);
-    assert!(rig.assembler.waiting.is_none());
+fn bytes_after_their_acknowledgment_are_no_gap() {
+    let mut fixture = fixture();
+    fixture.ack(4);
+    fixture.wait(5_000 * MS);
+    fixture.idle(100);
+    fixture.data(0, "abcd");
+    fixture.data(4, "ef");
+    assert_eq!(fixture.out(), [data(0, "abcdef")]);
+    assert!(fixture.assembler.out_of_order.is_none());
 }
 
 #[test]
 fn acknowledged_bytes_that_never_came_are_a_gap_up_to_the_next() {
-    let mut rig = rig();
-    rig.ack(4);
-    rig.idle(20);
-    rig.data(4, "ef");
-    assert_eq!(rig.out(), [gap(0, 4), data(4, "ef")]);
+    let mut fixture = fixture();
+    fixture.ack(4);
+    fixture.idle(20);
+    fixture.data(4, "ef");
+    assert_eq!(fixture.out(), [gap(0, 4), data(4, "ef")]);
 }
 
 #[test]
-fn an_acknowledgment_that_is_taken_back_proves_nothing() {
-    let mut rig = rig();
-    rig.data(0, "ab");
-    rig.data(6, "gh");
-    rig.ack(1 << 29);
-    rig.ack(2);
-    rig.idle(100);
-    rig.ack(1 << 31);
-    rig.idle(100);
-    rig.wait(100_000 * MS);
-    rig.idle(2);
-    rig.data(2, "cdef");
-    assert_eq!(rig.out(), [data(0, "abcdefgh")]);
+fn an_acknowledgment_that_a_later_one_contradicts_proves_nothing() {
+    let mut fixture = fixture();
+    fixture.data(0, "ab");
+    fixture.data(6, "gh");
+    fixture.ack(1 << 29);
+    fixture.ack(2);
+    fixture.idle(100);
+    fixture.ack(1 << 31);
+    fixture.idle(100);
+    fixture.wait(100_000 * MS);
+    fixture.idle(2);
+    fixture.data(2, "cdef");
+    assert_eq!(fixture.out(), [data(0, "abcdefgh")]);
 }
 
 #[test]
-fn where_nobody_acknowledges_silence_is_enough() {
-    let mut rig = rig();
-    rig.data(2, "cd");
-    rig.wait(999 * MS);
-    rig.data(4, "ef");
-    assert_eq!(rig.out(), []);
-    rig.wait(MS);
-    rig.data(6, "gh");
-    assert_eq!(rig.out(), [gap(0, 2), data(2, "cdefgh")]);
+fn without_acknowledgments_silence_is_enough() {
+    let mut fixture = fixture();
+    fixture.data(2, "cd");
+    fixture.wait(999 * MS);
+    fixture.data(4, "ef");
+    assert_eq!(fixture.out(), []);
+    fixture.wait(MS);
+    fixture.data(6, "gh");
+    assert_eq!(fixture.out(), [gap(0, 2), data(2, "cdefgh")]);
 }
 
 #[test]
-fn too_many_held_bytes_or_segments_end_the_patience() {
+fn too_many_held_bytes_or_segments_end_the_wait() {
     let few = Limits { max_held_segments: 2, ..Limits::default() };
     let small = Limits { max_held_bytes: 5, ..Limits::default() };
     let poor = Limits { max_memory_bytes: 3 * HELD, ..Limits::default() };
     const HELD: usize = super::super::budget::HELD_OVERHEAD;
     for limits in [few, small, poor] {
-        let mut rig = Rig::new(7, &limits);
-        rig.data(2, "cd");
-        rig.data(6, "gh");
-        assert_eq!(rig.out(), []);
-        rig.data(10, "kl");
-        assert_eq!(rig.out(), [gap(0, 2), data(2, "cd")]);
-        rig.flush();
-        assert_eq!(rig.out(), [gap(4, 2), data(6, "gh"), gap(8, 2), data(10, "kl")]);
+        let mut fixture = Fixture::new(7, &limits);
+        fixture.data(2, "cd");
+        fixture.data(6, "gh");
+        assert_eq!(fixture.out(), []);
+        fixture.data(10, "kl");
+        assert_eq!(fixture.out(), [gap(0, 2), data(2, "cd")]);
+        fixture.flush();
+        assert_eq!(fixture.out(), [gap(4, 2), data(6, "gh"), gap(8, 2), data(10, "kl")]);
     }
 }
 
 #[test]
-fn what_the_snaplen_took_is_a_gap_in_its_place() {
-    let mut rig = rig();
-    rig.cut_data(0, b"ab", 3);
-    rig.data(5, "fg");
-    rig.cut_data(9, b"jk", 2);
-    rig.data(13, "n");
-    rig.data(7, "hi");
-    rig.cut_data(14, b"", 4);
-    assert_eq!(rig.out(), [data(0, "ab"), gap(2, 3), data(5, "fghijk"), gap(11, 2), data(13, "n"), gap(14, 4)]);
+fn bytes_cut_off_by_the_snaplen_are_a_gap_in_their_place() {
+    let mut fixture = fixture();
+    fixture.cut_data(0, b"ab", 3);
+    fixture.data(5, "fg");
+    fixture.cut_data(9, b"jk", 2);
+    fixture.data(13, "n");
+    fixture.data(7, "hi");
+    fixture.cut_data(14, b"", 4);
+    assert_eq!(fixture.out(), [data(0, "ab"), gap(2, 3), data(5, "fghijk"), gap(11, 2), data(13, "n"), gap(14, 4)]);
 }
 
-/// A port that sends each packet twice, once cut: as long as the cut waits, the bytes may take its place.
+/// A mirror port that sends each packet twice, once cut: while the cut is held, the bytes may take its place.
 #[test]
-fn bytes_fill_a_cut_that_waits() {
-    let mut rig = rig();
-    rig.data(0, "ab");
-    rig.cut_data(4, b"e", 2);
-    rig.data(5, "fgh");
-    rig.data(2, "cd");
-    assert_eq!(rig.out(), [data(0, "abcdefgh")]);
-    rig.cut_data(9, b"j", 2);
+fn bytes_fill_a_cut_that_is_held() {
+    let mut fixture = fixture();
+    fixture.data(0, "ab");
+    fixture.cut_data(4, b"e", 2);
+    fixture.data(5, "fgh");
+    fixture.data(2, "cd");
+    assert_eq!(fixture.out(), [data(0, "abcdefgh")]);
+    fixture.cut_data(9, b"j", 2);
     // In place, and over the cut.
-    rig.data(8, "ijklmn");
-    assert_eq!(rig.out(), [data(8, "ijklmn")]);
-    assert_eq!(rig.assembler.held(), rig.budget.held());
+    fixture.data(8, "ijklmn");
+    assert_eq!(fixture.out(), [data(8, "ijklmn")]);
+    assert_eq!(fixture.assembler.held(), fixture.budget.held());
 }
 
 #[test]
-fn keep_alives_and_bytes_from_before_the_start_are_nothing() {
-    let mut rig = rig();
-    rig.data(0, "abc");
+fn keep_alives_and_bytes_from_before_the_start_are_ignored() {
+    let mut fixture = fixture();
+    fixture.data(0, "abc");
     for garbage in ["", "?"] {
-        let input = rig.data(2, garbage);
-        assert_eq!((input.again, input.conflict), (false, None));
+        let late = fixture.data(2, garbage);
+        assert_eq!((late.again, late.conflict), (false, None));
     }
-    assert_eq!(rig.data(2, "?!").conflict, Some(2));
-    assert!(rig.data(-5, "zzz").again);
-    assert_eq!(rig.data(-2, "zzaXc").conflict, Some(1));
-    assert_eq!(rig.out(), [data(0, "abc!")]);
+    assert_eq!(fixture.data(2, "?!").conflict, Some(2));
+    assert!(fixture.data(-5, "zzz").again);
+    assert_eq!(fixture.data(-2, "zzaXc").conflict, Some(1));
+    assert_eq!(fixture.out(), [data(0, "abc!")]);
 }
 
 #[test]
 fn the_fin_ends_what_came_before_it() {
-    let mut rig = rig();
-    rig.data(0, "ab");
-    rig.fin(4);
-    rig.fin(1 << 20);
-    assert!(rig.assembler.has_fin() && !rig.assembler.is_at_fin());
+    let mut fixture = fixture();
+    fixture.data(0, "ab");
+    fixture.fin(4);
+    fixture.fin(1 << 20);
+    assert!(fixture.assembler.has_fin() && !fixture.assembler.is_at_fin());
     // An acknowledgment of the FIN takes a number more.
-    rig.ack(5);
-    rig.idle(16);
-    assert_eq!(rig.out(), [data(0, "ab"), gap(2, 2)]);
-    assert!(rig.assembler.is_at_fin());
-    rig.assembler.end(&mut rig.budget);
-    assert_eq!((rig.assembler.held(), rig.budget.held()), (0, 0));
-    assert!(!rig.assembler.is_at_fin());
+    fixture.ack(5);
+    fixture.idle(16);
+    assert_eq!(fixture.out(), [data(0, "ab"), gap(2, 2)]);
+    assert!(fixture.assembler.is_at_fin());
+    fixture.assembler.end(&mut fixture.budget);
+    assert_eq!((fixture.assembler.held(), fixture.budget.held()), (0, 0));
+    assert!(!fixture.assembler.is_at_fin());
 }
 
 #[test]
-fn the_flush_tells_what_was_acknowledged_and_never_came() {
+fn the_flush_delivers_a_gap_for_acknowledged_bytes_that_never_came() {
     for (ack, expected) in [(2, vec![]), (3, vec![]), (4, vec![gap(2, 2)])] {
-        let mut rig = rig();
-        rig.data(0, "ab");
-        rig.ack(ack);
-        assert_eq!(rig.out(), [data(0, "ab")]);
-        rig.flush();
-        assert_eq!(rig.out(), expected, "acknowledged {ack}");
+        let mut fixture = fixture();
+        fixture.data(0, "ab");
+        fixture.ack(ack);
+        assert_eq!(fixture.out(), [data(0, "ab")]);
+        fixture.flush();
+        assert_eq!(fixture.out(), expected, "acknowledged {ack}");
     }
-    let mut rig = rig();
-    rig.data(4, "ef");
-    rig.fin(8);
-    rig.flush();
-    assert_eq!(rig.out(), [gap(0, 4), data(4, "ef"), gap(6, 2)]);
+    let mut fixture = fixture();
+    fixture.data(4, "ef");
+    fixture.fin(8);
+    fixture.flush();
+    assert_eq!(fixture.out(), [gap(0, 4), data(4, "ef"), gap(6, 2)]);
 }
 
 #[test]
 fn a_rst_must_be_near() {
-    let mut rig = rig();
-    rig.data(0, "abcd");
-    rig.data(3_000_000, "x");
-    let at = |offset: u32| rig.first.plus(offset);
+    let mut fixture = fixture();
+    fixture.data(0, "abcd");
+    fixture.data(3_000_000, "x");
+    let at = |offset: u32| fixture.first.plus(offset);
     assert!(
-        rig.assembler.accepts_rst(at(4))
-            && rig.assembler.accepts_rst(at(2))
-            && rig.assembler.accepts_rst(at(4_000_000))
+        fixture.assembler.accepts_rst(at(4))
+            && fixture.assembler.accepts_rst(at(2))
+            && fixture.assembler.accepts_rst(at(4_000_000))
     );
-    assert!(!rig.assembler.accepts_rst(at(5_000_000)) && !rig.assembler.accepts_rst(at(0_u32.wrapping_sub(70_000))));
-    assert!(!rig.assembler.accepts_rst(at(1 << 31)));
+    assert!(
+        !fixture.assembler.accepts_rst(at(5_000_000)) && !fixture.assembler.accepts_rst(at(0_u32.wrapping_sub(70_000)))
+    );
+    assert!(!fixture.assembler.accepts_rst(at(1 << 31)));
 }
 
 #[test]
-fn a_lost_gibibyte_is_jumped_when_the_other_side_confirms() {
-    let mut rig = rig();
-    rig.data(0, "ab");
-    rig.ack(2);
-    let far = rig.first.plus(2_000_000_000);
-    assert_eq!(rig.assembler.distance(far), None);
+fn a_lost_gibibyte_is_jumped_when_the_other_endpoint_confirms() {
+    let mut fixture = fixture();
+    fixture.data(0, "ab");
+    fixture.ack(2);
+    let far = fixture.first.plus(2_000_000_000);
+    assert_eq!(fixture.assembler.distance(far), None);
     for n in 0..20 {
-        assert!(!rig.assembler.strays_to(far.plus(n), 1, rig.seen, &mut rig.budget), "nobody acknowledges it");
+        assert!(!fixture.stray(far.plus(n)), "not acknowledged");
     }
-    rig.assembler.acknowledge(far.plus(18), rig.seen, &mut rig.budget);
-    assert!(!rig.assembler.strays_to(far.plus(30), 1, rig.seen, &mut rig.budget), "it does not follow");
-    rig.assembler.acknowledge(far.plus(30), rig.seen, &mut rig.budget);
-    assert!(rig.assembler.strays_to(far.plus(31), 1, rig.seen, &mut rig.budget));
-    rig.flush();
-    rig.assembler.jump(far.plus(31), &mut rig.budget);
-    rig.first = far.plus(29);
-    rig.data(2, "cd");
-    assert_eq!(rig.out(), [data(0, "abcd")]);
+    fixture.assembler.acknowledge(far.plus(18), fixture.seen, &mut fixture.budget);
+    assert!(!fixture.stray(far.plus(30)), "it does not follow");
+    fixture.assembler.acknowledge(far.plus(30), fixture.seen, &mut fixture.budget);
+    assert!(fixture.stray(far.plus(31)));
+    fixture.flush();
+    fixture.assembler.jump(far.plus(31), &mut fixture.budget);
+    fixture.first = far.plus(29);
+    fixture.data(2, "cd");
+    assert_eq!(fixture.out(), [data(0, "abcd")]);
 }
 
 #[test]
-fn a_lost_gibibyte_is_jumped_when_nobody_can_confirm() {
-    let mut rig = rig();
-    rig.data(0, "ab");
-    let far = rig.first.plus(2_000_000_000);
+fn a_lost_gibibyte_is_jumped_where_acknowledgments_are_not_captured() {
+    let mut fixture = fixture();
+    fixture.data(0, "ab");
+    let far = fixture.first.plus(2_000_000_000);
     for n in 0..7 {
-        assert!(!rig.assembler.strays_to(far.plus(n), 1, rig.seen, &mut rig.budget));
+        assert!(!fixture.stray(far.plus(n)));
     }
-    rig.data(2, "c");
+    fixture.data(2, "c");
     for n in 7..14 {
-        assert!(!rig.assembler.strays_to(far.plus(n), 1, rig.seen, &mut rig.budget), "the stream went on where it was");
+        assert!(!fixture.stray(far.plus(n)), "the stream continued where it was");
     }
-    assert!(rig.assembler.strays_to(far.plus(14), 1, rig.seen, &mut rig.budget));
+    assert!(fixture.stray(far.plus(14)));
 }
 
-/// The dumb model: a map of bytes, where the first copy of each wins that was not cut.
+/// A plain model: a map of bytes, where the first copy of each wins that was not cut off.
 #[derive(Default)]
 struct Model {
     first: std::collections::BTreeMap<u64, Option<u8>>,
-    /// The end of the last gap: what is known from before it is not compared.
+    /// The end of the last gap: bytes from before it are not compared.
     compared_from: u64,
     next: u64,
 }
 
 impl Model {
-    /// Puts a segment in; the answer is the first byte that differs from what is known.
+    /// Takes a segment; returns the first byte that differs from its first copy.
     fn put(&mut self, offset: i64, bytes: &[u8], cut: u32) -> Option<u64> {
         let mut conflict = None;
         let cut = core::iter::repeat_n(None, cut as usize);
@@ -441,11 +449,11 @@ impl Model {
         conflict
     }
 
-    /// Holds what came out against what was put in.
+    /// Compares what was delivered with the segments.
     fn check(&mut self, out: &mut Vec<(u64, Result<Vec<u8>, u64>)>) {
-        for (offset, piece) in out.drain(..) {
-            assert_eq!(offset, self.next, "pieces follow each other");
-            match piece {
+        for (offset, delivery) in out.drain(..) {
+            assert_eq!(offset, self.next, "deliveries follow one another");
+            match delivery {
                 Ok(bytes) => {
                     assert!(!bytes.is_empty());
                     for byte in bytes {
@@ -467,71 +475,71 @@ impl Model {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+enum Action {
     Data { offset: i64, bytes: Vec<u8>, cut: u32 },
     Ack(u64),
     Fin(u64),
     Wait(i64),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn action() -> impl Strategy<Value = Action> {
     // Three letters, so that copies agree often enough.
     let bytes = prop::collection::vec(prop::sample::select(vec![b'a', b'a', b'a', b'a', b'b']), 0..40);
     prop_oneof![
         8 => (-20..300_i64, bytes, prop_oneof![6 => Just(0_u32), 1 => 1..9_u32])
-            .prop_map(|(offset, bytes, cut)| Step::Data { offset, bytes, cut }),
-        3 => (0..320_u64).prop_map(Step::Ack),
-        1 => (250..400_u64).prop_map(Step::Fin),
-        1 => (0..1_200 * MS).prop_map(Step::Wait),
+            .prop_map(|(offset, bytes, cut)| Action::Data { offset, bytes, cut }),
+        3 => (0..320_u64).prop_map(Action::Ack),
+        1 => (250..400_u64).prop_map(Action::Fin),
+        1 => (0..1_200 * MS).prop_map(Action::Wait),
     ]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60_000))]
 
-    /// Any segments, anywhere, in any order, with anything acknowledged: what comes out is the first copy of each byte,
-    /// in order; gaps only where nothing had come; conflicts exactly where copies differ; and in the end everything.
+    /// Any segments, in any order, with anything acknowledged: delivered are the first copy of each byte, in order; gaps
+    /// only where nothing had come; conflicts exactly where copies differ; and in the end all that came.
     #[test]
     fn it_agrees_with_a_map_of_bytes(
         first in prop_oneof![Just(u32::MAX), Just(u32::MAX - 100), any::<u32>()],
         max_held_bytes in prop_oneof![2 => Just(1 << 20), 1 => 0..100_usize],
         max_held_segments in prop_oneof![2 => Just(1000), 1 => 0..5_usize],
-        steps in prop::collection::vec(step(), 1..60),
+        actions in prop::collection::vec(action(), 1..60),
     ) {
-        let mut rig = Rig::new(first, &Limits { max_held_bytes, max_held_segments, ..Limits::default() });
+        let mut fixture = Fixture::new(first, &Limits { max_held_bytes, max_held_segments, ..Limits::default() });
         let mut model = Model::default();
-        for step in steps {
-            match step {
-                Step::Data { offset, bytes, cut } => {
+        for action in actions {
+            match action {
+                Action::Data { offset, bytes, cut } => {
                     let next = i64::try_from(model.next).unwrap();
                     let keep_alive = offset == next - 1 && bytes.len() as u64 + u64::from(cut) <= 1;
                     let expected = if keep_alive { None } else { model.put(offset, &bytes, cut) };
-                    let found = rig.cut_data(offset, &bytes, cut).conflict;
+                    let found = fixture.cut_data(offset, &bytes, cut).conflict;
                     prop_assert_eq!(found, expected);
                 }
-                Step::Ack(offset) => rig.ack(offset),
-                Step::Fin(offset) => rig.fin(offset),
-                Step::Wait(nanos) => rig.wait(nanos),
+                Action::Ack(offset) => fixture.ack(offset),
+                Action::Fin(offset) => fixture.fin(offset),
+                Action::Wait(nanos) => fixture.wait(nanos),
             }
-            model.check(&mut rig.out);
-            let (bytes, segments) = rig.assembler.waiting.as_ref().map_or((0, 0), |w| (w.held.bytes(), w.held.len()));
+            model.check(&mut fixture.out);
+            let (bytes, segments) = fixture.assembler.out_of_order.as_ref().map_or((0, 0), |w| (w.held.bytes(), w.held.len()));
             prop_assert!(bytes <= max_held_bytes && segments <= max_held_segments);
         }
-        if let Some(waiting) = &mut rig.assembler.waiting {
-            waiting.fin = None;
+        if let Some(out_of_order) = &mut fixture.assembler.out_of_order {
+            out_of_order.fin = None;
         }
-        rig.flush();
-        model.check(&mut rig.out);
+        fixture.flush();
+        model.check(&mut fixture.out);
         let last = model.first.keys().next_back().map_or(0, |last| last + 1);
-        prop_assert!(model.next >= last, "all that came was handed up: {} of {}", model.next, last);
-        rig.assembler.end(&mut rig.budget);
-        prop_assert_eq!(rig.budget.held(), 0);
+        prop_assert!(model.next >= last, "all that came was delivered: {} of {}", model.next, last);
+        fixture.assembler.end(&mut fixture.budget);
+        prop_assert_eq!(fixture.budget.held(), 0);
     }
 
-    /// Whatever a receiver could put right comes out whole, over the wrap of sequence numbers: any segments that cover
-    /// the stream, in any order, repeated, with the acknowledgments a receiver would send.
+    /// A stream that a receiver could put together is delivered completely, over the wrap of sequence numbers: any
+    /// segments that cover it, in any order, repeated, with the acknowledgments a receiver would send.
     #[test]
-    fn what_a_receiver_could_put_right_is_whole(
+    fn what_a_receiver_could_put_together_is_complete(
         first in prop_oneof![Just(u32::MAX), any::<u32>()],
         len in 1..600_usize,
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..30),
@@ -546,22 +554,22 @@ proptest! {
         ranges.extend(again.iter().map(|(at, size)| at.index(len)..(at.index(len) + size).min(len)));
         // A shuffle that shrinks well: sort by a hash of place and order.
         ranges.sort_by_key(|range| (range.start as u64 ^ order).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17) ^ order);
-        let mut rig = Rig::new(first, &Limits::default());
+        let mut fixture = Fixture::new(first, &Limits::default());
         let mut come = vec![false; len];
         for range in ranges {
             come[range.clone()].fill(true);
-            let input = rig.cut_data(i64::try_from(range.start).unwrap(), &stream[range], 0);
-            prop_assert_eq!(input.conflict, None);
+            let data = fixture.cut_data(i64::try_from(range.start).unwrap(), &stream[range], 0);
+            prop_assert_eq!(data.conflict, None);
             if acknowledged {
-                rig.ack(come.iter().take_while(|come| **come).count() as u64);
+                fixture.ack(come.iter().take_while(|come| **come).count() as u64);
             }
         }
-        let mut whole = vec![];
-        for (_, piece) in rig.out {
-            whole.extend(piece.expect("no gap"));
+        let mut delivered = vec![];
+        for (_, delivery) in fixture.out {
+            delivered.extend(delivery.expect("no gap"));
         }
-        prop_assert!(whole == stream);
-        prop_assert!(rig.assembler.waiting.is_none());
+        prop_assert!(delivered == stream);
+        prop_assert!(fixture.assembler.out_of_order.is_none());
     }
 
     /// Merged captures: packets up to seven places from where they belong give the same bytes, and no gap.
@@ -571,29 +579,29 @@ proptest! {
         // Data and its acknowledgment, in turn.
         let mut packets: Vec<(usize, usize)> = (0..120).map(|at| (at + places[at], at)).collect();
         packets.sort();
-        let mut rig = Rig::new(u32::MAX - 33, &Limits::default());
+        let mut fixture = Fixture::new(u32::MAX - 33, &Limits::default());
         for (_, at) in packets {
             let from = at / 2 * 5;
             if at % 2 == 0 {
-                rig.cut_data(i64::try_from(from).unwrap(), &stream[from..from + 5], 0);
+                fixture.cut_data(i64::try_from(from).unwrap(), &stream[from..from + 5], 0);
             } else {
-                rig.ack(from as u64 + 5);
+                fixture.ack(from as u64 + 5);
             }
         }
-        let whole: Vec<u8> = rig.out.into_iter().flat_map(|(_, piece)| piece.expect("no gap")).collect();
-        prop_assert!(whole == stream);
+        let delivered: Vec<u8> = fixture.out.into_iter().flat_map(|(_, delivery)| delivery.expect("no gap")).collect();
+        prop_assert!(delivered == stream);
     }
 }
 
 /// Over six gibibytes, in steps that do not divide 2^32.
 #[test]
-fn offsets_go_on_over_any_number_of_wraps() {
-    let mut rig = rig();
+fn offsets_continue_over_any_number_of_wraps() {
+    let mut fixture = fixture();
     let step = 999_999_937_u32;
     for round in 0..7_u64 {
-        rig.cut_data(i64::try_from(round * u64::from(step)).unwrap(), b"x", step - 1);
-        rig.data(i64::try_from(round * u64::from(step)).unwrap(), "y");
-        assert_eq!(rig.assembler.next_offset(), (round + 1) * u64::from(step));
+        fixture.cut_data(i64::try_from(round * u64::from(step)).unwrap(), b"x", step - 1);
+        fixture.data(i64::try_from(round * u64::from(step)).unwrap(), "y");
+        assert_eq!(fixture.assembler.next_offset(), (round + 1) * u64::from(step));
     }
-    assert_eq!(rig.out().len(), 14);
+    assert_eq!(fixture.out().len(), 14);
 }

@@ -4,20 +4,20 @@ use super::*;
 use crate::net::{Segment, SeqNumber, TcpFlags};
 use crate::stream::{Chunk, EndReason, Interest, Run};
 use crate::tcp::{Anomaly, Flow};
-use crate::types::{Direction, Endpoint, Limits, Timestamp};
+use crate::types::{Direction, Endpoint, Limits, PacketRef, Timestamp};
 
 const MIB: usize = 1 << 20;
 
-/// Keeps all bytes of every connection until it is asked to let go; cherishes those that say `ws`.
+/// Keeps all bytes of every connection until it is to shed them; retains connections that begin with `ws`.
 #[derive(Default)]
-struct Hoarder {
+struct KeepAll {
     kept: usize,
-    /// Ports of clients whose connections shed, and those that were ended.
+    /// Client ports of the connections that have shed, and of those that have ended.
     shed: Vec<u16>,
     ended: BTreeSet<u16>,
 }
 
-impl Handler for Hoarder {
+impl Handler for KeepAll {
     type State = Vec<u8>;
 
     fn opened(&mut self, _: &Flow) -> Vec<u8> {
@@ -54,18 +54,18 @@ impl Handler for Hoarder {
     }
 }
 
-struct Rig {
+struct Fixture {
     table: Table<Vec<u8>>,
-    hoarder: Hoarder,
+    handler: KeepAll,
     seen: PacketRef,
 }
 
-fn rig(max_memory_bytes: usize) -> Rig {
+fn fixture(max_memory_bytes: usize) -> Fixture {
     let limits = Limits { max_memory_bytes, max_acked_bytes: 0, max_unacked_bytes: 0, ..Limits::default() };
-    Rig { table: Table::new(&limits), hoarder: Hoarder::default(), seen: PacketRef::default() }
+    Fixture { table: Table::new(&limits), handler: KeepAll::default(), seen: PacketRef::default() }
 }
 
-impl Rig {
+impl Fixture {
     /// Bytes from a client at `port`, `at` bytes into its stream.
     fn send(&mut self, port: u16, at: u32, payload: &[u8]) {
         self.segment(port, at, TcpFlags { ack: true, ..TcpFlags::default() }, payload);
@@ -90,93 +90,95 @@ impl Rig {
             payload,
             cut: 0,
         };
-        self.table.segment(&segment, &mut self.hoarder);
-        let load = self.table.footprint() + self.hoarder.kept;
+        self.table.segment(&segment, &mut self.handler);
+        let load = self.table.footprint() + self.handler.kept;
         assert!(load <= self.table.budget.shares.strained, "{load}");
         assert_eq!(self.table.footprint(), self.table.recount());
     }
 }
 
 #[test]
-fn who_keeps_most_pays_whoever_has_the_packet() {
-    let mut rig = rig(MIB);
+fn the_connection_that_keeps_most_sheds_whichever_has_the_packet() {
+    let mut fixture = fixture(MIB);
     for port in 1000..1010 {
-        rig.send(port, 0, &[b'm'; 1000]);
+        fixture.send(port, 0, &[b'm'; 1000]);
     }
-    // Two that hoard, and one packet of a modest one that is one too many.
+    // Two keep much; then a packet of one that keeps little is one too many.
     for at in 0..6 {
-        rig.send(2000, at * 60_000, &vec![b'a'; 60_000]);
-        rig.send(2001, at * 60_000, &vec![b'b'; 60_000]);
+        fixture.send(2000, at * 60_000, &vec![b'a'; 60_000]);
+        fixture.send(2001, at * 60_000, &vec![b'b'; 60_000]);
     }
-    assert!(rig.hoarder.shed.is_empty());
+    assert!(fixture.handler.shed.is_empty());
     for at in 1.. {
-        if !rig.hoarder.shed.is_empty() {
+        if !fixture.handler.shed.is_empty() {
             break;
         }
         for port in 1000..1010 {
-            rig.send(port, at * 1000, &[b'm'; 1000]);
+            fixture.send(port, at * 1000, &[b'm'; 1000]);
         }
     }
-    assert_eq!(rig.hoarder.shed, [2000], "of two that keep as much, the one that was silent longer");
-    assert!(rig.hoarder.ended.is_empty() && rig.table.evictions() == 0);
+    assert_eq!(fixture.handler.shed, [2000], "of two that keep as much, the one that was silent longer");
+    assert!(fixture.handler.ended.is_empty() && fixture.table.evictions() == 0);
 }
 
 #[test]
-fn websockets_pay_last() {
-    let mut rig = rig(MIB);
-    rig.send(9_000, 0, b"ws");
+fn websockets_shed_last() {
+    let mut fixture = fixture(MIB);
+    fixture.send(9_000, 0, b"ws");
     for at in 0..8 {
-        rig.send(9_000, 2 + at * 60_000, &vec![b'w'; 60_000]);
+        fixture.send(9_000, 2 + at * 60_000, &vec![b'w'; 60_000]);
     }
     for port in 1000..1100 {
-        rig.send(port, 0, &vec![b'x'; 10_000]);
+        fixture.send(port, 0, &vec![b'x'; 10_000]);
     }
-    assert!(rig.hoarder.shed.len() >= 30 && !rig.hoarder.shed.contains(&9_000), "{:?}", rig.hoarder.shed);
-    // When nobody else has anything, they do.
+    assert!(fixture.handler.shed.len() >= 30 && !fixture.handler.shed.contains(&9_000), "{:?}", fixture.handler.shed);
+    // When no other connection has anything left, they do.
     for at in 8..30 {
-        rig.send(9_000, 2 + at * 60_000, &vec![b'w'; 60_000]);
+        fixture.send(9_000, 2 + at * 60_000, &vec![b'w'; 60_000]);
     }
-    assert!(rig.hoarder.shed.contains(&9_000));
-    assert_eq!(rig.table.evictions(), 0);
+    assert!(fixture.handler.shed.contains(&9_000));
+    assert_eq!(fixture.table.evictions(), 0);
 }
 
 #[test]
-fn segments_behind_holes_are_given_up() {
-    let mut rig = rig(MIB);
+fn gaps_are_given_up() {
+    let mut fixture = fixture(MIB);
     for port in 1000..1100 {
-        rig.send(port, 0, b"x");
-        rig.send(port, 2, &vec![b'y'; 20_000]);
+        fixture.send(port, 0, b"x");
+        fixture.send(port, 2, &vec![b'y'; 20_000]);
     }
-    // Handed up with a gap, they are the listener's, who let them go.
-    assert!(rig.hoarder.shed.len() >= 50, "{}", rig.hoarder.shed.len());
-    rig.table.finish(rig.seen, &mut rig.hoarder);
-    assert_eq!((rig.table.footprint(), rig.hoarder.kept, rig.hoarder.ended.len()), (0, 0, 100));
+    // The held segments are delivered after a gap, so the handler has them, and sheds them.
+    assert!(fixture.handler.shed.len() >= 50, "{}", fixture.handler.shed.len());
+    fixture.table.finish(fixture.seen, &mut fixture.handler);
+    assert_eq!((fixture.table.footprint(), fixture.handler.kept, fixture.handler.ended.len()), (0, 0, 100));
 }
 
 #[test]
-fn a_flood_of_syns_pays_before_anybody_who_speaks() {
-    let mut rig = rig(4 * MIB);
-    rig.send(9_000, 0, b"ws");
+fn a_flood_of_syns_is_evicted_before_connections_with_bytes() {
+    let mut fixture = fixture(4 * MIB);
+    fixture.send(9_000, 0, b"ws");
     for at in 0..30 {
-        rig.send(9_000, 2 + at * 60_000, &vec![b'w'; 60_000]);
+        fixture.send(9_000, 2 + at * 60_000, &vec![b'w'; 60_000]);
     }
     for port in 10_000..30_000 {
-        rig.syn(port);
+        fixture.syn(port);
     }
-    assert!(rig.hoarder.shed.is_empty() && rig.hoarder.ended.is_empty());
-    assert!(rig.table.evictions() > 1000, "{}", rig.table.evictions());
+    assert!(fixture.handler.shed.is_empty() && fixture.handler.ended.is_empty());
+    assert!(fixture.table.evictions() > 1000, "{}", fixture.table.evictions());
 }
 
 #[test]
-fn when_nothing_can_be_shed_connections_go() {
-    let mut rig = rig(MIB);
+fn when_nothing_can_be_shed_connections_are_evicted() {
+    let mut fixture = fixture(MIB);
     for port in 9_000..12_000 {
-        rig.send(port, 0, b"w");
+        fixture.send(port, 0, b"w");
     }
     assert!(
-        rig.hoarder.ended.len() > 100 && rig.hoarder.ended.contains(&9_000) && !rig.hoarder.ended.contains(&11_999)
+        fixture.handler.ended.len() > 100
+            && fixture.handler.ended.contains(&9_000)
+            && !fixture.handler.ended.contains(&11_999)
     );
-    assert_eq!(rig.table.evictions(), rig.hoarder.ended.len() as u64);
+    assert_eq!(fixture.table.evictions(), fixture.handler.ended.len() as u64);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Any segments of one connection: what is handed up is in order without a break, says only what was captured, and calls
-//! nothing missing that was there. The model is a map from each place to the byte that was captured there.
+//! Any segments of one connection: chunks follow one another, contain only bytes that were captured, and no captured byte
+//! is called missing. The model is a map from each place to the byte that was captured there.
 //!
 //! The script: a byte of options, two of sequence numbers, then segments: flags, where, how long, time.
 
@@ -19,7 +19,7 @@ const SERVER: Endpoint = Endpoint { ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), 
 pub(crate) fn reassembly(bytes: &[u8]) {
     let mut script = Script::new(bytes);
     let options = script.byte();
-    // An honest connection has a handshake, one byte at each place, and segments near where they belong.
+    // An honest connection has a handshake, one value for each byte, and segments near where they belong.
     let honest = options & 1 == 0;
     let limits = if options & 2 == 0 { Limits::default() } else { tight() };
     let first = [u32::from(script.number()) << 16 | 0xff00, u32::from(script.number()) << 16 | 0xfff0];
@@ -40,8 +40,8 @@ pub(crate) fn reassembly(bytes: &[u8]) {
     }
     let seen = wire.seen;
     table.finish(seen, &mut model);
-    assert_eq!(table.held(), 0, "nothing is held for nobody");
-    assert_eq!(model.open, 0, "who was opened was ended");
+    assert_eq!(table.held(), 0, "nothing is held after the end");
+    assert_eq!(model.open, 0, "every connection that was opened has ended");
 }
 
 fn tight() -> Limits {
@@ -72,13 +72,13 @@ fn step(script: &mut Script<'_>, wire: &mut Wire, table: &mut Table<State>, mode
     let mut payload: Vec<u8> = (at..).take(len).map(|place| byte_at(direction, place.into())).collect();
     let mut cut = 0;
     if model.honest {
-        // Honest in what it says and never said otherwise; FIN only behind everything.
+        // Copies never differ, and there is no FIN.
         flags.fin = false;
         if kind & 0b10_0000 != 0 {
             cut = u32::try_from(len / 2).unwrap_or(0);
             payload.truncate(len - len / 2);
-            let behind = u64::from(at) + payload.len() as u64;
-            model.cut.get_mut(direction).extend((behind..).take(len / 2));
+            let cut_from = u64::from(at) + payload.len() as u64;
+            model.cut.get_mut(direction).extend((cut_from..).take(len / 2));
         }
         if len > 1 || cut > 0 {
             model.captured.get_mut(direction).extend((u64::from(at)..).zip(payload.iter().copied()));
@@ -108,7 +108,7 @@ fn step(script: &mut Script<'_>, wire: &mut Wire, table: &mut Table<State>, mode
     table.segment(&segment, model);
 }
 
-/// What the sender of a direction has at each place.
+/// The byte that the sender of a direction has at each place.
 fn byte_at(direction: Direction, place: u64) -> u8 {
     let mixed = (place ^ (direction as u64) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed.to_be_bytes()[0]
@@ -137,18 +137,18 @@ impl Wire {
     }
 }
 
-/// What was captured, and what was handed up.
+/// What was captured, and how many connections are open.
 #[derive(Default)]
 struct Model {
     honest: bool,
     generous: bool,
     captured: PerDirection<BTreeMap<u64, u8>>,
-    /// What some segment said was cut away: that may stand, whatever comes later.
+    /// Places that some segment had cut off: these may be a gap, even if another segment has them.
     cut: PerDirection<BTreeSet<u64>>,
     open: u64,
 }
 
-/// What was handed up of one connection.
+/// How far each direction of a connection has been delivered.
 #[derive(Default)]
 struct State {
     next: PerDirection<u64>,
@@ -164,9 +164,9 @@ impl Handler for Model {
     }
 
     fn chunk(&mut self, _: &mut Flow, state: &mut State, direction: Direction, chunk: Chunk<'_>) -> Interest {
-        assert!(!*state.ended.get(direction), "nothing comes behind the end");
+        assert!(!*state.ended.get(direction), "nothing comes after the end");
         let next = state.next.get_mut(direction);
-        assert_eq!(chunk.offset, *next, "each piece follows the one before");
+        assert_eq!(chunk.offset, *next, "each chunk follows the one before");
         let captured = self.captured.get(direction);
         match chunk.run {
             Run::Data(bytes) => {
@@ -181,7 +181,7 @@ impl Handler for Model {
             Run::Gap(len) => {
                 let len = len.unwrap_or(0);
                 if self.honest {
-                    assert!(len > 0, "a hole of an honest connection has a length");
+                    assert!(len > 0, "a gap of an honest connection has a length");
                     let cut = self.cut.get(direction);
                     let there = captured.range(*next..*next + len).find(|(place, _)| !cut.contains(place));
                     assert_eq!(there, None, "{direction} {next}+{len}: called missing, and was captured");
@@ -199,7 +199,7 @@ impl Handler for Model {
     }
 
     fn anomaly(&mut self, _: &Flow, _: &mut State, _: Direction, anomaly: Anomaly, _: PacketRef) {
-        assert!(!self.honest, "nobody said otherwise: {anomaly:?}");
+        assert!(!self.honest, "no copies differ: {anomaly:?}");
     }
 
     fn ended(&mut self, _: &Flow, state: State, _: EndReason, _: PacketRef) {

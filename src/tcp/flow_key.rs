@@ -1,4 +1,4 @@
-//! Which connection a segment belongs to: one key for both ways.
+//! Which connection a segment belongs to: one key for both directions.
 //!
 //! In: the two endpoints of a segment. Out: a key that is the same for both directions, and which of the two sent.
 //! Pure functions; nothing here knows who is the client.
@@ -30,22 +30,22 @@ pub(super) enum Side {
     High,
 }
 
-/// One of something for each endpoint: what belongs to the bytes that it sends.
+/// One value for each endpoint, about the bytes that it sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct PerSide<T> {
     low: T,
     high: T,
 }
 
-/// A number for each connection, the same for both ways and in every run, that is as good as random among the connections
-/// of a capture: for dealing them out. It is no defence against somebody who wants them all in one place.
+/// A hash of a connection's endpoints, the same for both directions and in every run: for distributing connections among
+/// workers. It is no defence against a sender who wants them all in one place.
 ///
 /// ```text
-/// spread(a, b) = mix(mix(a) + mix(b))     an endpoint: its address's words and its port, folded into 64 bits
+/// flow_hash(a, b) = mix(mix(a) + mix(b))     an endpoint: its address's words and its port, folded into 64 bits
 /// ```
 #[must_use]
 #[inline]
-pub fn spread(src: Endpoint, dst: Endpoint) -> u64 {
+pub fn flow_hash(src: Endpoint, dst: Endpoint) -> u64 {
     mix(mix(folded(src)).wrapping_add(mix(folded(dst))))
 }
 
@@ -62,7 +62,7 @@ fn folded(end: Endpoint) -> u64 {
     }
 }
 
-/// The last step of `SplitMix64`: every bit of the answer depends on every bit of `x`.
+/// The last step of `SplitMix64`: every bit of the result depends on every bit of `x`.
 #[inline]
 const fn mix(x: u64) -> u64 {
     let x = (x ^ x >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -71,7 +71,7 @@ const fn mix(x: u64) -> u64 {
 }
 
 impl FlowKey {
-    /// The key of the connection, and which end of it `src` is.
+    /// The key of the connection, and which of its endpoints `src` is.
     pub(super) fn of(src: Endpoint, dst: Endpoint) -> (Self, Side) {
         Self::v4(src, dst).unwrap_or_else(|| Self::v6((as_v6(src.ip), src.port), (as_v6(dst.ip), dst.port)))
     }
@@ -80,7 +80,7 @@ impl FlowKey {
     #[inline]
     pub(super) fn v4(src: Endpoint, dst: Endpoint) -> Option<(Self, Side)> {
         let (IpAddr::V4(from), IpAddr::V4(to)) = (src.ip, dst.ip) else { return None };
-        // Address and port in one word each: compared, and put in order, at once.
+        // Address and port in one word: one comparison puts the endpoints in order.
         let pack = |ip: Ipv4Addr, port: u16| u64::from(ip.to_bits()) << 16 | u64::from(port);
         let (from, to) = (pack(from, src.port), pack(to, dst.port));
         let side = if from <= to { Side::Low } else { Side::High };
@@ -99,7 +99,7 @@ impl FlowKey {
 }
 
 impl PartialEq for FlowKey {
-    /// Without a branch, and without the call that comparing arrays would be.
+    /// Without a branch; comparing the arrays would be a call.
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
@@ -133,7 +133,7 @@ impl Side {
         }
     }
 
-    /// Which way its bytes go, given which of the two is the client.
+    /// The direction of its bytes, given which side is the client.
     pub(super) fn direction(self, client: Self) -> Direction {
         if self == client { Direction::ToServer } else { Direction::ToClient }
     }
@@ -154,7 +154,7 @@ impl<T> PerSide<T> {
         }
     }
 
-    /// That of `side`, and that of the other.
+    /// The value of `side`, and that of the other side.
     pub(super) const fn both_mut(&mut self, side: Side) -> (&mut T, &mut T) {
         match side {
             Side::Low => (&mut self.low, &mut self.high),
@@ -172,7 +172,7 @@ fn words(address: Ipv6Addr) -> [u32; 4] {
     [(a, b), (c, d), (e, f), (g, h)].map(|(high, low)| u32::from(high) << 16 | u32::from(low))
 }
 
-/// No packet has addresses of both families; were there one, it would still have a key.
+/// No packet has addresses of both families; if one had, it would still have a key.
 const fn as_v6(ip: IpAddr) -> Ipv6Addr {
     match ip {
         IpAddr::V4(ip) => ip.to_ipv6_mapped(),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_have_one_key() {
+    fn both_directions_have_one_key() {
         let cases = [
             (endpoint("10.0.0.1", 5000), endpoint("10.0.0.2", 80)),
             (endpoint("127.0.0.1", 80), endpoint("127.0.0.1", 5000)),
@@ -206,21 +206,21 @@ mod tests {
     }
 
     #[test]
-    fn connections_are_spread_evenly_and_for_ever() {
+    fn hashes_are_even_and_the_same_for_both_directions() {
         let server = endpoint("10.0.0.2", 443);
         let mut shares = [0; 7];
         for port in 1024..24_024_u16 {
             let client = endpoint("10.0.0.1", port);
-            assert_eq!(spread(client, server), spread(server, client));
-            shares[usize::try_from(((spread(client, server) >> 32) * 7) >> 32).unwrap()] += 1;
+            assert_eq!(flow_hash(client, server), flow_hash(server, client));
+            shares[usize::try_from(((flow_hash(client, server) >> 32) * 7) >> 32).unwrap()] += 1;
         }
         assert!(shares.iter().all(|share| (2900..3700).contains(share)), "{shares:?}");
-        let v6 = |port| spread(endpoint("2001:db8::1", port), endpoint("2001:db8::2", 80));
-        assert!(v6(1) != v6(2) && v6(1) != spread(endpoint("2001:db9::1", 1), endpoint("2001:db8::2", 80)));
+        let v6 = |port| flow_hash(endpoint("2001:db8::1", port), endpoint("2001:db8::2", 80));
+        assert!(v6(1) != v6(2) && v6(1) != flow_hash(endpoint("2001:db9::1", 1), endpoint("2001:db8::2", 80)));
     }
 
     #[test]
-    fn every_part_counts() {
+    fn every_part_of_an_endpoint_changes_the_key() {
         let of = |a: &str, p, b: &str, q| FlowKey::of(endpoint(a, p), endpoint(b, q)).0;
         let keys = [
             of("10.0.0.1", 5000, "10.0.0.2", 80),
