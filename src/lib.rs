@@ -28,6 +28,8 @@ pub mod stream;
 
 pub mod tcp;
 
+pub mod quic;
+
 pub mod tls;
 
 pub mod http;

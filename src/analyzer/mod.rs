@@ -55,6 +55,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::Totals;
 use crate::net::Decoder;
+use crate::quic::Recognizer;
 use crate::tcp::Table;
 use crate::tls::{KeyLog, Scratch};
 use crate::types::{Limits, PacketRef};
@@ -93,6 +94,7 @@ impl Default for Options {
 /// One analysis of one input.
 pub struct Analyzer {
     net: Decoder,
+    quic: Recognizer,
     table: Table<Session>,
     shared: Shared,
     last: PacketRef,
@@ -106,6 +108,7 @@ impl Analyzer {
         let shares = limits.shares();
         Self {
             net: Decoder::new(&limits),
+            quic: Recognizer::default(),
             table: Table::new(&limits),
             last: PacketRef::default(),
             shared: Shared {
@@ -134,14 +137,15 @@ impl Analyzer {
     /// What was read so far.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let net = self.net.counts();
+        let (net, quic_packets) = (self.net.counts(), self.quic.packets());
+        let other_datagrams = net.datagrams.saturating_sub(quic_packets);
         Totals {
             cut_packets: net.cut_packets,
-            other_packets: net.not_tcp + net.malformed + net.header_cut + net.unknown_link,
+            other_packets: other_datagrams + net.other_protocol + net.malformed + net.header_cut + net.unknown_link,
             lost_datagrams: net.lost_datagrams,
             tcp_connections: self.table.connections(),
             evicted_connections: self.table.evictions(),
-            quic_packets: net.quic,
+            quic_packets,
             closed_tls: self.shared.closed_tls.values().cloned().collect(),
             ..self.shared.totals.clone()
         }
@@ -152,7 +156,7 @@ impl Analyzer {
     #[must_use]
     pub fn held(&self) -> usize {
         let shared = self.shared.held().saturating_sub(self.shared.memory.datagrams);
-        self.net.held() + self.table.footprint() + shared
+        self.net.held() + self.quic.held() + self.table.footprint() + shared
     }
 
     /// The same, counted anew: every connection asked what it keeps.
@@ -160,7 +164,7 @@ impl Analyzer {
     pub(crate) fn recount(&self) -> usize {
         let sessions: usize = self.table.states().map(Session::held).sum();
         let caches = self.shared.held() - self.shared.memory.sessions() - self.shared.memory.datagrams;
-        self.net.held() + self.table.recount() + sessions + caches
+        self.net.held() + self.quic.held() + self.table.recount() + sessions + caches
     }
 }
 

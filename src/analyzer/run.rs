@@ -56,7 +56,7 @@ use crate::capture::{CaptureError, Input, Packet, Secrets};
 #[cfg(feature = "live")]
 use crate::capture::{Live, LiveStep};
 use crate::event::Sink;
-use crate::net::Segment;
+use crate::net::{Segment, Transport};
 use crate::tls::KeyLog;
 use crate::types::PacketRef;
 
@@ -230,13 +230,19 @@ impl Analyzer {
         let mut out = Out { sink, error: &mut error, shared, tls: None, depth: 0 };
         self.table.age(packet.seen, &mut out);
         match &decoded {
-            Some(segment) if intake.takes(segment) => {
-                intake.deliver(out.sink);
-                self.table.arrive(segment, &mut out);
-                intake.delivered(out.sink, self.table.connections());
+            Some(Transport::Tcp(segment)) => {
+                if intake.takes(segment) {
+                    intake.deliver(out.sink);
+                    self.table.arrive(segment, &mut out);
+                    intake.delivered(out.sink, self.table.connections());
+                }
             }
-            Some(_) => {}
-            None => shared.memory.datagrams = self.net.held(),
+            other => {
+                if let Some(Transport::Udp(datagram)) = other {
+                    self.quic.add(datagram);
+                }
+                shared.memory.datagrams = self.net.held() + self.quic.held();
+            }
         }
         error.map_or(Ok(()), Err)
     }

@@ -11,7 +11,7 @@ pub struct Totals {
     pub bytes: u64,
     /// Packets that a snaplen cut.
     pub cut_packets: u64,
-    /// Packets that held no TCP segment that could be read.
+    /// Packets with neither a TCP segment that could be read nor QUIC.
     pub other_packets: u64,
     /// The first packet's time, and the latest.
     pub time: Option<(Timestamp, Timestamp)>,
@@ -31,7 +31,7 @@ pub struct Totals {
     pub shed_bytes: u64,
     /// IP datagrams in fragments that never became whole.
     pub lost_datagrams: u64,
-    /// Packets of QUIC with a long header (RFC 9000 §17.2) to or from UDP port 443: HTTP/3 may carry WebSocket (RFC 9220).
+    /// Packets of QUIC (RFC 9000), on whatever port: HTTP/3 may carry WebSocket (RFC 9220), and is not decoded.
     pub quic_packets: u64,
     /// TLS connections that stay closed, by server and reason. Beyond 256 of these, a server is empty.
     pub closed_tls: Vec<ClosedTls>,

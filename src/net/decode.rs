@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 
 use super::fragments::{Fragments, Whole};
-use super::ip::{Datagram, protocol};
+use super::ip::{IpPacket, protocol};
 use super::piece::{Piece, Skip};
-use super::{link, tcp_header, tunnel};
+use super::{Datagram, Segment, datagram, link, tcp_header, tunnel};
 use crate::capture::{LinkType, Packet};
-use crate::net::Segment;
 use crate::types::{Limits, PacketRef};
 
 /// How many tunnels may lie in one another.
@@ -22,19 +21,39 @@ pub struct Decoder {
     counts: Counts,
 }
 
-/// What became of the packets. Each counts as one of `segments`, `not_tcp`, `malformed`, `header_cut` and
-/// `unknown_link`, unless it carried a fragment: then as `fragments`, and as one of those only where it completed a
-/// datagram or was no good.
+/// What a packet carries, below links, IP and tunnels.
+#[derive(Debug, Clone, Copy)]
+pub enum Transport<'a> {
+    /// A TCP segment.
+    Tcp(Segment<'a>),
+    /// A UDP datagram.
+    Udp(Datagram<'a>),
+}
+
+impl<'a> Transport<'a> {
+    /// The TCP segment, if it is one.
+    #[must_use]
+    pub fn segment(self) -> Option<Segment<'a>> {
+        match self {
+            Self::Tcp(segment) => Some(segment),
+            Self::Udp(_) => None,
+        }
+    }
+}
+
+/// What became of the packets. Each counts as one of `segments`, `datagrams`, `other_protocol`, `malformed`,
+/// `header_cut` and `unknown_link`, unless it carried a fragment: then as `fragments`, and as one of those only where it
+/// completed an IP packet or was malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Segments handed up.
+    /// TCP segments.
     pub segments: u64,
+    /// UDP datagrams.
+    pub datagrams: u64,
     /// Packets that carried a fragment of an IP datagram.
     pub fragments: u64,
-    /// Packets with something other than TCP over IP.
-    pub not_tcp: u64,
-    /// Of these, packets of QUIC with a long header, to or from UDP port 443.
-    pub quic: u64,
+    /// Packets with something other than TCP or UDP over IP.
+    pub other_protocol: u64,
     /// Packets with a header that no host would accept.
     pub malformed: u64,
     /// Packets of which the snaplen left less than their headers.
@@ -51,8 +70,8 @@ pub struct Counts {
 
 /// What is at the bottom of a packet.
 enum Found<'a> {
-    Segment(Segment<'a>),
-    Fragment(Datagram<'a>),
+    Transport(Transport<'a>),
+    Fragment(IpPacket<'a>),
 }
 
 impl Decoder {
@@ -62,16 +81,12 @@ impl Decoder {
         Self { fragments: Fragments::new(limits), whole: None, counts: Counts::default() }
     }
 
-    /// The segment in `packet`, or in the datagram that it completes. What yields none is counted.
+    /// The segment or datagram in `packet`, or in the IP packet that this one completes. A packet without either is counted.
     #[inline]
-    pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Option<Segment<'a>> {
+    pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Option<Transport<'a>> {
         self.counts.cut_packets += u64::from(whole(packet).cut() > 0);
         match plain_packet(packet) {
-            Some(Ok(segment)) => {
-                self.counts.segments += 1;
-                Some(segment)
-            }
-            Some(Err(skip)) => self.counts.skip(skip, packet.link),
+            Some(transport) => Some(self.counts.add(transport)),
             None => self.decode_any(packet),
         }
     }
@@ -95,7 +110,7 @@ impl Decoder {
 
     /// The long way, for everything.
     #[inline(never)]
-    fn decode_any<'a>(&'a mut self, packet: &Packet<'a>) -> Option<Segment<'a>> {
+    fn decode_any<'a>(&'a mut self, packet: &Packet<'a>) -> Option<Transport<'a>> {
         let (link, seen) = (packet.link, packet.seen);
         let found = match link::ip_packet(link, whole(packet)).and_then(|ip| unwrap_ip(ip, seen)) {
             Ok(Found::Fragment(part)) => {
@@ -108,25 +123,27 @@ impl Decoder {
             found => found,
         };
         match found {
-            Ok(Found::Segment(segment)) => {
-                self.counts.segments += 1;
-                Some(segment)
-            }
-            // Deeper than anybody goes.
-            Ok(Found::Fragment(_)) => self.counts.skip(Skip::NotTcp, link),
+            Ok(Found::Transport(transport)) => Some(self.counts.add(transport)),
+            // A fragment inside more tunnels than are followed.
+            Ok(Found::Fragment(_)) => self.counts.skip(Skip::OtherProtocol, link),
             Err(skip) => self.counts.skip(skip, link),
         }
     }
 }
 
 impl Counts {
+    #[inline]
+    const fn add<'a>(&mut self, transport: Transport<'a>) -> Transport<'a> {
+        match transport {
+            Transport::Tcp(_) => self.segments += 1,
+            Transport::Udp(_) => self.datagrams += 1,
+        }
+        transport
+    }
+
     fn skip<T>(&mut self, skip: Skip, link: LinkType) -> Option<T> {
         let count = match skip {
-            Skip::NotTcp => &mut self.not_tcp,
-            Skip::Quic => {
-                self.quic += 1;
-                &mut self.not_tcp
-            }
+            Skip::OtherProtocol => &mut self.other_protocol,
             Skip::Malformed => &mut self.malformed,
             Skip::HeaderCut => &mut self.header_cut,
             Skip::UnknownLink => {
@@ -145,9 +162,9 @@ fn whole<'a>(packet: &Packet<'a>) -> Piece<'a> {
     Piece::new(packet.bytes, usize::try_from(packet.original_len).unwrap_or(usize::MAX))
 }
 
-/// The segment, if the packet is of a kind that nearly all are. A `None` says nothing.
+/// The segment or datagram of a packet of the usual kind. `None` means that the long way has to decide.
 #[inline]
-fn plain_packet<'a>(packet: &Packet<'a>) -> Option<Result<Segment<'a>, Skip>> {
+fn plain_packet<'a>(packet: &Packet<'a>) -> Option<Transport<'a>> {
     let ethertype = packet.bytes.first_chunk::<14>()?.last_chunk();
     let offset = match (packet.link, ethertype) {
         (LinkType::ETHERNET, Some([0x08, 0x00] | [0x86, 0xDD])) => 14,
@@ -163,11 +180,11 @@ fn ip_offset(packet: &Packet<'_>) -> Option<usize> {
     whole.len().checked_sub(link::ip_packet(packet.link, whole).ok()?.len())
 }
 
-/// The segment, if it is TCP right behind IP without options, as it nearly always is, and the end of it if it is UDP
-/// and no tunnel. Everything is read from arrays of known length, nothing is called, and nothing goes through memory: a
-/// fifth of the time of the long way, which finds the same. A `None` says nothing.
+/// The segment or datagram, if TCP or UDP follows an IP header without options, as it nearly always does, and it is no
+/// tunnel. Everything is read from arrays of known length, nothing is called, and nothing goes through memory: a fifth of
+/// the time of the long way, which finds the same. `None` means that the long way has to decide.
 #[inline]
-fn plain_ip(ip: &[u8], seen: PacketRef) -> Option<Result<Segment<'_>, Skip>> {
+fn plain_ip(ip: &[u8], seen: PacketRef) -> Option<Transport<'_>> {
     let (src, dst, protocol, len, rest) = match ip.first()? {
         0x45 => {
             let (header, rest) = ip.split_first_chunk::<20>()?;
@@ -187,67 +204,56 @@ fn plain_ip(ip: &[u8], seen: PacketRef) -> Option<Result<Segment<'_>, Skip>> {
         }
         _ => return None,
     };
-    match protocol {
-        protocol::TCP => {
-            // A length of 0 is too short for TCP, so it is not misread here.
-            let payload = Piece::new(rest, rest.len()).with_len(usize::from(len));
-            let datagram = Datagram { src, dst, protocol, payload, fragment: None };
-            tcp_header::segment(&datagram, seen).ok().map(Ok)
-        }
-        protocol::UDP => {
-            let (header, payload) = rest.split_first_chunk::<8>()?;
-            let [from_high, from_low, high, low, ..] = *header;
-            let other = len >= 8 && !tunnel::has_port(u16::from_be_bytes([high, low]));
-            let quic = [[from_high, from_low], [high, low]].contains(&HTTPS) && is_quic(payload);
-            if other { Some(Err(if quic { Skip::Quic } else { Skip::NotTcp })) } else { None }
+    // A length of 0 is too short for either protocol, so it is not misread here.
+    let payload = Piece::new(rest, rest.len()).with_len(usize::from(len));
+    let packet = IpPacket { src, dst, protocol, payload, fragment: None };
+    transport(&packet, seen)?.ok()
+}
+
+/// The segment or datagram in a complete IP packet; `None` for other protocols and tunnels.
+#[inline]
+fn transport<'a>(packet: &IpPacket<'a>, seen: PacketRef) -> Option<Result<Transport<'a>, Skip>> {
+    match packet.protocol {
+        protocol::TCP => Some(tcp_header::segment(packet, seen).map(Transport::Tcp)),
+        protocol::UDP if !tunnel::is_udp_tunnel(packet.payload.bytes()) => {
+            Some(datagram::parse(packet, seen).map(Transport::Udp))
         }
         _ => None,
     }
 }
 
-/// UDP port 443.
-const HTTPS: [u8; 2] = 443_u16.to_be_bytes();
-
-/// Whether a long header of QUIC stands here: form and fixed bit, and a version (RFC 9000 §17.2).
-fn is_quic(payload: &[u8]) -> bool {
-    matches!(payload, [first, a, b, c, d, ..] if first & 0xc0 == 0xc0 && [*a, *b, *c, *d] != [0; 4])
-}
-
-/// Goes down through tunnels, from an IP packet to the segment or the first fragment.
+/// Goes down through tunnels, from an IP packet to the segment, the datagram or the first fragment.
 fn unwrap_ip(mut ip: Piece<'_>, seen: PacketRef) -> Result<Found<'_>, Skip> {
     for _ in 0..=MAX_TUNNELS {
-        if let Some(found) = plain_ip(ip.bytes(), seen) {
-            return found.map(Found::Segment);
+        if let Some(transport) = plain_ip(ip.bytes(), seen) {
+            return Ok(Found::Transport(transport));
         }
-        let datagram = Datagram::parse(ip)?;
-        if let Some(found) = bottom(datagram, seen) {
+        let packet = IpPacket::parse(ip)?;
+        if let Some(found) = bottom(packet, seen) {
             return found;
         }
-        ip = tunnel::inside(datagram.protocol, datagram.payload)?;
+        ip = tunnel::inside(packet.protocol, packet.payload)?;
     }
-    Err(Skip::NotTcp)
+    Err(Skip::OtherProtocol)
 }
 
-/// The same from a datagram that was put together.
+/// The same from an IP packet that was put together.
 fn unwrap_whole(whole: &Whole, seen: PacketRef) -> Result<Found<'_>, Skip> {
-    let datagram = whole.datagram().behind_extensions()?;
-    bottom(datagram, seen)
-        .unwrap_or_else(|| tunnel::inside(datagram.protocol, datagram.payload).and_then(|ip| unwrap_ip(ip, seen)))
+    let packet = whole.packet().behind_extensions()?;
+    bottom(packet, seen)
+        .unwrap_or_else(|| tunnel::inside(packet.protocol, packet.payload).and_then(|ip| unwrap_ip(ip, seen)))
 }
 
-/// What a datagram holds, unless that is to be looked for in a tunnel.
-fn bottom(datagram: Datagram<'_>, seen: PacketRef) -> Option<Result<Found<'_>, Skip>> {
-    if datagram.fragment.is_some() {
-        Some(Ok(Found::Fragment(datagram)))
-    } else if datagram.protocol == protocol::TCP {
-        Some(tcp_header::segment(&datagram, seen).map(Found::Segment))
-    } else {
-        None
+/// What an IP packet holds, unless that is to be looked for in a tunnel.
+fn bottom(packet: IpPacket<'_>, seen: PacketRef) -> Option<Result<Found<'_>, Skip>> {
+    if packet.fragment.is_some() {
+        return Some(Ok(Found::Fragment(packet)));
     }
+    transport(&packet, seen).map(|transport| transport.map(Found::Transport))
 }
 
 /// The datagram that a fragment completes. What was in fragments may be a tunnel, and a fragment lie in that.
-fn complete(fragments: &mut Fragments, part: &Datagram<'_>, seen: PacketRef) -> Result<Option<Whole>, Skip> {
+fn complete(fragments: &mut Fragments, part: &IpPacket<'_>, seen: PacketRef) -> Result<Option<Whole>, Skip> {
     let mut whole = fragments.add(part, seen.at)?;
     for _ in 0..MAX_TUNNELS {
         let Some(outer) = whole.take() else {

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
-use super::ip::{Datagram, Fragment};
+use super::ip::{Fragment, IpPacket};
 use super::piece::{Piece, Skip};
 use crate::types::{Limits, Timestamp};
 
@@ -119,7 +119,7 @@ impl Fragments {
     ///
     /// # Errors It is none, is empty, reaches beyond 65,535 bytes, is of a length that none but the last may have, or
     /// contradicts the datagram's end: it was not taken.
-    pub fn add(&mut self, part: &Datagram<'_>, now: Timestamp) -> Result<Option<Whole>, Skip> {
+    pub fn add(&mut self, part: &IpPacket<'_>, now: Timestamp) -> Result<Option<Whole>, Skip> {
         let fragment = part.fragment.ok_or(Skip::Malformed)?;
         let range = Range::of(part.payload, fragment).ok_or(Skip::Malformed)?;
         while self.unfinished.first_key_value().is_some_and(|(_, oldest)| oldest.age(now) > self.max_age_nanos) {
@@ -234,9 +234,9 @@ impl Fragments {
 impl Whole {
     /// The datagram as if it had come in one packet; IPv6 may have extension headers at the front of it.
     #[must_use]
-    pub fn datagram(&self) -> Datagram<'_> {
+    pub fn packet(&self) -> IpPacket<'_> {
         let payload = Piece::new(&self.buffer.bytes, self.len);
-        Datagram { src: self.src, dst: self.dst, protocol: self.protocol, payload, fragment: None }
+        IpPacket { src: self.src, dst: self.dst, protocol: self.protocol, payload, fragment: None }
     }
 
     /// Bytes that it is keeping.
@@ -247,7 +247,7 @@ impl Whole {
 }
 
 impl Key {
-    const fn of(part: &Datagram<'_>, fragment: Fragment) -> Self {
+    const fn of(part: &IpPacket<'_>, fragment: Fragment) -> Self {
         let protocol = if part.src.is_ipv4() { part.protocol } else { 0 };
         Self { src: part.src, dst: part.dst, identification: fragment.identification, protocol }
     }
@@ -285,7 +285,7 @@ impl Unfinished {
     }
 
     /// Keeps what is new of a fragment; `None` if that contradicts the end.
-    fn take(&mut self, part: &Datagram<'_>, range: Range) -> Option<()> {
+    fn take(&mut self, part: &IpPacket<'_>, range: Range) -> Option<()> {
         let reached = self.buffer.runs.last().map_or(0, Run::end);
         match self.end {
             Some(end) if range.end > end || (range.last && range.end != end) => return None,

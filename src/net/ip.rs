@@ -45,7 +45,7 @@ pub mod protocol {
 
 /// An IP datagram, or a fragment of one, behind its headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Datagram<'a> {
+pub struct IpPacket<'a> {
     /// The source address.
     pub src: IpAddr,
     /// The destination address.
@@ -69,7 +69,7 @@ pub struct Fragment {
     pub more: bool,
 }
 
-impl<'a> Datagram<'a> {
+impl<'a> IpPacket<'a> {
     /// Reads the headers of an IP packet up to the first that is none of IP's own.
     ///
     /// # Errors
@@ -194,8 +194,8 @@ mod tests {
     use super::*;
     use crate::net::build;
 
-    fn parse(bytes: &[u8]) -> Result<Datagram<'_>, Skip> {
-        Datagram::parse(Piece::new(bytes, bytes.len()))
+    fn parse(bytes: &[u8]) -> Result<IpPacket<'_>, Skip> {
+        IpPacket::parse(Piece::new(bytes, bytes.len()))
     }
 
     #[test]
@@ -217,7 +217,7 @@ mod tests {
             packet.extend([0; 20]);
             let payload_at = packet.len() - 27;
             for captured in 0..packet.len() {
-                let datagram = Datagram::parse(Piece::new(&packet[..captured], packet.len()));
+                let datagram = IpPacket::parse(Piece::new(&packet[..captured], packet.len()));
                 if captured < payload_at {
                     assert_eq!(datagram, Err(Skip::HeaderCut), "at {captured}");
                 } else {
@@ -273,7 +273,7 @@ mod tests {
         assert_eq!((datagram.protocol, datagram.payload.bytes()), (6, &tcp[..]));
         let headers_end = packet.len() - tcp.len();
         for captured in 40..headers_end {
-            let cut = Datagram::parse(Piece::new(&packet[..captured], packet.len()));
+            let cut = IpPacket::parse(Piece::new(&packet[..captured], packet.len()));
             assert_eq!(cut, Err(Skip::HeaderCut), "at {captured}");
         }
         let nine = build::extension(60, 0, &packet[40..]);

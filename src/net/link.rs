@@ -86,10 +86,10 @@ pub fn of_type(mut ethertype: u16, mut rest: Piece<'_>) -> Result<Piece<'_>, Ski
             ethertype::ETHERNET => ethernet_header(rest)?,
             ethertype::PPPOE_SESSION => pppoe(rest)?,
             0..=ethertype::LAST_LENGTH => snap(rest)?,
-            _ => return Err(Skip::NotTcp),
+            _ => return Err(Skip::OtherProtocol),
         };
     }
-    Err(Skip::NotTcp)
+    Err(Skip::OtherProtocol)
 }
 
 fn ethernet_header(frame: Piece<'_>) -> Result<(u16, Piece<'_>), Skip> {
@@ -114,7 +114,7 @@ fn mpls_label(label: Piece<'_>) -> Result<(u16, Piece<'_>), Skip> {
         4 => Ok((ethertype::IPV4, rest)),
         6 => Ok((ethertype::IPV6, rest)),
         0 => Ok((ethertype::ETHERNET, rest.skip(4)?)),
-        _ => Err(Skip::NotTcp),
+        _ => Err(Skip::OtherProtocol),
     }
 }
 
@@ -124,7 +124,7 @@ fn pppoe(session: Piece<'_>) -> Result<(u16, Piece<'_>), Skip> {
     match u16::from_be_bytes(*protocol) {
         0x0021 => Ok((ethertype::IPV4, rest)),
         0x0057 => Ok((ethertype::IPV6, rest)),
-        _ => Err(Skip::NotTcp),
+        _ => Err(Skip::OtherProtocol),
     }
 }
 
@@ -132,7 +132,7 @@ fn pppoe(session: Piece<'_>) -> Result<(u16, Piece<'_>), Skip> {
 fn snap(llc: Piece<'_>) -> Result<(u16, Piece<'_>), Skip> {
     match llc.header()? {
         ([0xAA, 0xAA, 0x03, 0, 0, 0, high, low], rest) => Ok((u16::from_be_bytes([*high, *low]), rest)),
-        _ => Err(Skip::NotTcp),
+        _ => Err(Skip::OtherProtocol),
     }
 }
 
@@ -141,7 +141,7 @@ fn snap(llc: Piece<'_>) -> Result<(u16, Piece<'_>), Skip> {
 fn loopback(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
     match packet.header()? {
         ([family, 0, 0, 0] | [0, 0, 0, family], rest) if matches!(family, 2 | 10 | 23 | 24 | 28 | 30) => Ok(rest),
-        _ => Err(Skip::NotTcp),
+        _ => Err(Skip::OtherProtocol),
     }
 }
 
@@ -180,10 +180,10 @@ mod tests {
         let discovery = build::ethernet(0x8863, &[0x11, 9, 0, 0, 0, 4, 1, 1, 0, 0]);
         let ppp_lcp = build::ethernet(0x8864, &[0x11, 0, 0, 1, 0, 4, 0xC0, 0x21, 1, 1]);
         for frame in [arp, spanning_tree, discovery, ppp_lcp] {
-            assert_eq!(inside(LinkType::ETHERNET, &frame), Err(Skip::NotTcp));
+            assert_eq!(inside(LinkType::ETHERNET, &frame), Err(Skip::OtherProtocol));
         }
-        assert_eq!(inside(LinkType::NULL, &[7, 0, 0, 0, 0x45]), Err(Skip::NotTcp));
-        assert_eq!(inside(LinkType::NULL, &[2, 0, 0, 2, 0x45]), Err(Skip::NotTcp));
+        assert_eq!(inside(LinkType::NULL, &[7, 0, 0, 0, 0x45]), Err(Skip::OtherProtocol));
+        assert_eq!(inside(LinkType::NULL, &[2, 0, 0, 2, 0x45]), Err(Skip::OtherProtocol));
         assert_eq!(inside(LinkType(147), &IP), Err(Skip::UnknownLink));
     }
 
@@ -197,6 +197,6 @@ mod tests {
             build::ethernet(0x8100, &bytes)
         };
         assert_eq!(inside(LinkType::ETHERNET, &tagged(MAX_SHIMS - 1)), Ok(IP.to_vec()));
-        assert_eq!(inside(LinkType::ETHERNET, &tagged(MAX_SHIMS + 1)), Err(Skip::NotTcp));
+        assert_eq!(inside(LinkType::ETHERNET, &tagged(MAX_SHIMS + 1)), Err(Skip::OtherProtocol));
     }
 }

@@ -32,9 +32,11 @@ pub mod ip;
 pub mod tunnel;
 // the fragments of a datagram,
 pub mod fragments;
-// the TCP header.
+// the TCP header,
 pub mod tcp_header;
-// What comes out,
+// the UDP header.
+pub mod datagram;
+// What comes out of TCP,
 pub mod segment;
 // and the machine that does it all.
 pub mod decode;
@@ -42,6 +44,7 @@ pub mod decode;
 #[cfg(test)]
 mod build;
 
-pub use decode::{Counts, Decoder};
+pub use datagram::Datagram;
+pub use decode::{Counts, Decoder, Transport};
 pub use piece::{Piece, Skip};
 pub use segment::{Segment, SeqNumber, TcpFlags};

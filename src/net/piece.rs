@@ -11,15 +11,13 @@ pub struct Piece<'a> {
     len: usize,
 }
 
-/// Why a packet yields no segment.
+/// Why a packet yields neither a segment nor a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Skip {
     /// The capture's link type is none that is known here.
     UnknownLink,
-    /// It carries something other than TCP over IP.
-    NotTcp,
-    /// QUIC, which is not TCP either.
-    Quic,
+    /// It carries something other than TCP or UDP over IP.
+    OtherProtocol,
     /// The snaplen cut one of its headers.
     HeaderCut,
     /// A header says what cannot be; a host would drop it.

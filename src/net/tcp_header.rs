@@ -2,7 +2,7 @@
 //!
 //! Options are stepped over, not read, so a header whose options the snaplen cut is as good as a whole one.
 
-use super::ip::Datagram;
+use super::ip::IpPacket;
 use super::piece::Skip;
 use super::segment::{Segment, SeqNumber, TcpFlags};
 use crate::types::{Endpoint, PacketRef, Reader};
@@ -15,7 +15,7 @@ const MIN_LEN: usize = 20;
 /// # Errors
 /// The first 20 bytes were not captured, or the header's length cannot be.
 #[inline]
-pub fn segment<'a>(datagram: &Datagram<'a>, seen: PacketRef) -> Result<Segment<'a>, Skip> {
+pub fn segment<'a>(datagram: &IpPacket<'a>, seen: PacketRef) -> Result<Segment<'a>, Skip> {
     let (header, behind) = datagram.payload.header::<MIN_LEN>()?;
     let fields = Fields::read(header).ok_or(Skip::Malformed)?;
     let header_len = usize::from(fields.data_offset >> 4) * 4;
@@ -75,9 +75,9 @@ mod tests {
     use crate::net::build;
     use crate::net::piece::Piece;
 
-    fn datagram(bytes: &[u8], len: usize) -> Datagram<'_> {
+    fn datagram(bytes: &[u8], len: usize) -> IpPacket<'_> {
         let (src, dst) = (build::client(false).ip, build::server(false).ip);
-        Datagram { src, dst, protocol: 6, payload: Piece::new(bytes, len), fragment: None }
+        IpPacket { src, dst, protocol: 6, payload: Piece::new(bytes, len), fragment: None }
     }
 
     #[test]

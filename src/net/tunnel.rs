@@ -32,22 +32,27 @@ pub fn inside(protocol: u8, payload: Piece<'_>) -> Result<Piece<'_>, Skip> {
         protocol::IPV4 | protocol::IPV6 => Ok(payload),
         protocol::GRE => gre(payload),
         protocol::UDP => udp(payload),
-        _ => Err(Skip::NotTcp),
+        _ => Err(Skip::OtherProtocol),
     }
 }
 
-/// Whether UDP to that port is a tunnel.
+/// Whether this UDP datagram, header included, goes to a tunnel's port.
 #[must_use]
 #[inline]
-pub fn has_port(port: u16) -> bool {
+pub fn is_udp_tunnel(datagram: &[u8]) -> bool {
+    matches!(datagram, [_, _, high, low, ..] if is_tunnel_port(u16::from_be_bytes([*high, *low])))
+}
+
+#[inline]
+fn is_tunnel_port(port: u16) -> bool {
     port == GENEVE_PORT || VXLAN_PORTS.contains(&port)
 }
 
 fn udp(datagram: Piece<'_>) -> Result<Piece<'_>, Skip> {
     let header = UdpHeaderSlice::from_slice(datagram.bytes()).map_err(|_| datagram.lacks(8))?;
     let port = header.destination_port();
-    if !has_port(port) {
-        return Err(Skip::NotTcp);
+    if !is_tunnel_port(port) {
+        return Err(Skip::OtherProtocol);
     }
     let rest = datagram.skip(header.slice().len())?;
     if port == GENEVE_PORT { geneve(rest) } else { vxlan(rest) }
@@ -56,13 +61,13 @@ fn udp(datagram: Piece<'_>) -> Result<Piece<'_>, Skip> {
 fn vxlan(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
     let (header, frame) = packet.header::<8>()?;
     let valid_network = header.first().is_some_and(|flags| flags & 0x08 != 0);
-    if valid_network { link::ethernet(frame) } else { Err(Skip::NotTcp) }
+    if valid_network { link::ethernet(frame) } else { Err(Skip::OtherProtocol) }
 }
 
 fn geneve(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
     let ([first, _, high, low, ..], rest) = packet.header::<8>()?;
     if first >> 6 != 0 {
-        return Err(Skip::NotTcp);
+        return Err(Skip::OtherProtocol);
     }
     let options = usize::from(first & 0x3F) * 4;
     link::of_type(u16::from_be_bytes([*high, *low]), rest.skip(options)?)
@@ -71,12 +76,12 @@ fn geneve(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
 fn gre(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
     let ([flags, version, high, low], rest) = packet.header()?;
     if version & 0x07 != 0 {
-        return Err(Skip::NotTcp);
+        return Err(Skip::OtherProtocol);
     }
     // Checksum or Routing, Key, Sequence: each adds a word. Routes of RFC 1701 are not followed.
     let has = |bits: u8| flags & bits != 0;
     if has(0x40) {
-        return Err(Skip::NotTcp);
+        return Err(Skip::OtherProtocol);
     }
     let words = usize::from(has(0x80)) + usize::from(has(0x20)) + usize::from(has(0x10));
     let rest = rest.skip(words * 4)?;
@@ -93,7 +98,7 @@ fn gre(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
 fn erspan_iii(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
     let ([.., frame_type, options], frame) = packet.header::<12>()?;
     if frame_type >> 2 & 0x1F != 0 {
-        return Err(Skip::NotTcp);
+        return Err(Skip::OtherProtocol);
     }
     link::ethernet(if options & 1 != 0 { frame.skip(8)? } else { frame })
 }
@@ -123,17 +128,17 @@ mod tests {
     #[test]
     fn no_tunnels() {
         let frame = build::ethernet(0x0800, &IP);
-        assert_eq!(inside_of(17, &build::udp(53, &frame)), Err(Skip::NotTcp));
+        assert_eq!(inside_of(17, &build::udp(53, &frame)), Err(Skip::OtherProtocol));
         let vxlan_without_network = [&[0; 8][..], &frame].concat();
-        assert_eq!(inside_of(17, &build::udp(4789, &vxlan_without_network)), Err(Skip::NotTcp));
+        assert_eq!(inside_of(17, &build::udp(4789, &vxlan_without_network)), Err(Skip::OtherProtocol));
         let later_geneve = [&[0x40, 0, 0x65, 0x58, 0, 0, 1, 0][..], &frame].concat();
-        assert_eq!(inside_of(17, &build::udp(6081, &later_geneve)), Err(Skip::NotTcp));
+        assert_eq!(inside_of(17, &build::udp(6081, &later_geneve)), Err(Skip::OtherProtocol));
         let pptp = [&[0x30, 1, 0x88, 0x0B, 0, 0, 0, 0][..], &IP].concat();
-        assert_eq!(inside_of(47, &pptp), Err(Skip::NotTcp));
+        assert_eq!(inside_of(47, &pptp), Err(Skip::OtherProtocol));
         let routed = [&[0x40, 0, 8, 0, 0, 0, 0, 0][..], &IP].concat();
-        assert_eq!(inside_of(47, &routed), Err(Skip::NotTcp));
+        assert_eq!(inside_of(47, &routed), Err(Skip::OtherProtocol));
         for other in [1, 50, 58, 132] {
-            assert_eq!(inside_of(other, &IP), Err(Skip::NotTcp));
+            assert_eq!(inside_of(other, &IP), Err(Skip::OtherProtocol));
         }
     }
 }

@@ -3,12 +3,12 @@
 use core::fmt;
 use std::net::IpAddr;
 
-/// One end of a TCP connection.
+/// One end of a TCP connection, or of a UDP flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Endpoint {
     /// The IPv4 or IPv6 address.
     pub ip: IpAddr,
-    /// The TCP port.
+    /// The port.
     pub port: u16,
 }
 

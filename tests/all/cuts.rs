@@ -10,7 +10,7 @@ use core::ops::Range;
 use std::collections::BTreeMap;
 
 use wslens::capture::Input;
-use wslens::net::{Decoder, Segment, TcpFlags};
+use wslens::net::{Decoder, Segment, TcpFlags, Transport};
 use wslens::types::{Endpoint, FindingCode, Limits, Timestamp};
 
 use super::support::{Random, Row, Sample, hear, hear_packets, in_parallel, samples, secrets, tcp_packet};
@@ -72,7 +72,7 @@ impl Script {
         let mut decoder = Decoder::new(&Limits::default());
         let mut input = Input::open(&[&sample.capture]).unwrap();
         while let Some(packet) = input.next_packet().unwrap() {
-            if let Some(segment) = decoder.decode(&packet) {
+            if let Some(Transport::Tcp(segment)) = decoder.decode(&packet) {
                 script.segment(&segment, &mut newest);
             }
         }

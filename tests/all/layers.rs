@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// In the order in which data flows; later ones may use earlier ones.
-const FLOORS: [&str; 13] = [
+const FLOORS: [&str; 14] = [
     "types",
     "capture",
     "net",
     "stream",
     "tcp",
+    "quic",
     "tls",
     "http",
     "websocket",

@@ -56,7 +56,8 @@ fn corpus() -> Vec<(String, LinkType, Vec<u8>)> {
 fn every_wrapping_gives_the_same_segment() {
     for (name, link, bytes) in corpus() {
         let mut decoder = decoder();
-        let segment = decoder.decode(&packet(link, &bytes)).unwrap_or_else(|| panic!("{name}"));
+        let segment =
+            decoder.decode(&packet(link, &bytes)).and_then(Transport::segment).unwrap_or_else(|| panic!("{name}"));
         let v6 = segment.src.ip.is_ipv6();
         assert_eq!((segment.src, segment.dst), (build::client(v6), build::server(v6)), "{name}");
         assert_eq!((segment.seq.0, segment.ack.0, segment.window), (1000, 2000, 502), "{name}");
@@ -75,7 +76,7 @@ fn cut_at_every_length() {
         for captured in 0..bytes.len() {
             let mut decoder = decoder();
             let cut = Packet { bytes: &bytes[..captured], ..packet(link, &bytes) };
-            let segment = decoder.decode(&cut);
+            let segment = decoder.decode(&cut).and_then(Transport::segment);
             assert_eq!(segment.is_some(), captured >= headers, "{name} at {captured}");
             if let Some(segment) = segment {
                 assert_eq!(segment.payload, &PAYLOAD[..captured.saturating_sub(headers + options)], "{name}");
@@ -93,17 +94,51 @@ fn cut_at_every_length() {
 }
 
 #[test]
+fn every_wrapping_gives_the_same_datagram() {
+    for v6 in [false, true] {
+        let udp = build::udp(4434, PAYLOAD);
+        let ip = build::ip(v6, 17, &udp);
+        let mut all = build::links(&ip, v6);
+        for (tunnel, protocol, payload) in build::tunnels(&ip, v6) {
+            all.push((tunnel, LinkType::RAW, build::ip(false, protocol, &payload)));
+        }
+        for (name, link, bytes) in all {
+            for cut in 0..PAYLOAD.len() {
+                let mut decoder = decoder();
+                let packet = Packet { bytes: &bytes[..bytes.len() - cut], ..packet(link, &bytes) };
+                let Some(Transport::Udp(datagram)) = decoder.decode(&packet) else { panic!("{name}") };
+                assert_eq!((datagram.src.ip, datagram.src.port), (build::client(v6).ip, 50_000), "{name}");
+                assert_eq!((datagram.dst.ip, datagram.dst.port), (build::server(v6).ip, 4434), "{name}");
+                assert_eq!(datagram.payload, &PAYLOAD[..PAYLOAD.len() - cut], "{name}");
+                assert_eq!(datagram.payload_len, PAYLOAD.len(), "{name}");
+                let expected = Counts { datagrams: 1, cut_packets: u64::from(cut > 0), ..Counts::default() };
+                assert_eq!((decoder.counts(), decoder.held()), (expected, 0), "{name}");
+            }
+        }
+        let parts = build::fragments(v6, 9, 17, &udp, 16);
+        let mut decoder = decoder();
+        let last = parts.iter().filter_map(|part| match decoder.decode(&packet(LinkType::RAW, part)) {
+            Some(Transport::Udp(datagram)) => Some(datagram.payload.to_vec()),
+            _ => None,
+        });
+        assert_eq!(last.collect::<Vec<_>>(), [PAYLOAD]);
+        assert_eq!((decoder.counts().datagrams, decoder.counts().fragments), (1, 2));
+    }
+}
+
+#[test]
 fn padding_and_offload() {
     let ip = build::ip(false, 6, &build::tcp_segment(false, b"ab"));
     let mut frame = build::ethernet(0x0800, &ip);
     frame.resize(60, 0xEE);
-    assert_eq!(decoder().decode(&packet(LinkType::ETHERNET, &frame)).unwrap().payload, b"ab");
+    let mut decoder = decoder();
+    let padded = decoder.decode(&packet(LinkType::ETHERNET, &frame)).and_then(Transport::segment);
+    assert_eq!(padded.unwrap().payload, b"ab");
     let mut offloaded = build::ethernet(0x0800, &ip);
     offloaded[16..18].fill(0);
     for captured in [offloaded.len(), offloaded.len() - 1] {
         let cut = Packet { bytes: &offloaded[..captured], ..packet(LinkType::ETHERNET, &offloaded) };
-        let mut decoder = decoder();
-        let segment = decoder.decode(&cut).unwrap();
+        let segment = decoder.decode(&cut).and_then(Transport::segment).unwrap();
         assert_eq!((segment.payload.len() + segment.cut as usize, segment.cut), (2, u32::from(captured < 56)));
     }
 }
@@ -111,7 +146,10 @@ fn padding_and_offload() {
 #[test]
 fn what_yields_nothing_is_counted() {
     let mut decoder = decoder();
+    let icmp = build::ip(false, 1, &[8, 0, 0, 0]);
     let udp = build::ip(false, 17, &build::udp(53, b"query"));
+    let mut bad_udp = udp.clone();
+    bad_udp[25] = 7;
     let arp = build::ethernet(0x0806, &[0; 46]);
     let mut bad = build::ip(false, 6, &build::tcp_segment(false, b""));
     bad[32] = 0x40;
@@ -120,7 +158,8 @@ fn what_yields_nothing_is_counted() {
         deep = build::ip(false, 4, &deep);
     }
     for (link, bytes) in [
-        (LinkType::RAW, &udp[..]),
+        (LinkType::RAW, &icmp[..]),
+        (LinkType::RAW, &bad_udp),
         (LinkType::ETHERNET, &arp),
         (LinkType::RAW, &deep),
         (LinkType::RAW, &bad),
@@ -131,8 +170,8 @@ fn what_yields_nothing_is_counted() {
         assert!(decoder.decode(&packet(link, bytes)).is_none());
     }
     let expected = Counts {
-        not_tcp: 3,
-        malformed: 2,
+        other_protocol: 3,
+        malformed: 3,
         unknown_link: 2,
         first_unknown_link: Some(LinkType(147)),
         ..Counts::default()
@@ -146,7 +185,7 @@ fn segments(decoder: &mut Decoder, ip_packets: &[Vec<u8>]) -> Vec<(Vec<u8>, u32,
     for (number, bytes) in (1_u64..).zip(ip_packets) {
         let at = Timestamp::from_nanos(i64::try_from(number).unwrap() * 1_000_000_000);
         let packet = Packet { seen: PacketRef { packet: number, at }, ..packet(LinkType::RAW, bytes) };
-        if let Some(segment) = decoder.decode(&packet) {
+        if let Some(Transport::Tcp(segment)) = decoder.decode(&packet) {
             found.push((segment.payload.to_vec(), segment.cut, segment.seen.packet));
         }
     }
@@ -207,7 +246,7 @@ fn the_snaplen_cuts_fragments() {
                 for index in order {
                     let part = packet(LinkType::RAW, &whole[index]);
                     let bytes = if index == cut { &part.bytes[..captured] } else { part.bytes };
-                    if let Some(segment) = decoder.decode(&Packet { bytes, ..part }) {
+                    if let Some(Transport::Tcp(segment)) = decoder.decode(&Packet { bytes, ..part }) {
                         found = Some((segment.payload.to_vec(), segment.cut as usize));
                     }
                 }
@@ -267,20 +306,21 @@ proptest! {
         let packet = Packet { original_len, ..packet(link, &bytes) };
         if let Some(plain) = plain_packet(&packet) {
             let ip = link::ip_packet(link, whole(&packet)).unwrap();
-            let datagram = Datagram::parse(ip).unwrap();
+            let datagram = IpPacket::parse(ip).unwrap();
             prop_assert_eq!(datagram.fragment, None);
-            let long = if datagram.protocol == protocol::TCP {
-                tcp_header::segment(&datagram, packet.seen)
-            } else {
-                tunnel::inside(datagram.protocol, datagram.payload).map(|_| unreachable!())
-            };
+            let long = transport(&datagram, packet.seen).unwrap().unwrap();
             prop_assert_eq!(format!("{plain:?}"), format!("{long:?}"));
         }
         let mut decoder = decoder();
-        let found = decoder.decode(&packet).is_some();
+        let (tcp, udp) = match decoder.decode(&packet) {
+            Some(Transport::Tcp(_)) => (1, 0),
+            Some(Transport::Udp(_)) => (0, 1),
+            None => (0, 0),
+        };
         let counts = decoder.counts();
-        prop_assert_eq!(counts.segments, u64::from(found));
-        let yielded = counts.segments + counts.not_tcp + counts.malformed + counts.header_cut + counts.unknown_link;
+        prop_assert_eq!((counts.segments, counts.datagrams), (tcp, udp));
+        let others = counts.other_protocol + counts.malformed + counts.header_cut + counts.unknown_link;
+        let yielded = tcp + udp + others;
         prop_assert!(yielded + counts.fragments == 1 || (counts.fragments == 1 && yielded == 1), "{:?}", counts);
     }
 
@@ -345,7 +385,7 @@ fn payloads(name: &str) -> Option<(Vec<Payload>, Counts)> {
     let mut found = Vec::new();
     for (original_len, bytes) in &packets {
         let packet = Packet { original_len: *original_len, ..packet(link, bytes) };
-        if let Some(segment) = decoder.decode(&packet) {
+        if let Some(Transport::Tcp(segment)) = decoder.decode(&packet) {
             found.push((segment.seq.0, segment.payload.to_vec(), segment.cut as usize));
         }
     }
@@ -380,10 +420,10 @@ fn captures_on_other_links_are_all_tcp() {
     for name in ["any-sll", "any-sll2", "ipv6", "veth-offload", "loopback-offload", "net-jitter-mix"] {
         let Some((link, packets)) = read_pcap(&format!("{name}.pcap")) else { return };
         let (found, counts) = payloads(&format!("{name}.pcap")).unwrap();
-        let segments = u64::try_from(packets.len()).unwrap() - counts.not_tcp;
-        let not_tcp = counts.not_tcp;
-        assert_eq!(counts, Counts { segments, not_tcp, ..Counts::default() }, "{name}, {link:?}");
-        assert!(not_tcp < 10 && found.iter().all(|(_, _, cut)| *cut == 0), "{name}");
+        let Counts { datagrams, other_protocol, .. } = counts;
+        let segments = u64::try_from(packets.len()).unwrap() - datagrams - other_protocol;
+        assert_eq!(counts, Counts { segments, datagrams, other_protocol, ..Counts::default() }, "{name}, {link:?}");
+        assert!(datagrams + other_protocol < 10 && found.iter().all(|(_, _, cut)| *cut == 0), "{name}");
         assert!(found.iter().any(|(_, payload, _)| payload.starts_with(b"GET /")), "{name}");
     }
 }

@@ -23,7 +23,7 @@ struct Part {
 
 fn add(fragments: &mut Fragments, part: Part, id: u32, now: Timestamp) -> Result<Option<(Vec<u8>, usize)>, Skip> {
     let bytes = vec![part.fill; part.captured];
-    let datagram = Datagram {
+    let datagram = IpPacket {
         src: build::client(false).ip,
         dst: build::server(false).ip,
         protocol: 6,
@@ -34,7 +34,7 @@ fn add(fragments: &mut Fragments, part: Part, id: u32, now: Timestamp) -> Result
 }
 
 fn taken(fragments: &mut Fragments, whole: Whole) -> (Vec<u8>, usize) {
-    let payload = whole.datagram().payload;
+    let payload = whole.packet().payload;
     let result = (payload.bytes().to_vec(), payload.len());
     fragments.recycle(whole);
     result
@@ -249,7 +249,7 @@ fn copies_from_a_second_interface_are_no_losses() {
 fn what_tells_datagrams_apart() {
     let bytes = [1; 8];
     let (client, server) = (build::client(false).ip, build::server(false).ip);
-    let half = |src, dst, protocol, identification, offset: u16| Datagram {
+    let half = |src, dst, protocol, identification, offset: u16| IpPacket {
         src,
         dst,
         protocol,
@@ -270,7 +270,7 @@ fn what_tells_datagrams_apart() {
             let protocol = if offset == 0 { 6 } else { 99 };
             fragments.add(&half(client, server, protocol, 1, offset), at(0)).unwrap()
         });
-        assert_eq!(whole[1].as_ref().unwrap().datagram().protocol, 6);
+        assert_eq!(whole[1].as_ref().unwrap().packet().protocol, 6);
     }
 }
 

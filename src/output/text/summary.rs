@@ -237,11 +237,7 @@ fn other_lines(totals: &Totals) -> Vec<String> {
         (totals.cut_packets, "packet cut by the snaplen", "packets cut by the snaplen"),
         (totals.other_packets, "packet without readable TCP", "packets without readable TCP"),
         (totals.lost_datagrams, "IP datagram never whole", "IP datagrams never whole"),
-        (
-            totals.quic_packets,
-            "packet that begins or resumes QUIC (HTTP/3)",
-            "packets that begin or resume QUIC (HTTP/3)",
-        ),
+        (totals.quic_packets, "QUIC packet (perhaps HTTP/3)", "QUIC packets (perhaps HTTP/3)"),
         (
             totals.evicted_connections,
             "connection forgotten, the table being full",

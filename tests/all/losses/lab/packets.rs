@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use wslens::capture::{Input, LinkType, Packet};
-use wslens::net::Decoder;
+use wslens::net::{Decoder, Transport};
 use wslens::types::{Endpoint, Limits, PacketRef, Timestamp};
 
 /// One packet, with the number it had at first.
@@ -45,13 +45,13 @@ impl Raw {
 pub fn look(raws: &mut [Raw]) {
     let mut decoder = Decoder::new(&Limits::default());
     for raw in raws {
-        let segment = decoder.decode(&Packet {
+        let decoded = decoder.decode(&Packet {
             seen: PacketRef { packet: raw.number, at: Timestamp::from_nanos(raw.at) },
             link: raw.link,
             bytes: &raw.bytes,
             original_len: raw.original_len,
         });
-        raw.tcp = segment.map(|segment| Tcp {
+        raw.tcp = decoded.and_then(Transport::segment).map(|segment| Tcp {
             src: segment.src,
             dst: segment.dst,
             seq: segment.seq.0,
