@@ -1,271 +1,129 @@
-//! Several workers for one input (`--threads`): what they tell together is what one would have told, byte for byte.
+//! Several workers for one input (`--threads`): the sink receives what one worker would give it, byte for byte.
 //!
-//! In: an [`Input`], and a sink that can be had in parts ([`ParallelSink`]). Out: the same calls of the sink, in the same order,
-//! with the same numbers, however many workers there are. Only what is in this folder knows of threads.
+//! In: an [`Input`], and a sink that can be divided ([`ParallelSink`]). Out: the same calls of the sink, in the same order,
+//! with the same numbers, however many workers there are. Live captures have one worker and do not come through here.
 //!
 //! ```text
-//!                   ┌─ Input → Analyzer → Shard ─┐ batches                      a plain file: each worker reads and walks it
+//!                   ┌─ Input → Analyzer → Shard ─┐ batches                 plain files: each worker reads all of them
 //! file, file, ... ──┼─ Input → Analyzer → Shard ─┼─────────→ Merger → ParallelSink
-//!                   └─ Input → Analyzer → Shard ─┘ ←───────── empty ones
+//!                   └─ Input → Analyzer → Shard ─┘ ←───────── empty batches
 //!
-//! pipe, .gz ─ Input → Dealer ─ packets ─→ every worker's Analyzer → ...        anything else is read once
+//! pipe, .gz ─ Input → broadcaster ─ packets ─→ every worker's Analyzer → ...        anything else is read once
 //! ```
 //!
-//! **Who does what.** All workers see all packets, put fragments together and let time pass; a worker takes the segments
-//! of its own connections, told by a hash of addresses and ports ([`crate::tcp::flow_hash`]).
+//! **Division of work.** Every worker sees all packets, reassembles IP fragments and advances the clock. Of the TCP segments
+//! it takes those of its own connections, chosen by a hash of addresses and ports ([`crate::tcp::flow_hash`]).
 //!
-//! **Order.** A thing is told at a `Key` (`shards/batch.rs`): the packet at hand; then what that packet's time ended, by the first
-//! packets of these connections, before what its segment brought. A key is one worker's alone, each tells its own in
-//! order, and with one thread all are told in this order: so that is the order in which the merger takes them.
+//! **Order.** Each event has an `OrderKey` (`shards/batch.rs`): its packet; within a packet, first the connections that the
+//! packet's time ended, in the order of their first packets, then what its segment brought. No two workers emit at the same
+//! key, and each emits in ascending order, as a single worker does. So the merger takes events in the order of keys.
 //!
-//! **Numbers.** A connection's number is how many were told of before. Its `tcp_stream` is how many TCP connections were
-//! opened by earlier packets, over all workers: each says which of its packets opened one (`shards/openings.rs`).
+//! **Numbers.** A connection's number is the count of connections reported before it. Its `tcp_stream` is the count of TCP
+//! connections opened by earlier packets, over all workers: each reports which packets opened one (`shards/openings.rs`).
 //!
-//! **Memory.** A worker fills sixteen batches, 4 MiB, which come back when all in them was taken. So a worker that is
-//! ahead waits for the one that is behind, and all wait for a slow output. Nobody can wait for ever: all that the worker
-//! that is behind has told can be taken. What [`Limits`](crate::types::Limits) allow is divided among the workers; where
-//! one is reached, what is given up depends on how many there are.
+//! **Memory.** A worker has sixteen batches, 4 MiB, and gets a batch back when all in it was taken. So a worker that is ahead
+//! waits for the slowest, and all wait for a slow output. No wait is endless: all that the slowest worker has emitted can be
+//! taken. [`Limits`](crate::types::Limits) are divided among the workers; where one is reached, what is discarded depends
+//! on how many there are.
+//!
+//! **Threads.** This folder starts the workers and the broadcaster, and nothing else in the library knows of several
+//! analyzers. The library's other threads serve one input: `capture/ahead.rs` reads and decompresses ahead, and
+//! `capture/live.rs` interrupts the wait for packets on a quiet interface.
 
 mod batch;
 mod broadcaster;
+mod emitter;
+mod job;
 mod merger;
 mod openings;
+mod pool;
 mod worker;
 
-use core::num::NonZeroUsize;
+pub use job::{InputProblems, Job, ReadOutcome, Workers};
+
 use core::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, JoinHandle};
 
+use super::Analyzer;
 use super::run::Ended;
-use super::{Analyzer, Options};
-use crate::capture::{CaptureError, Input, Warning};
-use crate::event::{ParallelSink, Shard, Totals};
-use crate::tls::{KeyLog, KeyLogWarning};
-use batch::{BATCHES, Message, WorkerBatch};
-use merger::Merger;
-use worker::{Emitter, PanicNotice, Share, Source, Worker};
+use crate::capture::{CaptureError, Input};
+use crate::event::ParallelSink;
+use pool::WorkerPool;
 
-/// How many work, and how much they say at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Workers {
-    /// How many: with one there is no thread but the caller's.
-    pub count: NonZeroUsize,
-    /// Bytes after which a worker batches on what it made. 256 KiB: still in the cache when it is taken.
-    pub batch_bytes: usize,
-    /// Packets after which it does so, be there anything or not: how far it came is to be known. 8192.
-    pub batch_packets: u64,
-}
-
-impl Workers {
-    /// So many.
-    #[must_use]
-    pub const fn new(count: NonZeroUsize) -> Self {
-        Self { count, batch_bytes: 256 << 10, batch_packets: 8192 }
-    }
-}
-
-/// How the reading of an input ended.
-#[derive(Debug, Default)]
-pub struct Reading {
-    /// What a user should know.
-    pub warnings: Vec<Warning>,
-    /// Lines of key logs in the input that could not be read; how many more there were.
-    pub key_warnings: (Vec<KeyLogWarning>, u64),
-    /// Why it could not be read to its end. What came before is told all the same.
-    pub unreadable: Option<CaptureError>,
-}
-
-/// What was read.
-#[derive(Debug)]
-pub struct Done {
-    /// What was counted.
-    pub totals: Totals,
-    /// How it ended.
-    pub reading: Reading,
-}
-
-type BatchOf<W> = <<W as ParallelSink>::Shard as Shard>::Batch;
-
-/// Reads `input` to its end, with TLS secrets from `keys` and from what it carries, and tells `sink` all that it makes certain, with as many workers. `watch` is called often, with
-/// the bytes that were read, and says whether to go on: if not, nothing more is told, and the answer is `None`.
+/// Reads `input` to its end; `sink` receives all events. `watch` is called often, with the bytes read so far, and decides
+/// whether to go on: if not, no more events are emitted, and the result is `None`.
 ///
-/// What can be opened by secrets is analysed by one worker: which of the connections that stay closed are told of depends on
-/// what others turned out to be, and only one that sees all knows that.
+/// One worker alone analyses an input that can carry TLS secrets, and any input for which there is a key log: whether a
+/// connection that stays closed is listed depends on what other connections turned out to be, and only a worker that sees
+/// all of them knows that.
 ///
-/// Where an output fails or nobody wants to go on, workers end on their own; they are not waited for, since one may be
-/// inside a read of a pipe that nobody writes to.
+/// When the sink fails or `watch` stops the run, the workers end on their own. They are not waited for, since one may be
+/// inside a read of a pipe that is never written to.
+///
+/// ```
+/// use core::num::NonZeroUsize;
+/// use core::ops::ControlFlow;
+/// use wslens::analyzer::Options;
+/// use wslens::analyzer::shards::{self, Job, Workers};
+/// use wslens::capture::Input;
+/// use wslens::output::{Context, JsonReport};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let input = Input::open(&["samples/first-look/capture.pcap"])?;
+/// let options = Options::default();
+/// let workers = Workers::new(NonZeroUsize::new(2).ok_or("no workers")?);
+/// let mut report = JsonReport::new(Vec::new(), Context::default());
+/// let outcome = shards::read(input, Job::new(&options, workers), &mut report, |_| ControlFlow::Continue(()))?;
+/// assert!(outcome.is_some_and(|outcome| outcome.totals.packets > 0 && outcome.problems.unreadable.is_none()));
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// Those of the sink.
 pub fn read<W: ParallelSink>(
     mut input: Input,
-    options: &Options,
-    keys: KeyLog,
-    workers: &Workers,
+    job: Job<'_>,
     sink: &mut W,
-    mut watch: impl FnMut(u64) -> ControlFlow<()>,
-) -> Result<Option<Done>, W::Error> {
-    let several = workers.count.get() > 1 && keys.sessions() == 0;
-    let (carries_secrets, unreadable) = match several.then(|| input.can_carry_secrets()) {
-        Some(Ok(can)) => (can, None),
-        Some(Err(error)) => (true, Some(error)),
-        None => (true, None),
+    watch: impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<Option<ReadOutcome>, W::Error> {
+    let (divisible, unreadable) = match can_be_divided(&mut input, &job) {
+        Ok(divisible) => (divisible, None),
+        Err(error) => (false, Some(error)),
     };
-    if carries_secrets {
-        let done = alone(input, options, keys, sink, &mut watch)?;
-        return Ok(done.map(|mut done| {
-            done.reading.unreadable = unreadable.or(done.reading.unreadable);
-            done
-        }));
-    }
-    match WorkerPool::hire(input, options, workers, sink) {
-        Ok(pool) => pool.work(sink, &mut watch),
-        // The system has no more threads for us.
-        Err(input) => alone(*input, options, keys, sink, &mut watch),
-    }
+    let pool = if divisible { WorkerPool::start(input, &job, sink) } else { Err(Box::new(input)) };
+    let outcome = match pool {
+        Ok(pool) => pool.merge_into(sink, watch)?,
+        Err(input) => read_alone(*input, job, sink, watch)?,
+    };
+    Ok(outcome.map(|mut outcome| {
+        outcome.problems.unreadable = unreadable.or(outcome.problems.unreadable);
+        outcome
+    }))
 }
 
-/// The same on this thread.
-fn alone<W: ParallelSink>(
+/// Whether several workers may have the input.
+fn can_be_divided(input: &mut Input, job: &Job<'_>) -> Result<bool, CaptureError> {
+    Ok(job.workers.count.get() > 1 && job.keys.sessions() == 0 && !input.can_carry_secrets()?)
+}
+
+/// One worker, on this thread.
+fn read_alone<W: ParallelSink>(
     mut input: Input,
-    options: &Options,
-    keys: KeyLog,
+    job: Job<'_>,
     sink: &mut W,
-    watch: &mut impl FnMut(u64) -> ControlFlow<()>,
-) -> Result<Option<Done>, W::Error> {
-    let mut analyzer = Analyzer::new(options);
-    *analyzer.keys() = keys;
-    let ended = analyzer.run(&mut input, sink, |pause| watch(pause.source.bytes_read()))?;
-    let unreadable = match ended {
+    mut watch: impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<Option<ReadOutcome>, W::Error> {
+    let mut analyzer = Analyzer::new(job.options);
+    *analyzer.keys() = job.keys;
+    let unreadable = match analyzer.run(&mut input, sink, |pause| watch(pause.source.bytes_read()))? {
         Ended::Complete => None,
         Ended::Failed(error) => Some(error),
         Ended::Stopped(()) => return Ok(None),
     };
     let (warnings, key_warnings) = (input.take_warnings(), analyzer.keys().take_warnings());
     analyzer.finish(sink)?;
-    Ok(Some(Done { totals: analyzer.totals(), reading: Reading { warnings, key_warnings, unreadable } }))
-}
-
-/// All workers, and the broadcaster where there is one.
-struct WorkerPool<W: ParallelSink> {
-    messages: Receiver<Message<BatchOf<W>>>,
-    spare: Vec<Sender<WorkerBatch<BatchOf<W>>>>,
-    threads: Vec<JoinHandle<()>>,
-    meter: crate::capture::Meter,
-}
-
-impl<W: ParallelSink> WorkerPool<W> {
-    /// Starts all threads; gives the input back if the system does not have as many. Nobody begins before all are there.
-    fn hire(input: Input, options: &Options, workers: &Workers, whole: &W) -> Result<Self, Box<Input>> {
-        let count = workers.count.get();
-        let mut pool = Self {
-            messages: channel().1,
-            spare: Vec::with_capacity(count),
-            threads: Vec::with_capacity(count + 1),
-            meter: input.meter(),
-        };
-        let (to_merger, messages) = channel();
-        pool.messages = messages;
-        let options = Options { limits: options.limits.sane().for_one_of(count), ..options.clone() };
-        let mut starts = Vec::with_capacity(count);
-        for number in 0..count {
-            let (spare_in, spare) = channel();
-            let (start, source) = channel();
-            let worker = Worker::<W::Shard>::new(
-                Share { number, count },
-                Analyzer::new(&options),
-                Emitter::new(number, *workers, whole.shard(), to_merger.clone(), spare),
-            );
-            let body = move || {
-                if let Ok(source) = source.recv() {
-                    worker.run(source);
-                }
-            };
-            let Some(thread) = spawn("wslens-worker", body) else { return Err(Box::new(input)) };
-            pool.threads.push(thread);
-            pool.spare.push(spare_in);
-            starts.push(start);
-        }
-        pool.start(input, *workers, &to_merger, &starts)?;
-        for spare in &pool.spare {
-            for _ in 0..BATCHES {
-                _ = spare.send(WorkerBatch::default());
-            }
-        }
-        Ok(pool)
-    }
-
-    /// Gives each worker its packets.
-    fn start(
-        &mut self,
-        input: Input,
-        workers: Workers,
-        to_merger: &Sender<Message<BatchOf<W>>>,
-        starts: &[Sender<Source>],
-    ) -> Result<(), Box<Input>> {
-        let more = (1..starts.len()).map(|_| input.again()).collect::<Option<Vec<_>>>();
-        if let Some(more) = more {
-            for (start, input) in starts.iter().zip(core::iter::once(input).chain(more)) {
-                _ = start.send(Source::Own(Box::new(input)));
-            }
-            return Ok(());
-        }
-        let (inputs, input_out) = channel::<Input>();
-        let (batches, sources): (Vec<_>, Vec<_>) = starts.iter().map(|_| channel()).unzip();
-        let alarm = PanicNotice { number: starts.len(), to_merger: to_merger.clone() };
-        let body = move || {
-            if let Ok(input) = input_out.recv() {
-                let reading = broadcaster::broadcast(input, workers, &batches);
-                _ = alarm.to_merger.send(Message::Read(reading));
-            }
-        };
-        let Some(thread) = spawn("wslens-broadcaster", body) else { return Err(Box::new(input)) };
-        self.threads.push(thread);
-        for (start, source) in starts.iter().zip(sources) {
-            _ = start.send(Source::Broadcast(source));
-        }
-        _ = inputs.send(input);
-        Ok(())
-    }
-
-    /// Puts together what they tell.
-    fn work(self, sink: &mut W, watch: &mut impl FnMut(u64) -> ControlFlow<()>) -> Result<Option<Done>, W::Error> {
-        let Self { messages, spare, threads, meter } = self;
-        let mut merger = Merger::new(sink, spare);
-        while let Ok(message) = messages.recv() {
-            // And what came in the meantime, so that much is taken at a time.
-            for message in core::iter::once(message).chain(messages.try_iter()) {
-                if let Message::Died(number) = message {
-                    die(threads, number);
-                }
-                merger.hear(message);
-            }
-            merger.take_ready()?;
-            if watch(meter.bytes()).is_break() {
-                return Ok(None);
-            }
-        }
-        let done = merger.finish();
-        for thread in threads {
-            if let Err(panic) = thread.join() {
-                std::panic::resume_unwind(panic);
-            }
-        }
-        Ok(Some(done))
-    }
-}
-
-/// A panic of a thread is ours, too. The others are not waited for.
-fn die(threads: Vec<JoinHandle<()>>, number: usize) -> ! {
-    match threads.into_iter().nth(number).map(JoinHandle::join) {
-        Some(Err(panic)) => std::panic::resume_unwind(panic),
-        _ => std::panic::resume_unwind(Box::new("a worker died")),
-    }
-}
-
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Option<JoinHandle<()>> {
-    thread::Builder::new().name(name.to_owned()).spawn(body).ok()
+    let problems = InputProblems { warnings, key_warnings, unreadable };
+    Ok(Some(ReadOutcome { totals: analyzer.totals(), problems }))
 }
 
 #[cfg(test)]

@@ -28,14 +28,18 @@ impl Packets {
         self.heads.push(Head { seen, link, original_len, end: self.bytes.len() });
     }
 
+    /// The packet at `index`, from 0.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Packet<'_>> {
+        let Head { seen, link, original_len, end } = *self.heads.get(index)?;
+        let before = index.checked_sub(1).and_then(|before| self.heads.get(before));
+        let start = before.map_or(0, |before| before.end);
+        Some(Packet { seen, link, bytes: self.bytes.get(start..end)?, original_len })
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = Packet<'_>> {
-        let mut start = 0;
-        self.heads.iter().map(move |head| {
-            let bytes = self.bytes.get(start..head.end).unwrap_or_default();
-            start = head.end;
-            Packet { seen: head.seen, link: head.link, bytes, original_len: head.original_len }
-        })
+        (0..self.len()).filter_map(|index| self.get(index))
     }
 
     /// How many there are.

@@ -4,7 +4,7 @@ use core::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use wslens::analyzer::shards::{self, Done, Workers};
+use wslens::analyzer::shards::{self, Job, ReadOutcome, Workers};
 use wslens::capture::Input;
 use wslens::tls::KeyLog;
 
@@ -36,23 +36,24 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
     let stop = Stop::install()?;
     let mut keys = KeyLog::new();
     Keys::new(args.common.keylog.as_ref())?.load(&mut keys)?;
-    let workers = Workers::new(plan.threads);
+    let job = Job { options: &plan.options, keys, workers: Workers::new(plan.threads) };
     let watch = |bytes| {
         progress.at(bytes);
         if stop.came().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let done = shards::read(input, &plan.options, keys, &workers, &mut outputs, watch);
+    let outcome = shards::read(input, job, &mut outputs, watch);
     progress.finish();
-    let Some(Done { totals, reading }) = done.inspect_err(|_| outputs.abandon()).context(UNWRITABLE)? else {
+    let outcome = outcome.inspect_err(|_| outputs.abandon()).context(UNWRITABLE)?;
+    let Some(ReadOutcome { totals, problems }) = outcome else {
         outputs.abandon();
         return stop.came().map_or(Ok(Ending::Done), |stopped| Err(stopped.into()));
     };
-    for warning in reading.warnings {
+    for warning in problems.warnings {
         say::warning(&warning.to_string());
     }
-    say::key_warnings("secrets in the capture", &reading.key_warnings);
+    say::key_warnings("secrets in the capture", &problems.key_warnings);
     outputs.finish(&totals).context(UNWRITABLE)?;
-    match reading.unreadable {
+    match problems.unreadable {
         Some(error) => Err(error.into()),
         None => Ok(Ending::of(outputs.worst(), plan.fail_on)),
     }

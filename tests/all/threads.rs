@@ -9,13 +9,12 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use wslens::analyzer::Options;
-use wslens::analyzer::shards::{self, Done, Workers};
+use wslens::analyzer::shards::{self, Job, ReadOutcome, Workers};
 use wslens::capture::Input;
 use wslens::event::{ParallelSink, Totals};
 use wslens::output::{
     Context, Follow, Format, JsonReport, Only, Order, Payload, Secrets, Style, TableName, Tables, TextReport,
 };
-use wslens::tls::KeyLog;
 use wslens::types::Limits;
 
 use super::command::{Folder, command, small_capture};
@@ -69,9 +68,9 @@ fn read<W: ParallelSink<Error = io::Error>>(
         From::Stream(bytes) => Input::from_reader("stream", Box::new(Cursor::new(bytes.to_vec()))),
     };
     let workers = Workers { batch_bytes: 1, batch_packets, ..Workers::new(NonZeroUsize::new(count).unwrap()) };
-    let done = shards::read(input, options, KeyLog::new(), &workers, sink, |_| ControlFlow::Continue(())).unwrap();
-    let Done { totals, reading } = done.unwrap();
-    assert!(reading.unreadable.is_none());
+    let outcome = shards::read(input, Job::new(options, workers), sink, |_| ControlFlow::Continue(())).unwrap();
+    let ReadOutcome { totals, problems } = outcome.unwrap();
+    assert!(problems.unreadable.is_none());
     totals
 }
 

@@ -1,197 +1,220 @@
-//! Puts together what workers tell, in the order of packets, and gives the numbers.
+//! Merges what the workers send, in the order of packets, and numbers the connections.
 //!
-//! In: batches, in any order between workers. Out: calls of [`ParallelSink::take`] in the order that one worker would have had,
-//! and batches back to where they came from. What lies here is bounded by the batches there are.
+//! In: batches, in any order between workers. Out: calls of [`ParallelSink::take`] in the order that a single worker would
+//! have, and the batches, empty, back to their workers. What is held here is bounded by the number of batches.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::Sender;
 
-use super::batch::{Key, Message, WorkerBatch};
+use super::batch::{BatchOf, OrderKey, ToMerger, WorkerBatch};
+use super::job::{InputProblems, ReadOutcome};
 use super::openings::Openings;
-use super::{BatchOf, Done, Reading};
 use crate::event::{Batch, Numbers, ParallelSink, Totals};
 
-/// The one that has the sink.
+/// Feeds the sink.
 pub(super) struct Merger<'w, W: ParallelSink> {
-    whole: &'w mut W,
+    sink: &'w mut W,
     queues: Vec<WorkerQueue<BatchOf<W>>>,
-    /// Those of each worker.
+    numbering: Numbering,
+    totals: Totals,
+    problems: InputProblems,
+}
+
+/// Numbers connections over all workers.
+#[derive(Debug)]
+struct Numbering {
+    /// Which packets opened the TCP connections of each worker.
     openings: Vec<Openings>,
     /// The number of the next connection.
     next_connection: u64,
-    totals: Totals,
-    reading: Reading,
 }
 
 /// What came from one worker.
 struct WorkerQueue<P> {
     batches: VecDeque<WorkerBatch<P>>,
     /// All before this has come.
-    reached: Key,
-    names: Names,
-    spare: Sender<WorkerBatch<P>>,
+    reached: OrderKey,
+    numbers: ConnectionNumbers,
+    empty: Sender<WorkerBatch<P>>,
 }
 
-/// The numbers of a worker's connections.
+/// The final numbers of a worker's connections.
 #[derive(Debug, Default)]
-struct Names {
+struct ConnectionNumbers {
     /// The worker's number of the first of them: those before are over.
     first: u64,
     /// `None` for one that is over.
-    names: VecDeque<Option<Numbers>>,
+    numbers: VecDeque<Option<Numbers>>,
 }
 
 impl<'w, W: ParallelSink> Merger<'w, W> {
-    pub(super) fn new(whole: &'w mut W, spare: Vec<Sender<WorkerBatch<BatchOf<W>>>>) -> Self {
+    pub(super) fn new(sink: &'w mut W, empty: Vec<Sender<WorkerBatch<BatchOf<W>>>>) -> Self {
         Self {
-            whole,
-            openings: spare.iter().map(|_| Openings::default()).collect(),
-            queues: spare.into_iter().map(WorkerQueue::new).collect(),
-            next_connection: 0,
+            sink,
+            numbering: Numbering { openings: empty.iter().map(|_| Openings::default()).collect(), next_connection: 0 },
+            queues: empty.into_iter().map(WorkerQueue::new).collect(),
             totals: Totals::default(),
-            reading: Reading::default(),
+            problems: InputProblems::default(),
         }
     }
 
-    /// Takes note of what came.
-    pub(super) fn hear(&mut self, message: Message<BatchOf<W>>) {
+    /// Queues a batch, or adds up what a thread counted.
+    pub(super) fn receive(&mut self, message: ToMerger<BatchOf<W>>) {
         match message {
-            Message::Batch(number, batch) => {
-                if let (Some(queue), Some(openings)) = (self.queues.get_mut(number), self.openings.get_mut(number)) {
-                    batch.opened.iter().for_each(|packet| openings.push(*packet));
-                    queue.reached = batch.reached;
-                    queue.batches.push_back(batch);
-                }
+            ToMerger::Batch(worker, batch) => self.queue(worker, batch),
+            ToMerger::Finished(worker, totals, problems) => {
+                self.add_totals(worker, totals);
+                let problems = problems.unwrap_or_default();
+                // All read the same input: one worker's warnings are those of all.
+                let warnings = if worker == 0 { problems.warnings } else { Vec::new() };
+                self.add_problems(InputProblems { warnings, ..problems });
             }
-            // All see all packets: those of the first are counted.
-            Message::Done(0, totals, reading) => {
-                let others = core::mem::replace(&mut self.totals, totals);
-                self.totals.add_connections(&others);
-                self.read(reading.unwrap_or_default());
-            }
-            Message::Done(_, totals, reading) => {
-                self.totals.add_connections(&totals);
-                // What one could not read, all could not.
-                self.read(Reading { warnings: Vec::new(), ..reading.unwrap_or_default() });
-            }
-            Message::Read(reading) => self.read(reading),
-            Message::Died(_) => {}
+            ToMerger::InputRead(problems) => self.add_problems(problems),
+            ToMerger::Panicked(_) => {}
         }
     }
 
-    fn read(&mut self, mut reading: Reading) {
-        self.reading.warnings.append(&mut reading.warnings);
-        self.reading.unreadable = self.reading.unreadable.take().or(reading.unreadable);
+    fn queue(&mut self, worker: usize, batch: WorkerBatch<BatchOf<W>>) {
+        let openings = self.numbering.openings.get_mut(worker);
+        if let (Some(queue), Some(openings)) = (self.queues.get_mut(worker), openings) {
+            batch.opened.iter().for_each(|packet| openings.push(*packet));
+            queue.reached = batch.reached;
+            queue.batches.push_back(batch);
+        }
     }
 
-    /// Does all that is certain to be next: nobody can tell anything before it any more.
+    /// All workers see all packets: the counts of packets are those of the first worker.
+    fn add_totals(&mut self, worker: usize, mut totals: Totals) {
+        if worker == 0 {
+            core::mem::swap(&mut self.totals, &mut totals);
+        }
+        self.totals.add_connections(&totals);
+    }
+
+    fn add_problems(&mut self, mut problems: InputProblems) {
+        self.problems.warnings.append(&mut problems.warnings);
+        self.problems.unreadable = self.problems.unreadable.take().or(problems.unreadable);
+    }
+
+    /// Takes all items before which no worker can emit any more.
     ///
     /// # Errors
     /// Those of the sink.
     pub(super) fn take_ready(&mut self) -> Result<(), W::Error> {
-        self.queues.iter_mut().for_each(WorkerQueue::give_back);
+        self.queues.iter_mut().for_each(WorkerQueue::return_taken);
         let ready = self.queues.iter().map(|queue| queue.reached).min().unwrap_or_default();
-        loop {
-            let mut first: Option<(usize, Key)> = None;
-            let mut until = ready;
-            for (number, queue) in self.queues.iter().enumerate() {
-                let Some(key) = queue.next_key() else { continue };
-                match first {
-                    Some((_, least)) if least < key => until = until.min(key),
-                    Some((_, least)) => {
-                        until = until.min(least);
-                        first = Some((number, key));
-                    }
-                    None => first = Some((number, key)),
-                }
-            }
-            let Some((number, _)) = first.filter(|(_, key)| *key <= ready) else { return Ok(()) };
-            self.take(number, until)?;
-        }
-    }
-
-    /// Does what a worker told, up to a key.
-    fn take(&mut self, number: usize, until: Key) -> Result<(), W::Error> {
-        let Self { whole, queues, openings, next_connection, .. } = self;
-        let Some(queue) = queues.get_mut(number) else { return Ok(()) };
-        while let Some(batch) = queue.batches.front_mut() {
-            while let Some(run) = batch.runs.get(batch.taken).filter(|run| run.key <= until).copied() {
-                batch.taken += 1;
-                let numbers = queue.names.of(run.connection).unwrap_or_else(|| {
-                    let tcp = batch.told.get(batch.told_taken).copied().unwrap_or_default();
-                    batch.told_taken += 1;
-                    *next_connection += 1;
-                    let numbers = Numbers { connection: *next_connection - 1, tcp_stream: rank(openings, number, tcp) };
-                    queue.names.add(numbers);
-                    numbers
-                });
-                for _ in 0..run.things {
-                    whole.take(&mut batch.batch, numbers)?;
-                }
-                if run.last {
-                    queue.names.forget(run.connection);
-                }
-            }
-            if batch.taken < batch.runs.len() {
-                break;
-            }
-            queue.give_back();
+        while let Some((worker, until)) = self.next_worker(ready) {
+            self.take(worker, until)?;
         }
         Ok(())
     }
 
-    /// Everything was told and done.
-    pub(super) fn finish(self) -> Done {
-        Done { totals: self.totals, reading: self.reading }
+    /// The worker whose next item is the first of all, if it is not after `ready`; and the key up to which its items come before
+    /// those of all others, or `ready`.
+    fn next_worker(&self, ready: OrderKey) -> Option<(usize, OrderKey)> {
+        let mut first: Option<(usize, OrderKey)> = None;
+        let mut until = ready;
+        for (worker, queue) in self.queues.iter().enumerate() {
+            let Some(key) = queue.next_key() else { continue };
+            match first {
+                Some((_, least)) if least < key => until = until.min(key),
+                Some((_, least)) => {
+                    until = until.min(least);
+                    first = Some((worker, key));
+                }
+                None => first = Some((worker, key)),
+            }
+        }
+        first.filter(|(_, key)| *key <= ready).map(|(worker, _)| (worker, until))
+    }
+
+    /// Takes a worker's items up to a key.
+    fn take(&mut self, worker: usize, until: OrderKey) -> Result<(), W::Error> {
+        let Self { sink, queues, numbering, .. } = self;
+        let Some(queue) = queues.get_mut(worker) else { return Ok(()) };
+        while let Some(batch) = queue.batches.front_mut() {
+            while let Some(group) = batch.take_group(until) {
+                let known = queue.numbers.get(group.connection);
+                let numbers = known.unwrap_or_else(|| {
+                    let numbers = numbering.number(worker, batch.take_new_connection());
+                    queue.numbers.push(numbers);
+                    numbers
+                });
+                for _ in 0..group.items {
+                    sink.take(&mut batch.batch, numbers)?;
+                }
+                if group.last {
+                    queue.numbers.remove(group.connection);
+                }
+            }
+            if !batch.is_taken() {
+                break;
+            }
+            queue.return_taken();
+        }
+        Ok(())
+    }
+
+    /// All workers are done, and all items were taken.
+    pub(super) fn finish(self) -> ReadOutcome {
+        ReadOutcome { totals: self.totals, problems: self.problems }
     }
 }
 
-/// How many TCP connections were opened before the one that its worker counts as `tcp`.
-fn rank(openings: &[Openings], worker: usize, tcp: u64) -> u64 {
-    let packet = openings.get(worker).and_then(|openings| openings.packet(tcp)).unwrap_or_default();
-    openings.iter().map(|openings| openings.before(packet)).sum()
+impl Numbering {
+    /// The numbers of the next connection, whose worker counts its TCP connection as `tcp`.
+    fn number(&mut self, worker: usize, tcp: u64) -> Numbers {
+        let connection = self.next_connection;
+        self.next_connection += 1;
+        let packet = self.openings.get(worker).and_then(|openings| openings.packet(tcp)).unwrap_or_default();
+        let tcp_stream = self.openings.iter().map(|openings| openings.before(packet)).sum();
+        Numbers { connection, tcp_stream }
+    }
 }
 
 impl<P: Batch> WorkerQueue<P> {
-    fn new(spare: Sender<WorkerBatch<P>>) -> Self {
-        Self { batches: VecDeque::new(), reached: Key::default(), names: Names::default(), spare }
+    fn new(empty: Sender<WorkerBatch<P>>) -> Self {
+        let (batches, reached, numbers) = (VecDeque::new(), OrderKey::default(), ConnectionNumbers::default());
+        Self { batches, reached, numbers, empty }
     }
 
-    /// When the next thing was told.
-    fn next_key(&self) -> Option<Key> {
-        self.batches.iter().find_map(|batch| batch.runs.get(batch.taken)).map(|run| run.key)
+    /// The key of the next item.
+    fn next_key(&self) -> Option<OrderKey> {
+        self.batches.iter().find_map(WorkerBatch::next_key)
     }
 
-    /// Lets the worker have those batches again of which all was taken.
-    fn give_back(&mut self) {
-        while let Some(mut batch) = self.batches.pop_front_if(|batch| batch.taken >= batch.runs.len()) {
+    /// Returns the batches of which all was taken to the worker.
+    fn return_taken(&mut self) {
+        while let Some(mut batch) = self.batches.pop_front_if(|batch| batch.is_taken()) {
             batch.clear();
             // A worker that is done needs none.
-            _ = self.spare.send(batch);
+            _ = self.empty.send(batch);
         }
     }
 }
 
-impl Names {
-    /// The numbers of a connection that was told of before.
-    fn of(&self, connection: u64) -> Option<Numbers> {
-        let place = usize::try_from(connection.checked_sub(self.first)?).ok()?;
-        self.names.get(place).copied().flatten()
+impl ConnectionNumbers {
+    /// The numbers of a connection that was reported before.
+    fn get(&self, connection: u64) -> Option<Numbers> {
+        self.numbers.get(self.place(connection)?).copied().flatten()
     }
 
-    /// The next one has these.
-    fn add(&mut self, numbers: Numbers) {
-        self.names.push_back(Some(numbers));
+    /// Adds those of the next connection.
+    fn push(&mut self, numbers: Numbers) {
+        self.numbers.push_back(Some(numbers));
     }
 
-    /// It is told of no more.
-    fn forget(&mut self, connection: u64) {
-        let place = connection.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
-        if let Some(name) = place.and_then(|place| self.names.get_mut(place)) {
-            *name = None;
+    /// No more events of the connection follow.
+    fn remove(&mut self, connection: u64) {
+        if let Some(numbers) = self.place(connection).and_then(|place| self.numbers.get_mut(place)) {
+            *numbers = None;
         }
-        while self.names.pop_front_if(|name| name.is_none()).is_some() {
+        while self.numbers.pop_front_if(|numbers| numbers.is_none()).is_some() {
             self.first += 1;
         }
+    }
+
+    fn place(&self, connection: u64) -> Option<usize> {
+        usize::try_from(connection.checked_sub(self.first)?).ok()
     }
 }

@@ -1,62 +1,67 @@
-//! What goes wrong goes wrong promptly: workers never leave anybody waiting. That outputs are the same is for the tests
-//! from outside, which have the captures for it.
+//! Failures end a run promptly: no worker keeps another waiting, nor the caller. That all outputs are the same with any number of
+//! workers is tested from outside, in `tests/all/threads.rs`, where there are captures for it.
 
-use std::io::{self, Read};
+use core::num::NonZeroUsize;
+use std::io::{self, Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 
 use super::*;
-use crate::event::{Event, Kept, Numbers, Owned, Sink, What};
+use crate::analyzer::Options;
+use crate::event::{Event, Kept, Numbers, Owned, Shard, Sink, What};
 
-/// What the part of a sink does, and the whole.
+/// Which part of a sink fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
+enum Failure {
     None,
-    /// The part panics at the first message.
-    PartPanics,
-    /// The whole fails at the third thing.
-    WholeFails,
+    /// The shard panics at the first message.
+    ShardPanics,
+    /// The sink has an error at the third event.
+    SinkFails,
 }
 
-/// Hears messages.
-struct Ear {
-    trouble: Trouble,
-    heard: Vec<(u64, u64)>,
+/// Records events as text.
+struct Recorder {
+    failure: Failure,
+    events: Vec<String>,
 }
 
-impl Sink for Ear {
+impl Recorder {
+    const fn new(failure: Failure) -> Self {
+        Self { failure, events: Vec::new() }
+    }
+}
+
+impl Sink for Recorder {
     type Error = &'static str;
 
     fn event(&mut self, event: &Event<'_>) -> Result<(), &'static str> {
-        if let What::Message(message) = event.what {
-            if self.trouble == Trouble::WholeFails && self.heard.len() == 2 {
-                return Err("no more room");
-            }
-            self.heard.push((event.connection.number, message.number));
+        if self.failure == Failure::SinkFails && self.events.len() == 2 {
+            return Err("disk full");
         }
+        self.events.push(format!("{event:?}"));
         Ok(())
     }
 }
 
-struct EarShard(Trouble);
+struct RecorderShard(Failure);
 
-impl Shard for EarShard {
+impl Shard for RecorderShard {
     type Batch = Kept;
 
     fn event(&mut self, event: &Event<'_>, batch: &mut Kept) -> bool {
         let message = matches!(event.what, What::Message(_));
-        assert!(!message || self.0 != Trouble::PartPanics, "a part that panics");
-        if message {
-            batch.keep(Owned::copy(event, 0));
-        }
-        message
+        assert!(!message || self.0 != Failure::ShardPanics, "a shard that panics");
+        batch.keep(Owned::copy(event, usize::MAX));
+        true
     }
 }
 
-impl ParallelSink for Ear {
-    type Shard = EarShard;
+impl ParallelSink for Recorder {
+    type Shard = RecorderShard;
 
-    fn shard(&self) -> EarShard {
-        EarShard(self.trouble)
+    fn shard(&self) -> RecorderShard {
+        RecorderShard(self.failure)
     }
 
     fn take(&mut self, batch: &mut Kept, numbers: Numbers) -> Result<(), &'static str> {
@@ -68,23 +73,29 @@ fn workers(count: usize) -> Workers {
     Workers { batch_bytes: 1, batch_packets: 1, ..Workers::new(NonZeroUsize::new(count).unwrap()) }
 }
 
-fn sample() -> String {
-    concat!(env!("CARGO_MANIFEST_DIR"), "/samples/first-look/capture.pcap").to_owned()
+const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/first-look/capture.pcap");
+
+fn file() -> Input {
+    Input::open(&[SAMPLE]).unwrap()
 }
 
-/// The connections and messages heard, and what was read.
-type Heard = (Vec<(u64, u64)>, Done);
-
-fn run(input: Input, count: usize, trouble: Trouble) -> Result<Heard, &'static str> {
-    let mut ear = Ear { trouble, heard: Vec::new() };
-    let done =
-        read(input, &Options::default(), KeyLog::new(), &workers(count), &mut ear, |_| ControlFlow::Continue(()))?;
-    let done = done.expect("nobody said stop");
-    Ok((ear.heard, done))
+/// The same capture, to be read once.
+fn pipe(path: impl AsRef<std::path::Path>) -> Input {
+    Input::from_reader("pipe", Box::new(Cursor::new(std::fs::read(path).unwrap())))
 }
 
-/// The capture, and then nothing for ever, as from a pipe whose writer thinks.
-struct Endless(io::Cursor<Vec<u8>>);
+/// The events recorded, and what was read.
+type Recorded = (Vec<String>, ReadOutcome);
+
+fn run(input: Input, count: usize, failure: Failure) -> Result<Recorded, &'static str> {
+    let (mut recorder, options) = (Recorder::new(failure), Options::default());
+    let job = Job::new(&options, workers(count));
+    let outcome = read(input, job, &mut recorder, |_| ControlFlow::Continue(()))?;
+    Ok((recorder.events, outcome.expect("it was not stopped")))
+}
+
+/// The capture, and then a wait without end, as for a pipe that is not written to.
+struct Endless(Cursor<Vec<u8>>);
 
 impl Read for Endless {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
@@ -97,76 +108,94 @@ impl Read for Endless {
 }
 
 fn endless() -> Input {
-    let bytes = std::fs::read(sample()).unwrap();
-    Input::from_reader("endless", Box::new(Endless(io::Cursor::new(bytes))))
+    Input::from_reader("endless", Box::new(Endless(Cursor::new(std::fs::read(SAMPLE).unwrap()))))
 }
 
 #[test]
-fn all_hear_the_same() {
-    let alone = run(Input::open(&[sample()]).unwrap(), 1, Trouble::None).unwrap();
+fn any_number_of_workers_gives_the_same_events() {
+    let alone = run(file(), 1, Failure::None).unwrap();
     assert!(alone.0.len() > 2);
     for count in [2, 3, 50] {
-        let file = Input::open(&[sample()]).unwrap();
-        let pipe = Input::from_reader("pipe", Box::new(io::Cursor::new(std::fs::read(sample()).unwrap())));
-        for input in [file, pipe] {
-            let together = run(input, count, Trouble::None).unwrap();
+        for input in [file(), pipe(SAMPLE)] {
+            let together = run(input, count, Failure::None).unwrap();
             assert_eq!((&together.0, &together.1.totals), (&alone.0, &alone.1.totals), "{count}");
         }
     }
 }
 
+/// A file read by [`read`], the same packets broadcast to workers, and the same packets fed one by one.
 #[test]
-fn a_sink_that_fails_ends_all_even_while_the_input_is_waited_for() {
-    for count in [1, 2, 3] {
-        let file = Input::open(&[sample()]).unwrap();
-        assert_eq!(run(file, count, Trouble::WholeFails).err(), Some("no more room"));
-        assert_eq!(run(endless(), count, Trouble::WholeFails).err(), Some("no more room"));
-    }
-}
-
-#[test]
-fn a_panic_of_a_worker_is_ours() {
-    for count in [1, 2, 3] {
-        for input in [Input::open(&[sample()]).unwrap(), endless()] {
-            let trouble = if count == 1 { Trouble::WholeFails } else { Trouble::PartPanics };
-            let ended = catch_unwind(AssertUnwindSafe(|| run(input, count, trouble).err()));
-            match ended {
-                Ok(error) => assert_eq!((error, count), (Some("no more room"), 1)),
-                Err(panic) => assert_eq!(panic.downcast_ref::<&str>(), Some(&"a part that panics")),
-            }
+fn read_broadcast_and_fed_packets_give_the_same_events() {
+    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/samples");
+    for name in ["first-look", "closes", "gap", "http2", "ip-fragments", "midstream", "oddities", "refused"] {
+        let path = format!("{samples}/{name}/capture.pcap");
+        let mut fed = Recorder::new(Failure::None);
+        let (mut input, mut analyzer) = (Input::open(&[&path]).unwrap(), Analyzer::new(&Options::default()));
+        while let Some(packet) = input.next_packet().unwrap() {
+            analyzer.packet(&packet, &mut fed).unwrap();
+        }
+        analyzer.finish(&mut fed).unwrap();
+        assert!(fed.events.len() > 2, "{name}");
+        for (way, input, count) in [
+            ("read", Input::open(&[&path]).unwrap(), 1),
+            ("read by each worker", Input::open(&[&path]).unwrap(), 3),
+            ("broadcast", pipe(&path), 3),
+        ] {
+            let (events, outcome) = run(input, count, Failure::None).unwrap();
+            assert_eq!(events, fed.events, "{name}, {way}");
+            assert_eq!(outcome.totals, analyzer.totals(), "{name}, {way}");
         }
     }
 }
 
 #[test]
-fn whoever_watches_may_say_stop() {
+fn an_error_of_the_sink_ends_the_run_even_while_a_worker_waits_for_input() {
     for count in [1, 2, 3] {
-        for input in [Input::open(&[sample()]).unwrap(), endless()] {
-            let mut ear = Ear { trouble: Trouble::None, heard: Vec::new() };
+        for input in [file(), endless()] {
+            assert_eq!(run(input, count, Failure::SinkFails).err(), Some("disk full"));
+        }
+    }
+}
+
+#[test]
+fn a_panic_of_a_worker_becomes_one_of_the_caller() {
+    for count in [2, 3] {
+        for input in [file(), endless()] {
+            let ended = catch_unwind(AssertUnwindSafe(|| run(input, count, Failure::ShardPanics).err()));
+            let panic = ended.expect_err("a panic");
+            assert_eq!(panic.downcast_ref::<&str>(), Some(&"a shard that panics"));
+        }
+    }
+}
+
+#[test]
+fn the_watch_may_stop_the_run() {
+    for count in [1, 2, 3] {
+        for input in [file(), endless()] {
+            let (mut recorder, options) = (Recorder::new(Failure::None), Options::default());
             let mut calls = 0;
-            let done = read(input, &Options::default(), KeyLog::new(), &workers(count), &mut ear, |_| {
+            let outcome = read(input, Job::new(&options, workers(count)), &mut recorder, |_| {
                 calls += 1;
                 if calls < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
-            assert!(done.unwrap().is_none());
+            assert!(outcome.unwrap().is_none());
         }
     }
 }
 
 #[test]
-fn what_cannot_be_read_is_told_once() {
-    let whole = std::fs::read(sample()).unwrap();
+fn problems_of_the_input_are_reported_once() {
+    let capture = std::fs::read(SAMPLE).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let (cut, broken) = (folder.path().join("cut.pcap"), folder.path().join("broken.pcap"));
-    std::fs::write(&cut, &whole[..whole.len() - 3]).unwrap();
-    std::fs::write(&broken, [&whole[..], &[0xff; 40]].concat()).unwrap();
+    let (cut, corrupt) = (folder.path().join("cut.pcap"), folder.path().join("corrupt.pcap"));
+    std::fs::write(&cut, &capture[..capture.len() - 3]).unwrap();
+    std::fs::write(&corrupt, [&capture[..], &[0xff; 40]].concat()).unwrap();
     for count in [1, 2, 3] {
-        let (_, done) = run(Input::open(&[&cut]).unwrap(), count, Trouble::None).unwrap();
-        assert_eq!((done.reading.warnings.len(), done.reading.unreadable.is_some()), (1, false), "{count}");
-        let (heard, done) = run(Input::open(&[&broken]).unwrap(), count, Trouble::None).unwrap();
-        assert_eq!((done.reading.warnings.len(), done.reading.unreadable.is_some()), (0, true), "{count}");
-        assert!(!heard.is_empty());
-        let stream = Input::from_reader("broken", Box::new(io::Cursor::new(std::fs::read(&broken).unwrap())));
-        assert!(run(stream, count, Trouble::None).unwrap().1.reading.unreadable.is_some());
+        let (_, outcome) = run(Input::open(&[&cut]).unwrap(), count, Failure::None).unwrap();
+        assert_eq!((outcome.problems.warnings.len(), outcome.problems.unreadable.is_some()), (1, false), "{count}");
+        let (events, outcome) = run(Input::open(&[&corrupt]).unwrap(), count, Failure::None).unwrap();
+        assert_eq!((outcome.problems.warnings.len(), outcome.problems.unreadable.is_some()), (0, true), "{count}");
+        assert!(!events.is_empty());
+        assert!(run(pipe(&corrupt), count, Failure::None).unwrap().1.problems.unreadable.is_some());
     }
 }
