@@ -169,11 +169,11 @@ impl Analyzer {
                 Ok(NextPacket::End) => (true, Some(Ended::Complete)),
                 Err(error) => (true, Some(Ended::Failed(error))),
             };
-            if let Err(error) = self.ask_for_secrets(source, ended.is_some()) {
-                return Ok(ended.unwrap_or(Ended::Failed(error)));
-            }
-            if let Some(ended) = ended {
-                return Ok(ended);
+            let asked = self.ask_for_secrets(source, ended.is_some());
+            match (ended, asked) {
+                (None, Ok(())) => {}
+                (None | Some(Ended::Complete), Err(error)) => return Ok(Ended::Failed(error)),
+                (Some(ended), _) => return Ok(ended),
             }
             if let ControlFlow::Break(stop) = watch(Pause { source: &mut *source, sink: &mut *sink, quiet }) {
                 return Ok(Ended::Stopped(stop));

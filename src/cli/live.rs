@@ -1,181 +1,185 @@
-//! `wslens live` and `wslens interfaces`: what an interface carries, until somebody or something says stop.
+//! `wslens live`: sniffs an interface until Ctrl-C, `--duration` or `--packets`.
+//!
+//! The packets go through [`Analyzer::run`]. What only a live capture has is here: the wall clock, a key log that grows, packets
+//! that were dropped, and outputs that are flushed while the interface is quiet.
 
-use std::io::Write;
+use core::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Error, Result};
 use wslens::analyzer::Analyzer;
-use wslens::capture::{CaptureError, Live, LiveOptions, LiveStats, LiveStep, interfaces as list};
+use wslens::analyzer::run::{Ended, NextPacket, PacketSource, SecretsNeed};
+use wslens::capture::{CaptureError, Live, LiveOptions, LiveStats};
+use wslens::tls::KeyLog;
 
 use super::args::LiveArgs;
-use super::keys::Keys;
+use super::keys::{FollowedKeyLog, KeyLogFile};
 use super::outputs::Outputs;
 use super::plan::Plan;
 use super::read::UNWRITABLE;
 use super::stop::set_on_signals;
 #[cfg(unix)]
 use super::user::User;
-use super::{Ending, say};
+use super::{Ending, diagnostics};
 
-/// Sniffs until Ctrl-C, `--duration` or `--packets`.
+/// Sniffs, and writes what was asked for.
 ///
 /// # Errors
 /// Wrong usage, an interface that cannot be sniffed, an output that could not be written.
 pub(super) fn live(args: &LiveArgs) -> Result<Ending> {
     let plan = Plan::new(&args.common)?;
+    let live = open(args)?;
+    set_on_signals(&live.stop_flag())?;
+    let mut outputs = Outputs::open(&plan, true)?;
+    diagnostics::note(&format!("listening on {}; Ctrl-C ends it", args.interface));
+    let mut analyzer = Analyzer::new(&plan.options);
+    let mut listening = Listening::new(args, live)?;
+    let mut drops = Drops::default();
+    let interface_failed =
+        listen(&mut listening, &mut analyzer, &mut outputs, &mut drops).inspect_err(|_| outputs.abandon())?;
+    let counts = listening.live.stats();
+    analyzer.finish(&mut outputs).inspect_err(|_| outputs.abandon()).context(UNWRITABLE)?;
+    outputs.finish(&analyzer.totals()).context(UNWRITABLE)?;
+    drops.report_totals(listening.live.packets(), counts?);
+    match interface_failed {
+        Some(error) => Err(error.into()),
+        None => Ok(Ending::of(outputs.worst(), plan.fail_on)),
+    }
+}
+
+/// Opens the interface; then becomes the user of `--user`, before any packet is looked at, and before outputs are opened,
+/// which are to be that user's.
+fn open(args: &LiveArgs) -> Result<Live> {
     #[cfg(unix)]
     let user = args.user.as_deref().map(User::find).transpose()?;
-    let mut live = Live::open(&LiveOptions {
+    let live = Live::open(&LiveOptions {
         filter: args.bpf.clone(),
         snaplen: u32::try_from(args.snaplen).unwrap_or(u32::MAX),
         buffer_bytes: u32::try_from(args.buffer).unwrap_or(u32::MAX),
         promiscuous: args.promiscuous,
         ..LiveOptions::new(args.interface.as_str())
     })?;
-    // Before anything that came over the wire is looked at, and before outputs are opened, which are the user's.
     #[cfg(unix)]
     if let Some(user) = user {
         user.become_for_good()?;
     }
-    set_on_signals(&live.stop_flag())?;
-    let mut outputs = Outputs::open(&plan, true)?;
-    say::note(&format!("listening on {}; Ctrl-C ends it", args.interface));
-    let mut analyzer = Analyzer::new(&plan.options);
-    let mut keys = FollowedKeys::new(Keys::new(args.common.keylog.as_ref())?);
-    analyzer.expect_secrets(keys.keys.has_file());
-    let mut drops = Drops::default();
-    let broken = sniff(args, &mut live, &mut analyzer, &mut outputs, &mut drops, &mut keys)
-        .inspect_err(|_| outputs.abandon())?;
-    let counts = live.stats();
-    keys.keys.follow(analyzer.keys())?;
-    analyzer.finish(&mut outputs).inspect_err(|_| outputs.abandon()).context(UNWRITABLE)?;
-    outputs.finish(&analyzer.totals()).context(UNWRITABLE)?;
-    drops.at_the_end(live.packets(), counts?);
-    match broken {
-        Some(error) => Err(error.into()),
-        None => Ok(Ending::of(outputs.worst(), plan.fail_on)),
-    }
+    Ok(live)
 }
 
-/// Takes packets until it is told to stop; what ended it, where that was the interface.
-fn sniff(
-    args: &LiveArgs,
-    live: &mut Live,
+/// Takes packets until the end. Gives the error of the interface, if that was the end.
+fn listen(
+    listening: &mut Listening,
     analyzer: &mut Analyzer,
     outputs: &mut Outputs,
     drops: &mut Drops,
-    keys: &mut FollowedKeys,
 ) -> Result<Option<CaptureError>> {
-    let deadline = Deadline::new(args.duration);
-    loop {
-        keys.poll(analyzer)?;
-        match live.next_packet() {
-            Ok(LiveStep::Packet(packet)) => analyzer.packet(&packet, outputs).context(UNWRITABLE)?,
-            Ok(LiveStep::Quiet) => {
-                outputs.flush().context(UNWRITABLE)?;
-                drops.look(live);
-            }
-            Ok(LiveStep::Over) => return Ok(None),
-            Err(error) => return Ok(Some(error)),
+    let ended = analyzer.run(listening, outputs, |pause| {
+        if pause.quiet {
+            drops.check(&mut pause.source.live);
+            return pause.sink.flush().map_or_else(ControlFlow::Break, ControlFlow::Continue);
         }
-        if args.packets.is_some_and(|packets| live.packets() >= packets) || deadline.is_over() {
-            return Ok(None);
-        }
+        ControlFlow::Continue(())
+    });
+    match ended.context(UNWRITABLE)? {
+        Ended::Complete => Ok(None),
+        Ended::Failed(ListenError::Interface(error)) => Ok(Some(error)),
+        Ended::Failed(ListenError::KeyLog(error)) => Err(error),
+        Ended::Stopped(error) => Err(error).context(UNWRITABLE),
     }
 }
 
-/// Tells of packets that were lost because we were too slow: while it happens, and at the end.
+/// An interface until `--packets` or `--duration` is reached, and the key log that grows meanwhile.
+struct Listening {
+    live: Live,
+    keys: FollowedKeyLog,
+    max_packets: Option<u64>,
+    deadline: Deadline,
+}
+
+/// What ends a live capture early.
+enum ListenError {
+    Interface(CaptureError),
+    KeyLog(Error),
+}
+
+impl Listening {
+    fn new(args: &LiveArgs, live: Live) -> Result<Self> {
+        let keys = FollowedKeyLog::new(KeyLogFile::new(args.common.keylog.as_ref())?);
+        Ok(Self { live, keys, max_packets: args.packets, deadline: Deadline::new(args.duration) })
+    }
+
+    fn is_over(&self) -> bool {
+        self.max_packets.is_some_and(|most| self.live.packets() >= most) || self.deadline.is_over()
+    }
+}
+
+impl PacketSource for Listening {
+    type Error = ListenError;
+
+    fn next_packet(&mut self) -> Result<NextPacket<'_>, ListenError> {
+        if self.is_over() {
+            return Ok(NextPacket::End);
+        }
+        PacketSource::next_packet(&mut self.live).map_err(ListenError::Interface)
+    }
+
+    fn add_secrets(&mut self, keys: &mut KeyLog, need: SecretsNeed) -> Result<(), ListenError> {
+        self.keys.poll(keys, need).map_err(ListenError::KeyLog)
+    }
+
+    fn may_have_secrets(&self) -> bool {
+        self.keys.is_given()
+    }
+}
+
+/// Packets that were dropped because wslens was too slow: reported while it happens, and at the end.
 #[derive(Debug, Default)]
 struct Drops {
-    /// When it was looked last, and when there was something to tell.
-    looked: Option<Instant>,
-    told: Option<Instant>,
+    /// When the counts were last looked at.
+    checked: Option<Instant>,
+    /// When there was last something to report.
+    warned: Option<Instant>,
     dropped: u64,
 }
 
 impl Drops {
-    /// Between two looks.
-    const LOOK: Duration = Duration::from_secs(1);
+    /// Between two checks.
+    const CHECK: Duration = Duration::from_secs(1);
     /// Between two warnings.
-    const TELL: Duration = Duration::from_secs(10);
+    const WARN: Duration = Duration::from_secs(10);
 
-    #[expect(clippy::disallowed_methods, reason = "how often a person is told is a matter of the wall clock")]
-    fn look(&mut self, live: &mut Live) {
+    #[expect(clippy::disallowed_methods, reason = "how often a user is warned is a matter of the wall clock")]
+    fn check(&mut self, live: &mut Live) {
         let now = Instant::now();
-        let waits = |last: Option<Instant>, least| last.is_some_and(|last| now.duration_since(last) < least);
-        if waits(self.looked, Self::LOOK) {
+        let is_recent = |last: Option<Instant>, least| last.is_some_and(|last| now.duration_since(last) < least);
+        if is_recent(self.checked, Self::CHECK) {
             return;
         }
-        self.looked = Some(now);
-        // Where the system does not say, it is told at the end.
+        self.checked = Some(now);
+        // Where the system does not count, the end of the run reports that.
         let Ok(stats) = live.stats() else { return };
         let dropped = stats.dropped.saturating_add(stats.dropped_by_interface);
-        if dropped > self.dropped && !waits(self.told, Self::TELL) {
-            self.told = Some(now);
+        if dropped > self.dropped && !is_recent(self.warned, Self::WARN) {
+            self.warned = Some(now);
             let more = dropped - self.dropped;
             self.dropped = dropped;
-            say::warning(&format!("{more} packets were dropped just now, {dropped} so far of {}", stats.received));
+            diagnostics::warning(&format!(
+                "{more} packets were dropped just now, {dropped} so far of {}",
+                stats.received
+            ));
         }
     }
 
-    fn at_the_end(&self, read: u64, stats: LiveStats) {
+    fn report_totals(&self, read: u64, stats: LiveStats) {
         let LiveStats { received, dropped, dropped_by_interface } = stats;
-        say::note(&format!(
+        diagnostics::note(&format!(
             "{read} packets read, {received} received, {dropped} dropped by the system, {dropped_by_interface} dropped by the interface"
         ));
         if dropped > 0 || dropped_by_interface > 0 {
-            say::warning("packets were dropped: a larger --buffer, a smaller --snaplen or a narrower --bpf helps");
+            diagnostics::warning(
+                "packets were dropped: a larger --buffer, a smaller --snaplen or a narrower --bpf helps",
+            );
         }
-    }
-}
-
-/// Lists the interfaces.
-///
-/// # Errors
-/// What listing or writing them fails with.
-pub(super) fn interfaces(out: &mut impl Write) -> Result<()> {
-    let list = list()?;
-    let width = list.iter().map(|interface| interface.name.chars().count()).max().unwrap_or(0);
-    for interface in &list {
-        let mut about: Vec<String> = Vec::new();
-        about.push(if interface.up { "up".into() } else { "down".into() });
-        if interface.loopback {
-            about.push("loopback".into());
-        }
-        if interface.wireless {
-            about.push("wireless".into());
-        }
-        about.extend(interface.addresses.iter().map(ToString::to_string));
-        let description = interface.description.iter().map(|text| format!("  ({text})")).collect::<String>();
-        writeln!(out, "{:width$}  {}{description}", interface.name, about.join(", "))?;
-    }
-    if list.is_empty() {
-        say::warning("none that this user may sniff; try as root (sudo)");
-    }
-    Ok(())
-}
-
-/// A key log that grows while we listen.
-struct FollowedKeys {
-    keys: Keys,
-    looked: Option<Instant>,
-}
-
-/// Packets within this time are handled with the secrets there are: those that lack some wait.
-const KEYS_EVERY: Duration = Duration::from_millis(20);
-
-impl FollowedKeys {
-    const fn new(keys: Keys) -> Self {
-        Self { keys, looked: None }
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "the file grows in the user's time, not the capture's")]
-    fn poll(&mut self, analyzer: &mut Analyzer) -> Result<()> {
-        if !self.keys.has_file() || self.looked.is_some_and(|looked| looked.elapsed() < KEYS_EVERY) {
-            return Ok(());
-        }
-        self.looked = Some(Instant::now());
-        self.keys.follow(analyzer.keys())
     }
 }
 

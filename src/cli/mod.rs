@@ -1,10 +1,13 @@
-//! The command: what was typed (`args.rs`) → what is meant (`plan.rs`) → a run.
+//! The command: arguments as typed (`args.rs`) → their meaning (`plan.rs`) → a run (`read.rs`, `live.rs`).
 //!
-//! Data goes to standard output, everything else to standard error. Exit status 0: done; 1: `--fail-on` was met; 2: wrong
-//! usage, unreadable input, or an output that could not be written. A closed pipe ends it quietly.
+//! Data goes to standard output, diagnostics to standard error. Exit status 0: done; 1: `--fail-on` was met; 2: wrong
+//! usage, unreadable input, or an output that could not be written. A closed pipe ends the process quietly.
 
 mod args;
+mod diagnostics;
 mod explain;
+#[cfg(feature = "live")]
+mod interfaces;
 mod keys;
 mod limits;
 #[cfg(feature = "live")]
@@ -14,7 +17,6 @@ mod outputs;
 mod plan;
 mod progress;
 mod read;
-mod say;
 mod stop;
 #[cfg(all(unix, feature = "live"))]
 mod user;
@@ -38,7 +40,7 @@ enum Ending {
 }
 
 impl Ending {
-    /// What the worst finding means for the exit status.
+    /// The exit status for the worst finding of a run.
     fn of(worst: Option<Severity>, fail_on: Option<Severity>) -> Self {
         let met = fail_on.is_some_and(|least| worst.is_some_and(|worst| worst >= least));
         if met { Self::Failed } else { Self::Done }
@@ -65,7 +67,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(Ending::Failed) => ExitCode::from(1),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            say::error(&format!("{error:#}"));
+            diagnostics::error(&format!("{error:#}"));
             match error.downcast_ref::<stop::Stopped>() {
                 Some(stopped) => stopped.exit(),
                 None => ExitCode::from(2),
@@ -81,7 +83,7 @@ fn dispatch(command: Command) -> Result<Ending> {
         #[cfg(feature = "live")]
         Command::Live(args) => return live::live(&args),
         #[cfg(feature = "live")]
-        Command::Interfaces => live::interfaces(&mut out)?,
+        Command::Interfaces => interfaces::list(&mut out)?,
         Command::Explain { code } => {
             let unknown = |name: &str| anyhow!("{name:?} is no finding; `wslens explain` lists them all");
             let code = code.map(|name| FindingCode::from_name(&name).ok_or_else(|| unknown(&name))).transpose()?;
@@ -98,23 +100,23 @@ fn dispatch(command: Command) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
-/// Help and version are answers; everything else is wrong usage. That quotes what was typed, or what a script made of the name
-/// of a file: where some of it is no plain text, it goes the way of all errors.
+/// Prints help or the version if it was asked for; everything else is wrong usage. Its message quotes the arguments, which a script
+/// may have made of file names: where one has characters that are unsafe on a terminal, the message is escaped as all errors are.
 fn usage(error: &clap::Error) -> ExitCode {
-    let answered = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let wild = |arg: std::ffi::OsString| arg.to_string_lossy().chars().any(wslens::output::escape::is_unsafe);
-    if !answered && std::env::args_os().any(wild) {
-        say::error(error.to_string().trim_end());
+    let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let is_unsafe = |arg: std::ffi::OsString| arg.to_string_lossy().chars().any(wslens::output::escape::is_unsafe);
+    if !asked_for && std::env::args_os().any(is_unsafe) {
+        diagnostics::error(error.to_string().trim_end());
         return ExitCode::from(2);
     }
     match error.print() {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(2),
-        _ if answered => ExitCode::SUCCESS,
+        _ if asked_for => ExitCode::SUCCESS,
         _ => ExitCode::from(2),
     }
 }
 
-/// Whether the reader of our output went away, as `head` does: that is no error of anybody's.
+/// Whether the reader of an output closed the pipe, as `head` does, which is no error.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let is_pipe = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
     error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_pipe))

@@ -1,12 +1,13 @@
-//! Root's rights, given up: `wslens live --user NAME`.
+//! `wslens live --user NAME`: gives up root's rights.
 //!
-//! To open an interface takes rights that nobody should have who reads what strangers send. So, once it is open, the process
-//! becomes another user, in all its threads and for good; that it cannot go back is tried before the first packet is read.
+//! Opening an interface takes rights that no process should have while it reads packets from strangers. So, once the interface
+//! is open, the process becomes another user, in all its threads and permanently. Before the first packet is read, it tries to
+//! become root again, and goes on only if that fails.
 
 use anyhow::{Context as _, Result, bail};
 use nix::unistd::{self, Gid, Uid};
 
-/// Whom to become.
+/// The user to become.
 #[derive(Debug)]
 pub(super) struct User {
     name: String,
@@ -18,37 +19,37 @@ impl User {
     /// Finds the user of that name.
     ///
     /// # Errors
-    /// There is none, it is root, or we are not root and could not become it.
+    /// There is none, it has root's rights, or the process is not root and so cannot become another user.
     pub(super) fn find(name: &str) -> Result<Self> {
         let known = unistd::User::from_name(name).with_context(|| format!("--user {name}: cannot be looked up"))?;
         let Some(known) = known else { bail!("--user {name}: there is no such user") };
         if known.uid.is_root() || known.gid.as_raw() == 0 {
-            bail!("--user {name}: has root's rights; name a user that has not");
+            bail!("--user {name}: has root's rights; name a user without them");
         }
         if !Uid::effective().is_root() {
-            bail!("--user {name}: only root can become another user; leave it away, nothing would be given up");
+            bail!("--user {name}: only root can become another user; without root's rights the option is not needed");
         }
         Ok(Self { name: known.name, uid: known.uid, gid: known.gid })
     }
 
-    /// Becomes that user: its primary group alone, then its number, as real, effective and saved ones.
+    /// Becomes that user: first its primary group alone, then its user id; real, effective and saved ids each.
     ///
     /// # Errors
-    /// When the system does not let us, or would let us back.
+    /// When the system refuses, or would let the process become root again.
     pub(super) fn become_for_good(self) -> Result<()> {
         let Self { name, uid, gid } = &self;
-        // In this order: who is not root any more can change no group. They reach all threads of the process.
+        // In this order: a process that is not root cannot change its groups. Each call reaches all threads of the process.
         #[cfg(not(target_vendor = "apple"))]
         unistd::setgroups(&[*gid]).with_context(|| format!("--user {name}: other groups cannot be left"))?;
         unistd::setgid(*gid).with_context(|| format!("--user {name}: its group cannot be taken"))?;
-        unistd::setuid(*uid).with_context(|| format!("--user {name}: cannot be become"))?;
+        unistd::setuid(*uid).with_context(|| format!("--user {name}: the process cannot become it"))?;
         if !self.is_final() {
-            bail!("--user {name}: root's rights could be had back; nothing is sniffed");
+            bail!("--user {name}: the process could become root again; nothing is sniffed");
         }
         Ok(())
     }
 
-    /// Whether we are that user and can be nobody else: it is tried.
+    /// Whether the process is that user and cannot become root again, which is tried.
     fn is_final(&self) -> bool {
         let root = (Uid::from_raw(0), Gid::from_raw(0));
         let back = unistd::setuid(root.0).is_ok()

@@ -1,15 +1,15 @@
-//! Which packets opened a TCP connection of one worker: to count over all workers those before a packet.
+//! Which packets opened a TCP connection of one worker. Added over all workers, their counts number TCP connections.
 //!
-//! In: packet numbers, ascending. Out: how many are below a number, and the n-th of them. Kept for the whole run, since
-//! the first WebSocket may be asked for long after its connection was opened: two bytes each, and nowhere more than one
-//! bit for each packet read.
+//! In: packet numbers, ascending. Out: how many of them are below a number, and the n-th of them. They are kept for the entire run,
+//! since a WebSocket may be requested long after its connection was opened: two bytes each, and never more than one bit
+//! for each packet read.
 
-/// Packets of one page, as a power of two.
+/// Packets of one page, as a power of two: 65,536.
 const PAGE_BITS: u32 = 16;
-/// Openings of a page from which on a bit for each packet is less.
+/// Openings of a page above which one bit for each packet takes less memory than a list.
 const MOST_LISTED: usize = 4096;
 
-/// The openings of one worker.
+/// The opening packets of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Openings {
     pages: Vec<Page>,
@@ -35,7 +35,7 @@ enum Marks {
 }
 
 impl Openings {
-    /// One more, behind all others.
+    /// Adds one, after all others.
     pub(super) fn push(&mut self, packet: u64) {
         let (number, low) = (packet >> PAGE_BITS, low(packet));
         match self.pages.last_mut().filter(|page| page.number == number) {
@@ -50,7 +50,7 @@ impl Openings {
         self.count += 1;
     }
 
-    /// How many were before `packet`.
+    /// How many there are before `packet`.
     pub(super) fn before(&self, packet: u64) -> u64 {
         let number = packet >> PAGE_BITS;
         let place = self.pages.partition_point(|page| page.number < number);
@@ -61,7 +61,7 @@ impl Openings {
         }
     }
 
-    /// The packet of that opening, from 0.
+    /// The packet of the opening with this number, counted from 0.
     pub(super) fn packet(&self, number: u64) -> Option<u64> {
         let place = self.pages.partition_point(|page| page.before <= number).checked_sub(1)?;
         let page = self.pages.get(place)?;
@@ -83,7 +83,7 @@ impl Marks {
         }
     }
 
-    /// Nothing more comes.
+    /// Frees what is not needed any more: the page is full.
     fn close(&mut self) {
         if let Self::List(list) = self {
             list.shrink_to_fit();
@@ -95,9 +95,9 @@ impl Marks {
             Self::List(list) => list.partition_point(|mark| *mark < low) as u64,
             Self::Bits(bits) => {
                 let (word, bit) = place(low);
-                let whole: u64 = bits.iter().take(word).map(|word| u64::from(word.count_ones())).sum();
+                let full_words: u64 = bits.iter().take(word).map(|word| u64::from(word.count_ones())).sum();
                 let rest = bits.get(word).copied().unwrap_or(0) & ((1 << bit) - 1);
-                whole + u64::from(rest.count_ones())
+                full_words + u64::from(rest.count_ones())
             }
         }
     }
@@ -110,6 +110,7 @@ impl Marks {
                 for (place, word) in bits.iter().enumerate() {
                     let ones = u64::from(word.count_ones());
                     if left < ones {
+                        // Clears the lowest bits, so that the one asked for is the lowest.
                         let word = (0..left).fold(*word, |word, _| word & word.wrapping_sub(1));
                         return u16::try_from(place << 6 | usize::try_from(word.trailing_zeros()).ok()?).ok();
                     }
@@ -121,12 +122,12 @@ impl Marks {
     }
 }
 
-/// The low half.
+/// The place of a packet in its page.
 fn low(packet: u64) -> u16 {
     u16::try_from(packet & 0xFFFF).unwrap_or(0)
 }
 
-/// The word and the bit of a packet.
+/// The word and the bit for a packet.
 fn place(low: u16) -> (usize, u32) {
     (usize::from(low >> 6), u32::from(low & 63))
 }

@@ -232,7 +232,7 @@ fn a_run_that_is_told_to_end_leaves_whole_rows_and_says_so() {
         let run = Fed::start(&folder, &["--frames", "f.csv", "--messages", "m.ndjson"]);
         let (status, stderr) = run.kill(&folder.path().join("f.csv"), 300_000, signal);
         assert_eq!((status.code(), status.signal()), ends, "{stderr}");
-        assert!(stderr.contains(name) && stderr.contains("whole rows"), "{stderr}");
+        assert!(stderr.contains(name) && stderr.contains("complete rows"), "{stderr}");
         let (frames, messages) = (folder.text("f.csv"), folder.text("m.ndjson"));
         assert!(frames.ends_with('\n') && messages.ends_with('\n'));
         let rows = csv::Reader::from_reader(frames.as_bytes()).records().inspect(|row| assert!(row.is_ok())).count();

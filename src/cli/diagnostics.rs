@@ -1,4 +1,4 @@
-//! What goes to standard error. It may quote file names and what libraries say, so it is escaped like the rest.
+//! Diagnostics, on standard error. They may quote file names and messages of libraries, so they are escaped as outputs are.
 
 use std::io::Write;
 
@@ -10,21 +10,21 @@ pub(super) fn error(text: &str) {
     line("wslens: ", text);
 }
 
-/// Something that a user should know.
+/// A problem that does not end the run.
 pub(super) fn warning(text: &str) {
     line("wslens: warning: ", text);
 }
 
-/// Something that a user may want to know.
+/// Information.
 #[cfg(feature = "live")]
 pub(super) fn note(text: &str) {
     line("wslens: ", text);
 }
 
-/// Lines of a key log that could not be read, and how many more there were.
+/// Lines of the key log `name` that could not be read, and how many more there were.
 pub(super) fn key_warnings(name: &str, (warnings, more): &(Vec<KeyLogWarning>, u64)) {
-    for told in warnings {
-        warning(&format!("{name}, {told}"));
+    for text in warnings {
+        warning(&format!("{name}, {text}"));
     }
     if *more > 0 {
         warning(&format!("{name}: {more} more lines that are broken"));
@@ -40,6 +40,6 @@ fn line(prefix: &str, text: &str) {
         bytes.extend_from_slice(escape::terminal(part.as_bytes()).as_bytes());
     }
     bytes.push(b'\n');
-    // Nobody can be told that standard error is closed.
+    // There is no other place to report that standard error is closed.
     drop(std::io::stderr().write_all(&bytes));
 }
