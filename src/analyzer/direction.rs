@@ -13,9 +13,9 @@ use super::websocket::Conversation;
 use crate::event::{Sink, Traffic};
 use crate::types::{Detail, Direction, FindingCode, FindingSet, MemoryQuota, PacketRef, Timestamp};
 use crate::websocket::inflate::Inflater;
-use crate::websocket::message::{Form, OpenMessage, Tools};
-use crate::websocket::rules::{self, Broken, Context};
-use crate::websocket::{Decoder, Deflate, FrameHeader, Negotiated, Opcode, Step, mask};
+use crate::websocket::message::{MessageResources, OpenMessage, PayloadEncoding};
+use crate::websocket::rules::{self, HeaderContext, Violation};
+use crate::websocket::{Deflate, FrameDecoder, FrameEvent, FrameHeader, Negotiated, Opcode, mask};
 use lost::Lost;
 
 /// Bytes that are kept of a control frame's payload. One that is allowed has at most 125 (RFC 6455 §5.5); more are kept so
@@ -28,7 +28,7 @@ pub(super) struct DirectionState {
     deflate: Option<Deflate>,
     /// Reserved bits may have a meaning, and payload another form, that nobody knows here.
     unknown_extension: bool,
-    decoder: Decoder,
+    decoder: FrameDecoder,
     /// Where the next byte stands, from the first byte behind the handshake.
     position: u64,
     /// Where it stood when a boundary was lost.
@@ -65,7 +65,7 @@ struct OpenFrame {
     kept: Vec<u8>,
     keep: usize,
     findings: FindingSet,
-    broken: Vec<(PacketRef, Broken)>,
+    broken: Vec<(PacketRef, Violation)>,
 }
 
 /// Where a frame belongs.
@@ -81,7 +81,7 @@ enum Kind {
 
 impl OpenFrame {
     /// Remembers what was found until the frame has a number.
-    fn broke(&mut self, seen: PacketRef, broken: Broken) {
+    fn broke(&mut self, seen: PacketRef, broken: Violation) {
         self.findings.insert(broken.0);
         self.broken.push((seen, broken));
     }
@@ -93,7 +93,7 @@ impl DirectionState {
             direction,
             deflate: negotiated.deflate,
             unknown_extension: negotiated.unknown,
-            decoder: Decoder::new(),
+            decoder: FrameDecoder::new(),
             position: 0,
             lost_at: 0,
             masked: None,
@@ -149,10 +149,10 @@ impl DirectionState {
             }
             let Some(step) = self.decoder.next(&mut input) else { return Ok(()) };
             match step {
-                Step::Header(header) => self.header(header, seen, conversation, out)?,
-                Step::Payload(payload, at) => self.payload(payload, at, seen, out.shared),
-                Step::End => self.end_frame(seen, conversation, out)?,
-                Step::Missing(_) | Step::Lost(_) => {}
+                FrameEvent::Header(header) => self.header(header, seen, conversation, out)?,
+                FrameEvent::Payload(payload, at) => self.payload(payload, at, seen, out.shared),
+                FrameEvent::End => self.end_frame(seen, conversation, out)?,
+                FrameEvent::Missing(_) | FrameEvent::Lost(_) => {}
             }
         }
     }
@@ -183,14 +183,14 @@ impl DirectionState {
             // A header that was not whole is not counted yet.
             let partial = self.decoder.partial_header().len();
             match self.decoder.gap(&mut left) {
-                Step::Missing(len) => self.missing(len, out.shared),
-                Step::Lost(rest) => {
+                FrameEvent::Missing(len) => self.missing(len, out.shared),
+                FrameEvent::Lost(rest) => {
                     self.position = self.position.saturating_add(partial as u64);
                     return self.lose(rest, seen, conversation, out);
                 }
                 _ => return Ok(()),
             }
-            if let Some(Step::End) = self.decoder.next(&mut (&[][..])) {
+            if let Some(FrameEvent::End) = self.decoder.next(&mut (&[][..])) {
                 self.end_frame(seen, conversation, out)?;
             }
         }
@@ -254,7 +254,7 @@ impl DirectionState {
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
         self.position += u64::from(header.header_len);
-        let context = Context {
+        let context = HeaderContext {
             direction: self.direction,
             deflate: self.deflate.is_some(),
             unknown_extension: self.unknown_extension,
@@ -281,7 +281,7 @@ impl DirectionState {
             broken: Vec::new(),
         };
         let lost_beginning = self.unknown_message && header.opcode == Opcode::CONTINUATION;
-        rules::judge_header(&header, &context, |broken| {
+        rules::check_header(&header, &context, |broken| {
             if !(lost_beginning && broken.0 == FindingCode::UnexpectedContinuation) {
                 frame.broke(seen, broken);
             }
@@ -312,9 +312,9 @@ impl DirectionState {
         let keep = shared.content_keep();
         let content = if keep > 0 { shared.buffers.lend() } else { Vec::new() };
         let form = match compressed {
-            Some(_) => Form::Deflated,
-            None if self.unknown_extension && (header.rsv1 || header.rsv2 || header.rsv3) => Form::Unknown,
-            None => Form::Plain,
+            Some(_) => PayloadEncoding::Deflated,
+            None if self.unknown_extension && (header.rsv1 || header.rsv2 || header.rsv3) => PayloadEncoding::Unknown,
+            None => PayloadEncoding::Plain,
         };
         self.message = Some(OpenMessage::begin(header, form, self.frame_first, content, keep));
         if let Some(deflate) = compressed {
@@ -341,11 +341,11 @@ impl DirectionState {
         let wanted = message.as_ref().is_some_and(|message| message.wants_payload());
         if !kept_wanted && !wanted {
             if let Some(message) = message {
-                message.pass(payload.len() as u64);
+                message.skip(payload.len() as u64);
             }
             return;
         }
-        let keeps = kept_wanted || message.as_ref().is_some_and(|message| message.keeps());
+        let keeps = kept_wanted || message.as_ref().is_some_and(|message| message.keeps_content());
         let mut quota = if keeps { shared.quota() } else { MemoryQuota::default() };
         let mut scratch = core::mem::take(&mut shared.scratch);
         let plain = match frame.header.masking_key {
@@ -364,7 +364,7 @@ impl DirectionState {
         }
         if let Some(message) = message {
             let (inflater, quota) = (self.inflater.as_deref_mut(), &mut quota);
-            let mut tools = Tools { inflater, pool: &mut shared.pool, limits: &shared.limits, quota };
+            let mut tools = MessageResources { inflater, pool: &mut shared.pool, limits: &shared.limits, quota };
             message.push(plain, &mut tools, &mut |broken| frame.broke(seen, broken));
         }
         shared.scratch = scratch;
@@ -380,7 +380,7 @@ impl DirectionState {
         frame.missing = frame.missing.saturating_add(len);
         if let (Kind::Data, Some(message)) = (frame.kind, &mut self.message) {
             let (inflater, quota) = (self.inflater.as_deref_mut(), &mut MemoryQuota::default());
-            let mut tools = Tools { inflater, pool: &mut shared.pool, limits: &shared.limits, quota };
+            let mut tools = MessageResources { inflater, pool: &mut shared.pool, limits: &shared.limits, quota };
             message.missing(len, &mut tools);
         }
     }
@@ -395,7 +395,7 @@ impl DirectionState {
         let Some(mut frame) = self.frame.take() else { return Ok(()) };
         if frame.header.opcode == Opcode::CLOSE && frame.missing == 0 {
             let OpenFrame { kept, findings, broken, .. } = &mut frame;
-            rules::judge_close(kept, |found| {
+            rules::check_close(kept, |found| {
                 findings.insert(found.0);
                 broken.push((seen, found));
             });
@@ -403,7 +403,7 @@ impl DirectionState {
         if let (Kind::Data, true, Some(message)) = (frame.kind, frame.header.fin, &mut self.message) {
             let shared = &mut *out.shared;
             let (inflater, quota) = (self.inflater.as_deref_mut(), &mut MemoryQuota::default());
-            let mut tools = Tools { inflater, pool: &mut shared.pool, limits: &shared.limits, quota };
+            let mut tools = MessageResources { inflater, pool: &mut shared.pool, limits: &shared.limits, quota };
             message.end(&mut tools, &mut |broken| frame.broke(seen, broken));
         }
         self.tell_frame(frame, seen, true, conversation, out)

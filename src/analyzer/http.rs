@@ -14,8 +14,8 @@ use crate::http::{Effect, H1, H1Event, H1Loss, ResponseHead, Sniffed, sniff};
 use crate::stream::Run;
 use crate::tcp::Flow;
 use crate::types::{Direction, Limits, PacketRef};
-use crate::websocket::rules::Broken;
-use crate::websocket::{Answered, Asked, is_websocket_attempt, judge};
+use crate::websocket::rules::Violation;
+use crate::websocket::{CheckedRequest, CheckedResponse, check_handshake, is_websocket_attempt};
 
 pub(super) use refused::refuse;
 use refused::refuse_garbled;
@@ -28,7 +28,7 @@ pub(super) struct Http {
     /// A 101 whose request has not come: the capture has it later, or not at all.
     early: Option<Early>,
     /// Ordinary responses whose requests, of these numbers, have not come.
-    unasked: VecDeque<(u64, Answered)>,
+    unasked: VecDeque<(u64, CheckedResponse)>,
     /// Bytes of the client are missing, or its beginning is: what follows may be anything.
     holed: bool,
     /// How often bytes that wait were offered again.
@@ -38,13 +38,13 @@ pub(super) struct Http {
     /// The last request for HTTP/2, and what its HTTP2-Settings field says.
     upgrade: Option<(u64, Vec<Setting>)>,
     /// What went wrong below, so far.
-    faults: Vec<(Direction, Broken, PacketRef)>,
+    faults: Vec<(Direction, Violation, PacketRef)>,
 }
 
 /// A request that asks for a WebSocket, or may: its head was cut off.
 struct Attempt {
     number: u64,
-    asked: Asked,
+    asked: CheckedRequest,
     certain: bool,
     /// The head was captured whole.
     complete: bool,
@@ -81,7 +81,7 @@ const MAX_FAULTS: usize = 16;
 
 /// A response that switches to WebSocket.
 struct Early {
-    answered: Answered,
+    answered: CheckedResponse,
     /// The head was captured whole.
     complete: bool,
 }
@@ -128,8 +128,8 @@ impl Http {
             + self.texts
             + self.upgrade.as_ref().map_or(0, |(_, settings)| settings.capacity() * size_of::<Setting>())
             + self.attempts.capacity() * size_of::<Attempt>()
-            + self.unasked.capacity() * size_of::<(u64, Answered)>()
-            + self.faults.capacity() * size_of::<(Direction, Broken, PacketRef)>()
+            + self.unasked.capacity() * size_of::<(u64, CheckedResponse)>()
+            + self.faults.capacity() * size_of::<(Direction, Violation, PacketRef)>()
     }
 
     /// Memory is spent: lets go of heads that are not whole, which puts HTTP out of step. Gives how many bytes that was.
@@ -140,7 +140,7 @@ impl Http {
     }
 
     /// Something went wrong below: told when there is a WebSocket to tell it of.
-    pub(super) fn fault(&mut self, direction: Direction, broken: Broken, seen: PacketRef) {
+    pub(super) fn fault(&mut self, direction: Direction, broken: Violation, seen: PacketRef) {
         if self.faults.len() < MAX_FAULTS {
             self.faults.push((direction, broken, seen));
         }
@@ -353,7 +353,7 @@ impl Http {
     }
 
     /// The response to the request of that number, where the capture had it first.
-    fn was_answered(&mut self, number: u64) -> Option<Answered> {
+    fn was_answered(&mut self, number: u64) -> Option<CheckedResponse> {
         while self.unasked.front().is_some_and(|front| front.0 <= number) {
             let (answers, answered) = self.unasked.pop_front()?;
             self.texts = self.texts.saturating_sub(answered.held());
@@ -376,7 +376,7 @@ impl Http {
     ) -> Result<Next, S::Error> {
         let identity = identify(flow, attempts, out);
         let request_complete = attempt.as_ref().map_or(!self.holed, |attempt| attempt.complete);
-        let mut judged = judge(attempt.map(|attempt| attempt.asked), Some(response.answered));
+        let mut judged = check_handshake(attempt.map(|attempt| attempt.asked), Some(response.answered));
         if !response.complete && judged.handshake.negotiated.deflate.is_none() {
             judged.handshake.negotiated.deflate = assumed().deflate;
         }
@@ -424,12 +424,13 @@ fn found(step: &H1Event<'_>, direction: Direction, seen: PacketRef) -> Found {
             if !certain && complete {
                 return Found::Nothing;
             }
-            let asked = Asked::from_head(head, seen);
+            let asked = CheckedRequest::from_head(head, seen);
             Found::Request(Box::new(Attempt { number: *number, asked, certain, complete }))
         }
         H1Event::Response { head, answers, effect } => {
             let wanted = *effect != Effect::Switched || answers.is_some() || is_websocket_switch(head);
-            let early = || Box::new(Early { answered: Answered::from_head(head, seen), complete: head.complete });
+            let early =
+                || Box::new(Early { answered: CheckedResponse::from_head(head, seen), complete: head.complete });
             if *effect == Effect::Switched && head.fields.has_token("Upgrade", "h2c") {
                 return Found::Http2(*answers, early());
             }

@@ -21,7 +21,7 @@ use crate::http::h2::{BoundarySearch, ErrorCode, H2, H2Event, HeaderList, Settin
 use crate::stream::{EndReason, Run};
 use crate::tcp::Flow;
 use crate::types::{Detail, Direction, FindingCode, Limits, PacketRef, PerDirection};
-use crate::websocket::{Answered, Asked};
+use crate::websocket::{CheckedRequest, CheckedResponse};
 use stream::{HandshakeHalf, StreamState};
 
 /// Bits of evidence for a boundary between frames that was lost; the connection is known to be HTTP/2.
@@ -61,7 +61,7 @@ enum Found<'i> {
     Ended(u32),
     Request(u32, Option<Box<HandshakeHalf>>, bool),
     /// An answer, with its head unless the status is not known; whether the stream ends with it.
-    Response(u32, Option<Box<(Answered, bool)>>, bool),
+    Response(u32, Option<Box<(CheckedResponse, bool)>>, bool),
     Reset(u32, Option<ErrorCode>),
     Goaway(u32, ErrorCode),
     Lost,
@@ -289,7 +289,7 @@ impl Http2 {
     fn response<S: Sink>(
         &mut self,
         stream: u32,
-        answered: Option<Box<(Answered, bool)>>,
+        answered: Option<Box<(CheckedResponse, bool)>>,
         ends: bool,
         flow: &Flow,
         seen: PacketRef,
@@ -424,8 +424,9 @@ fn found<'i>(
             if is_interim || !wanted(stream) {
                 return end_stream.then_some(Found::Ended(stream));
             }
-            let answered =
-                list.status().map(|status| Box::new((Answered::from_list(list, status, seen), list.is_complete())));
+            let answered = list
+                .status()
+                .map(|status| Box::new((CheckedResponse::from_list(list, status, seen), list.is_complete())));
             Found::Response(stream, answered, end_stream)
         }
         H2Event::Reset { stream, code } => Found::Reset(stream, code),
@@ -439,6 +440,10 @@ fn found<'i>(
 fn asked(list: &HeaderList, seen: PacketRef) -> Option<Box<HandshakeHalf>> {
     list.may_be_websocket_attempt().then(|| {
         let certain = list.is_websocket_attempt();
-        Box::new(HandshakeHalf { asked: Some(Asked::from_list(list, seen)), certain, ..HandshakeHalf::default() })
+        Box::new(HandshakeHalf {
+            asked: Some(CheckedRequest::from_list(list, seen)),
+            certain,
+            ..HandshakeHalf::default()
+        })
     })
 }

@@ -9,8 +9,8 @@ use crate::event::{Identity, Sink};
 use crate::http::h2::{BoundarySearch, SearchContext};
 use crate::stream::Run;
 use crate::types::{Detail, Direction, PacketRef, PerDirection};
-use crate::websocket::resync::{Expect, Found, Resync};
-use crate::websocket::{Asked, Deflate, ExtensionOffer, FrameHeader, Handshake, Negotiated, judge};
+use crate::websocket::resync::{Boundary, ExpectedFrames, FrameSearch};
+use crate::websocket::{CheckedRequest, Deflate, ExtensionOffer, FrameHeader, Handshake, Negotiated, check_handshake};
 
 /// Evidence that is asked for beyond what chance explains, in bits: a connection is believed if arbitrary data looked like
 /// this in one of 2^44 cases.
@@ -25,7 +25,7 @@ const HTTP2_BYTES: usize = 40 << 10;
 /// One connection.
 pub(super) struct Midstream {
     /// A request whose answer was not captured; then it is known who is the client.
-    pub(super) asked: Option<Asked>,
+    pub(super) asked: Option<CheckedRequest>,
     /// The client's frames begin with its next byte, if they are frames: all of the request was captured, and nothing
     /// behind it is missing.
     boundary: bool,
@@ -37,8 +37,8 @@ pub(super) struct Midstream {
 
 /// The searches in one direction.
 struct Searches {
-    masked: Resync,
-    unmasked: Resync,
+    masked: FrameSearch,
+    unmasked: FrameSearch,
     bytes: u64,
 }
 
@@ -48,15 +48,16 @@ pub(super) enum Verdict {
     Unknown,
     /// It is a WebSocket; its client sends in this direction (of those that were searched). So many bytes of the piece at
     /// hand were left, or 1 of a hole or an end.
-    WebSocket(Direction, Found, usize),
+    WebSocket(Direction, Boundary, usize),
     /// It was looked through long enough.
     Other,
 }
 
 impl Midstream {
     /// Begins; `oriented` if it is known who is the client.
-    pub(super) fn new(asked: Option<Asked>, oriented: bool) -> Self {
-        let searches = || Searches { masked: Resync::new(KEPT_BYTES), unmasked: Resync::new(KEPT_BYTES), bytes: 0 };
+    pub(super) fn new(asked: Option<CheckedRequest>, oriented: bool) -> Self {
+        let searches =
+            || Searches { masked: FrameSearch::new(KEPT_BYTES), unmasked: FrameSearch::new(KEPT_BYTES), bytes: 0 };
         let oriented = oriented || asked.is_some();
         Self {
             asked,
@@ -95,14 +96,14 @@ impl Midstream {
     }
 
     /// Begins behind a request that was captured whole, with all that the client sent since.
-    pub(super) fn behind(asked: Asked) -> Self {
+    pub(super) fn behind(asked: CheckedRequest) -> Self {
         Self { boundary: true, ..Self::new(Some(asked), true) }
     }
 
     /// Bytes that it keeps, itself included.
     pub(super) fn held(&self) -> usize {
         let of = |searches: &Searches| searches.masked.held() + searches.unmasked.held();
-        let asked = self.asked.as_ref().map_or(0, Asked::held);
+        let asked = self.asked.as_ref().map_or(0, CheckedRequest::held);
         let http2 = self.http2.as_ref().map_or(0, |both| {
             let searches = [&both.to_server, &both.to_client];
             searches.into_iter().flatten().map(|search| size_of_val(&**search) + search.held()).sum::<usize>()
@@ -125,7 +126,7 @@ impl Midstream {
     pub(super) fn gather(&mut self, direction: Direction, run: Run<'_>, seen: PacketRef) {
         let searches = self.searches.get_mut(direction);
         for (search, masked) in [(&mut searches.masked, true), (&mut searches.unmasked, false)] {
-            let expect = Expect { masked, deflate: true, unknown_extension: false };
+            let expect = ExpectedFrames { masked, deflate: true, unknown_extension: false };
             match run {
                 Run::Data(mut data) => loop {
                     let left = search.push(data, seen);
@@ -163,7 +164,7 @@ impl Midstream {
             [true, false].into_iter().filter(|masked| !oriented || *masked == (direction == Direction::ToServer));
         for masked in masks {
             let search = if masked { &mut searches.masked } else { &mut searches.unmasked };
-            let expect = Expect { masked, deflate: true, unknown_extension: false };
+            let expect = ExpectedFrames { masked, deflate: true, unknown_extension: false };
             if let Some((found, left)) = look(search, &expect, run, seen) {
                 return Verdict::WebSocket(if masked { direction } else { direction.reverse() }, found, left);
             }
@@ -186,7 +187,7 @@ impl Midstream {
             Some(true) => {
                 let left = search.push(data, seen);
                 self.boundary = true;
-                Opening::Frame(Found::at_start(), left)
+                Opening::Frame(Boundary::at_start(), left)
             }
             None => {
                 search.push(data, seen);
@@ -208,7 +209,7 @@ impl Midstream {
     pub(super) fn adopt<S: Sink>(
         self,
         identity: Identity,
-        found: &Found,
+        found: &Boundary,
         seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<WebSocket, S::Error> {
@@ -217,7 +218,7 @@ impl Midstream {
             Some(asked) if self.boundary && !offers_deflate(asked) => Negotiated::default(),
             _ => assumed(),
         };
-        let mut judged = judge(self.asked, None);
+        let mut judged = check_handshake(self.asked, None);
         judged.handshake = Handshake { negotiated, ..judged.handshake };
         let ppm = found.confidence_ppm();
         let detail = format!("confidence {}.{:04} %", ppm / 10_000, ppm % 10_000);
@@ -230,7 +231,7 @@ impl Midstream {
 /// What the client's first bytes behind its request are.
 enum Opening {
     /// A frame; so many bytes of the piece at hand were left.
-    Frame(Found, usize),
+    Frame(Boundary, usize),
     /// Too few to say.
     NeedMore,
     /// Something else.
@@ -254,7 +255,7 @@ pub(super) fn begins_frames(bytes: &[u8]) -> Option<bool> {
     Some(header.masking_key.is_some() && minimal && whole)
 }
 
-fn offers_deflate(asked: &Asked) -> bool {
+fn offers_deflate(asked: &CheckedRequest) -> bool {
     asked.request.extensions.iter().any(|offer| ExtensionOffer::parse(offer).is_deflate())
 }
 
@@ -264,8 +265,8 @@ pub(super) fn assumed() -> Negotiated {
 }
 
 /// Gives a piece to one search. Says what it found, and how much of the piece it did not take.
-fn look(search: &mut Resync, expect: &Expect, run: Run<'_>, seen: PacketRef) -> Option<(Found, usize)> {
-    let enough = |found: Option<Found>| found.filter(|found| found.bits >= ENOUGH_BITS);
+fn look(search: &mut FrameSearch, expect: &ExpectedFrames, run: Run<'_>, seen: PacketRef) -> Option<(Boundary, usize)> {
+    let enough = |found: Option<Boundary>| found.filter(|found| found.bits >= ENOUGH_BITS);
     match run {
         Run::Data(mut data) => {
             while !data.is_empty() {

@@ -15,9 +15,9 @@ use crate::stream::{EndReason, Run};
 use crate::tcp::Flow;
 use crate::tls::TlsInfo;
 use crate::types::{Detail, Direction, Finding, FindingCode, PacketRef, PerDirection, Sketch};
-use crate::websocket::resync::Resync;
-use crate::websocket::rules::Broken;
-use crate::websocket::{CloseBody, Fault, Handshake, Judged};
+use crate::websocket::resync::FrameSearch;
+use crate::websocket::rules::Violation;
+use crate::websocket::{CheckedHandshake, CloseBody, Handshake, HandshakeFault};
 
 pub(super) use refused::refuse;
 
@@ -44,7 +44,7 @@ pub(super) struct WebSocket {
 }
 
 /// Something to tell that belongs to no frame: what, whose, where.
-pub(super) type Note = (Broken, Option<Direction>, PacketRef);
+pub(super) type Note = (Violation, Option<Direction>, PacketRef);
 
 /// What a direction begins with behind the handshake.
 enum Opening {
@@ -166,7 +166,7 @@ impl Conversation {
     /// Tells of something that belongs to no frame.
     pub(super) fn tell<S: Sink>(
         &mut self,
-        (code, detail): Broken,
+        (code, detail): Violation,
         direction: Option<Direction>,
         seen: PacketRef,
         out: &mut Out<'_, S>,
@@ -180,7 +180,7 @@ impl WebSocket {
     /// Begins with the handshake that made it one, and tells of it.
     pub(super) fn open<S: Sink>(
         identity: Identity,
-        judged: Judged,
+        judged: CheckedHandshake,
         opened: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<Self, S::Error> {
@@ -206,8 +206,8 @@ impl WebSocket {
     /// the client sent begins with a frame.
     pub(super) fn adopt<S: Sink>(
         identity: Identity,
-        judged: Judged,
-        (resyncs, boundary): (PerDirection<Resync>, bool),
+        judged: CheckedHandshake,
+        (resyncs, boundary): (PerDirection<FrameSearch>, bool),
         detail: Detail,
         seen: PacketRef,
         out: &mut Out<'_, S>,
@@ -232,7 +232,7 @@ impl WebSocket {
     /// The head before this direction's frames was cut off: where they begin is not known.
     pub(super) fn begin_lost(&mut self, direction: Direction, max_bytes: usize) {
         *self.openings.get_mut(direction) = Opening::Frames;
-        self.directions.get_mut(direction).begin_lost(Resync::new(max_bytes));
+        self.directions.get_mut(direction).begin_lost(FrameSearch::new(max_bytes));
     }
 
     /// Takes bytes of one packet.
@@ -311,7 +311,7 @@ impl WebSocket {
     pub(super) fn fault<S: Sink>(
         &mut self,
         direction: Direction,
-        broken: Broken,
+        broken: Violation,
         seen: PacketRef,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
@@ -417,11 +417,11 @@ impl WebSocket {
 /// Tells a handshake's findings, each at the packet that ended its head.
 fn tell_handshake<S: Sink>(
     conversation: &mut Conversation,
-    Judged { handshake, faults }: Judged,
+    CheckedHandshake { handshake, faults }: CheckedHandshake,
     seen: PacketRef,
     out: &mut Out<'_, S>,
 ) -> Result<Handshake, S::Error> {
-    for Fault { code, direction, detail } in faults {
+    for HandshakeFault { code, direction, detail } in faults {
         let at = match direction {
             Direction::ToServer => handshake.request.as_ref().map(|request| request.seen),
             Direction::ToClient => handshake.response.as_ref().map(|response| response.seen),

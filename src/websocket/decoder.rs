@@ -1,13 +1,13 @@
 //! One direction's bytes → frame headers, payload, ends (RFC 6455 §5.2).
 //!
-//! In come chunks of any size and holes; out come [`Step`]s. Payload is lent as it lies in the input, still masked. It
+//! In come chunks of any size and holes; out come [`FrameEvent`]s. Payload is lent as it lies in the input, still masked. It
 //! does not know messages, and judges nothing.
 
 use super::frame::FrameHeader;
 
 /// What the bytes are, in order: `Header`, then any number of `Payload` and `Missing`, then `End`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step<'a> {
+pub enum FrameEvent<'a> {
     /// A frame begins.
     Header(FrameHeader),
     /// Bytes of its payload, as on the wire; and the place of the first of them in the payload.
@@ -22,7 +22,7 @@ pub enum Step<'a> {
 
 /// The frame decoder of one direction.
 #[derive(Debug, Clone, Default)]
-pub struct Decoder {
+pub struct FrameDecoder {
     state: State,
 }
 
@@ -42,7 +42,7 @@ impl Default for State {
     }
 }
 
-impl Decoder {
+impl FrameDecoder {
     /// A decoder that stands before a frame.
     #[must_use]
     pub fn new() -> Self {
@@ -52,17 +52,17 @@ impl Decoder {
     /// Reads from the front of `input` and says one thing; `None` when it wants more. What it did not read stays in
     /// `input`.
     #[inline]
-    pub fn next<'i>(&mut self, input: &mut &'i [u8]) -> Option<Step<'i>> {
+    pub fn next<'i>(&mut self, input: &mut &'i [u8]) -> Option<FrameEvent<'i>> {
         match &mut self.state {
             State::Header { bytes, have } => {
                 let header = if *have == 0 { whole_header(input) } else { None };
                 let header = header.or_else(|| pieced_header(bytes, have, input))?;
                 self.state = State::Payload { left: header.payload_len, position: 0 };
-                Some(Step::Header(header))
+                Some(FrameEvent::Header(header))
             }
             State::Payload { left: 0, .. } => {
                 self.state = State::default();
-                Some(Step::End)
+                Some(FrameEvent::End)
             }
             State::Payload { left, position } => {
                 let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
@@ -71,7 +71,7 @@ impl Decoder {
                 *input = rest;
                 *left -= len as u64;
                 *position += len as u64;
-                Some(Step::Payload(payload, at))
+                Some(FrameEvent::Payload(payload, at))
             }
             State::Lost => {
                 *input = &[];
@@ -82,18 +82,18 @@ impl Decoder {
 
     /// A hole of `len` bytes, or of unknown length. Takes from `len` what it explains; call again, after [`Self::next`]
     /// with no input, until it is 0.
-    pub fn gap(&mut self, len: &mut Option<u64>) -> Step<'static> {
+    pub fn gap(&mut self, len: &mut Option<u64>) -> FrameEvent<'static> {
         match (&mut self.state, *len) {
             (State::Payload { left, position }, Some(hole)) if *left > 0 => {
                 let missing = hole.min(*left);
                 *left -= missing;
                 *position = position.saturating_add(missing);
                 *len = Some(hole - missing);
-                Step::Missing(missing)
+                FrameEvent::Missing(missing)
             }
             _ => {
                 self.state = State::Lost;
-                Step::Lost(len.replace(0))
+                FrameEvent::Lost(len.replace(0))
             }
         }
     }
@@ -174,19 +174,19 @@ mod tests {
 
     /// Steps with adjacent payload joined, so that cuts do not show.
     fn run(pieces: &[&[u8]]) -> Vec<(Option<FrameHeader>, Vec<u8>, bool)> {
-        let mut decoder = Decoder::new();
+        let mut decoder = FrameDecoder::new();
         let mut frames: Vec<(Option<FrameHeader>, Vec<u8>, bool)> = Vec::new();
         for piece in pieces {
             let mut input = *piece;
             while let Some(step) = decoder.next(&mut input) {
                 match step {
-                    Step::Header(header) => frames.push((Some(header), Vec::new(), false)),
-                    Step::Payload(bytes, at) => {
+                    FrameEvent::Header(header) => frames.push((Some(header), Vec::new(), false)),
+                    FrameEvent::Payload(bytes, at) => {
                         let frame = frames.last_mut().unwrap();
                         assert_eq!(at, frame.1.len() as u64);
                         frame.1.extend(bytes);
                     }
-                    Step::End => frames.last_mut().unwrap().2 = true,
+                    FrameEvent::End => frames.last_mut().unwrap().2 = true,
                     other => panic!("{other:?}"),
                 }
             }
@@ -230,26 +230,26 @@ mod tests {
 
     #[test]
     fn a_hole_inside_a_payload_keeps_the_boundary() {
-        let mut decoder = Decoder::new();
+        let mut decoder = FrameDecoder::new();
         let mut input: &[u8] = &[0x82, 10, 1, 2];
         while decoder.next(&mut input).is_some() {}
         let mut hole = Some(5);
-        assert_eq!(decoder.gap(&mut hole), Step::Missing(5));
+        assert_eq!(decoder.gap(&mut hole), FrameEvent::Missing(5));
         assert_eq!(hole, Some(0));
         let mut input: &[u8] = &[8, 9, 10, 0x81, 0];
-        assert_eq!(decoder.next(&mut input), Some(Step::Payload(&[8, 9, 10], 7)));
-        assert_eq!(decoder.next(&mut input), Some(Step::End));
-        assert!(matches!(decoder.next(&mut input), Some(Step::Header(header)) if header.fin));
+        assert_eq!(decoder.next(&mut input), Some(FrameEvent::Payload(&[8, 9, 10], 7)));
+        assert_eq!(decoder.next(&mut input), Some(FrameEvent::End));
+        assert!(matches!(decoder.next(&mut input), Some(FrameEvent::Header(header)) if header.fin));
     }
 
     #[test]
     fn a_hole_to_the_very_end_of_a_payload_keeps_the_boundary() {
-        let mut decoder = Decoder::new();
+        let mut decoder = FrameDecoder::new();
         let mut input: &[u8] = &[0x82, 3, 1];
         while decoder.next(&mut input).is_some() {}
-        assert_eq!(decoder.gap(&mut Some(2)), Step::Missing(2));
+        assert_eq!(decoder.gap(&mut Some(2)), FrameEvent::Missing(2));
         let mut input: &[u8] = &[];
-        assert_eq!(decoder.next(&mut input), Some(Step::End));
+        assert_eq!(decoder.next(&mut input), Some(FrameEvent::End));
         assert!(decoder.at_boundary());
     }
 
@@ -258,16 +258,16 @@ mod tests {
         for (bytes, hole, left) in
             [(&[0x82, 3, 1][..], Some(5), Some(3)), (&[0x82], Some(1), Some(1)), (&[], None, None)]
         {
-            let mut decoder = Decoder::new();
+            let mut decoder = FrameDecoder::new();
             let mut input: &[u8] = bytes;
             while decoder.next(&mut input).is_some() {}
             let mut len = hole;
             let mut last = decoder.gap(&mut len);
-            while let (Step::Missing(_), Some(1..)) = (last, len) {
-                assert_eq!(decoder.next(&mut (&[][..])), Some(Step::End));
+            while let (FrameEvent::Missing(_), Some(1..)) = (last, len) {
+                assert_eq!(decoder.next(&mut (&[][..])), Some(FrameEvent::End));
                 last = decoder.gap(&mut len);
             }
-            assert_eq!(last, Step::Lost(left));
+            assert_eq!(last, FrameEvent::Lost(left));
             assert!(decoder.is_lost());
             let mut input: &[u8] = &[0x81, 0, 0x81, 0];
             assert_eq!(decoder.next(&mut input), None);
@@ -276,10 +276,10 @@ mod tests {
 
     #[test]
     fn the_longest_length_never_ends() {
-        let mut decoder = Decoder::new();
+        let mut decoder = FrameDecoder::new();
         let mut input: &[u8] = &[0x82, 127, 255, 255, 255, 255, 255, 255, 255, 255];
-        assert!(matches!(decoder.next(&mut input), Some(Step::Header(_))));
-        assert_eq!(decoder.gap(&mut Some(u64::MAX)), Step::Missing(u64::MAX));
-        assert_eq!(decoder.next(&mut (&[][..])), Some(Step::End));
+        assert!(matches!(decoder.next(&mut input), Some(FrameEvent::Header(_))));
+        assert_eq!(decoder.gap(&mut Some(u64::MAX)), FrameEvent::Missing(u64::MAX));
+        assert_eq!(decoder.next(&mut (&[][..])), Some(FrameEvent::End));
     }
 }

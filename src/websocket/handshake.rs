@@ -1,8 +1,8 @@
 //! The opening handshake: what was asked, what was answered, what was settled (RFC 6455 §4).
 //!
-//! Heads of HTTP/1.1 come in ([`Asked::from_head`], [`Answered::from_head`]); [`judge`] makes the [`Handshake`] of them,
+//! Heads of HTTP/1.1 come in ([`CheckedRequest::from_head`], [`CheckedResponse::from_head`]); [`check_handshake`] makes the [`Handshake`] of them,
 //! and what is wrong with it. An observer refuses nothing: what a request is worth is told by what the server answered.
-//! In HTTP/2 (RFC 8441) header lists come in: [`Asked::from_list`], [`Answered::from_list`]. What became of the connection is
+//! In HTTP/2 (RFC 8441) header lists come in: [`CheckedRequest::from_list`], [`CheckedResponse::from_list`]. What became of the connection is
 //! not decided here.
 
 use base64::Engine;
@@ -13,10 +13,10 @@ use crate::http::{Fields, RequestHead, ResponseHead, Wants};
 use crate::types::PacketRef;
 use crate::websocket::extensions::{self, Negotiated};
 
+mod check;
 mod held;
-mod judge;
 
-pub use judge::{Answered, Asked, Fault, Judged, judge, judge_settings};
+pub use check::{CheckedHandshake, CheckedRequest, CheckedResponse, HandshakeFault, check_handshake, check_settings};
 
 /// A request for a WebSocket and what became of it. Text is as on the wire and hostile: outputs escape and redact it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -5,7 +5,7 @@
 
 use super::frame::{FrameHeader, Opcode};
 use super::inflate::{InflateError, Inflater, InflaterPool};
-use super::rules::Broken;
+use super::rules::Violation;
 use super::utf8::Utf8Checker;
 use crate::types::{Detail, FindingCode, FindingSet, Limits, MemoryQuota, PacketRef};
 
@@ -29,7 +29,7 @@ pub struct OpenMessage {
 
 /// What the payload of a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum PayloadEncoding {
     /// Its content.
     Plain,
     /// Compressed: it began with RSV1 (RFC 7692 §6).
@@ -55,7 +55,7 @@ struct Body {
 
 /// What a message is when nothing more of it will come.
 #[derive(Debug)]
-pub struct Finished {
+pub struct FinishedMessage {
     /// Its length after inflation; `None` where it could not be inflated.
     pub len: Option<u64>,
     /// What was kept of its content.
@@ -69,7 +69,7 @@ pub struct Finished {
 }
 
 /// What messages of one direction share.
-pub struct Tools<'t> {
+pub struct MessageResources<'t> {
     /// The direction's inflater, where permessage-deflate was negotiated.
     pub inflater: Option<&'t mut Inflater>,
     /// Whom it borrows from.
@@ -83,12 +83,12 @@ pub struct Tools<'t> {
 impl OpenMessage {
     /// Begins with the header of its first frame. `content` is an empty buffer, of which at most `keep` bytes are filled.
     #[must_use]
-    pub fn begin(header: &FrameHeader, form: Form, first: PacketRef, content: Vec<u8>, keep: usize) -> Self {
-        let unknown = form == Form::Unknown;
+    pub fn begin(header: &FrameHeader, form: PayloadEncoding, first: PacketRef, content: Vec<u8>, keep: usize) -> Self {
+        let unknown = form == PayloadEncoding::Unknown;
         let utf8 = (header.opcode == Opcode::TEXT && !unknown).then(Utf8Checker::new);
         Self {
             opcode: header.opcode,
-            compressed: form == Form::Deflated,
+            compressed: form == PayloadEncoding::Deflated,
             frames: 0,
             wire_len: 0,
             first,
@@ -116,12 +116,12 @@ impl OpenMessage {
     /// Whether any of its content is kept.
     #[inline]
     #[must_use]
-    pub const fn keeps(&self) -> bool {
+    pub const fn keeps_content(&self) -> bool {
         self.body.keep > 0
     }
 
     /// Takes unmasked payload, and gives what is wrong with it to `broken`.
-    pub fn push(&mut self, payload: &[u8], tools: &mut Tools<'_>, broken: &mut impl FnMut(Broken)) {
+    pub fn push(&mut self, payload: &[u8], tools: &mut MessageResources<'_>, broken: &mut impl FnMut(Violation)) {
         self.wire_len = self.wire_len.saturating_add(payload.len() as u64);
         if !self.compressed {
             self.body.take(payload, tools.quota, broken);
@@ -140,7 +140,7 @@ impl OpenMessage {
 
     /// Counts payload that nobody needs ([`Self::wants_payload`] says so).
     #[inline]
-    pub const fn pass(&mut self, len: u64) {
+    pub const fn skip(&mut self, len: u64) {
         self.wire_len = self.wire_len.saturating_add(len);
         self.body.len = self.body.len.saturating_add(len);
         if len > 0 {
@@ -149,7 +149,7 @@ impl OpenMessage {
     }
 
     /// So many bytes of payload are missing.
-    pub fn missing(&mut self, len: u64, tools: &mut Tools<'_>) {
+    pub fn missing(&mut self, len: u64, tools: &mut MessageResources<'_>) {
         self.wire_len = self.wire_len.saturating_add(len);
         self.body.holed = true;
         if let Some(checker) = &mut self.body.utf8 {
@@ -163,7 +163,7 @@ impl OpenMessage {
     }
 
     /// Its last frame is complete: ends the inflation and the UTF-8 check. What is wrong goes to `broken`.
-    pub fn end(&mut self, tools: &mut Tools<'_>, broken: &mut impl FnMut(Broken)) {
+    pub fn end(&mut self, tools: &mut MessageResources<'_>, broken: &mut impl FnMut(Violation)) {
         if self.compressed
             && let Some(inflater) = tools.inflater.as_deref_mut()
         {
@@ -175,9 +175,9 @@ impl OpenMessage {
 
     /// Gives up what was kept.
     #[must_use]
-    pub fn finish(self) -> Finished {
+    pub fn finish(self) -> FinishedMessage {
         let unknown = self.compressed && self.body.undecodable;
-        Finished {
+        FinishedMessage {
             len: (!unknown).then_some(self.body.len),
             content_whole: self.body.whole && !self.body.undecodable,
             holed: self.body.holed || self.body.undecodable,
@@ -195,7 +195,7 @@ impl OpenMessage {
 
     /// Lets go of its content, and keeps no more of it: it is counted and checked to its end. Gives how many bytes that
     /// was.
-    pub fn forget_content(&mut self) -> u64 {
+    pub fn discard_content(&mut self) -> u64 {
         let content = core::mem::take(&mut self.body.content);
         self.body.whole &= content.is_empty();
         self.body.keep = 0;
@@ -203,7 +203,7 @@ impl OpenMessage {
     }
 
     /// Judges what the inflater said.
-    fn inflated(&mut self, result: Result<(), InflateError>, limits: &Limits, broken: &mut impl FnMut(Broken)) {
+    fn inflated(&mut self, result: Result<(), InflateError>, limits: &Limits, broken: &mut impl FnMut(Violation)) {
         if let Err(error) = result {
             self.body.undecodable = true;
             match error {
@@ -226,7 +226,7 @@ impl OpenMessage {
 impl Body {
     /// Takes content.
     #[inline]
-    fn take(&mut self, plain: &[u8], quota: &mut MemoryQuota, broken: &mut impl FnMut(Broken)) {
+    fn take(&mut self, plain: &[u8], quota: &mut MemoryQuota, broken: &mut impl FnMut(Violation)) {
         self.len = self.len.saturating_add(plain.len() as u64);
         if let Some(checker) = &mut self.utf8
             && !self.ill_formed
@@ -241,7 +241,7 @@ impl Body {
     }
 
     /// No more content comes.
-    fn end(&mut self, broken: &mut impl FnMut(Broken)) {
+    fn end(&mut self, broken: &mut impl FnMut(Violation)) {
         if self.undecodable || self.ill_formed {
             return;
         }

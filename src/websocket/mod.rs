@@ -24,10 +24,10 @@ pub mod message;
 pub mod resync;
 
 pub use close::{CloseBody, CloseCode};
-pub use decoder::{Decoder, Step};
+pub use decoder::{FrameDecoder, FrameEvent};
 pub use extensions::{Deflate, ExtensionOffer, Negotiated};
 pub use frame::{FrameHeader, Opcode};
 pub use handshake::{
-    AcceptCheck, Answered, Asked, Fault, Handshake, Judged, Request, Response, accept_for, is_websocket_attempt, judge,
-    judge_settings,
+    AcceptCheck, CheckedHandshake, CheckedRequest, CheckedResponse, Handshake, HandshakeFault, Request, Response,
+    accept_for, check_handshake, check_settings, is_websocket_attempt,
 };

@@ -23,7 +23,7 @@ use evidence::{first_byte, is_periodic, worth};
 
 /// What the sender's frames look like, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expect {
+pub struct ExpectedFrames {
     /// Whether they are masked.
     pub masked: bool,
     /// Whether RSV1 may be set on the first frame of a message (RFC 7692 §6).
@@ -34,7 +34,7 @@ pub struct Expect {
 
 /// A boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct Boundary {
     /// Bytes since the loss that were passed over, holes of known length included.
     pub passed: u64,
     /// The evidence for it beyond what chance explains, in bits.
@@ -43,7 +43,7 @@ pub struct Found {
     at: usize,
 }
 
-impl Found {
+impl Boundary {
     /// The first of all bytes, known by other evidence than theirs.
     #[must_use]
     pub const fn at_start() -> Self {
@@ -94,7 +94,7 @@ const WORTH_AWAITING: Tenths = 100;
 
 /// Looks for a boundary.
 #[derive(Debug)]
-pub struct Resync {
+pub struct FrameSearch {
     bytes: Vec<u8>,
     /// Where each segment begins in `bytes`, and the packet that carried it.
     segments: Vec<(usize, PacketRef)>,
@@ -127,7 +127,7 @@ enum FirstData {
 
 const DEAD: Chain = Chain { worth: NEVER, first_data: FirstData::Unknown };
 
-impl Resync {
+impl FrameSearch {
     /// Has lost the boundary just now; gathers at most `max` bytes.
     #[must_use]
     pub const fn new(max: usize) -> Self {
@@ -175,7 +175,7 @@ impl Resync {
     }
 
     /// A hole: what was gathered before it cannot hold the boundary that is looked for, but may say where that is.
-    pub fn gap(&mut self, len: Option<u64>, expect: &Expect) {
+    pub fn gap(&mut self, len: Option<u64>, expect: &ExpectedFrames) {
         let chains = self.chains(expect);
         self.forget(self.bytes.len(), &chains);
         match len {
@@ -185,7 +185,7 @@ impl Resync {
     }
 
     /// Looks for a boundary in what was gathered: only where enough has come since the last look, or `now`.
-    pub fn find(&mut self, expect: &Expect, now: bool) -> Option<Found> {
+    pub fn find(&mut self, expect: &ExpectedFrames, now: bool) -> Option<Boundary> {
         let full = self.bytes.len() >= self.max;
         if !now && !full && self.bytes.len() < self.tried + self.tried / 4 {
             return None;
@@ -202,7 +202,7 @@ impl Resync {
             && let Some(at) = self.believed(at, expect).filter(|at| *at <= self.bytes.len())
         {
             let bits = u32::try_from((worth - chance) / 10).unwrap_or(0);
-            return Some(Found { passed: self.before.saturating_add(at as u64), bits, at });
+            return Some(Boundary { passed: self.before.saturating_add(at as u64), bits, at });
         }
         if full {
             self.forget(self.max / 2, &chains);
@@ -211,7 +211,7 @@ impl Resync {
     }
 
     /// Lets go of what was gathered; what it says of boundaries behind it is lost. Gives how many bytes that was.
-    pub fn give_up(&mut self) -> u64 {
+    pub fn discard(&mut self) -> u64 {
         let len = core::mem::take(&mut self.bytes).len() as u64;
         self.segments = Vec::new();
         self.before = self.before.saturating_add(len);
@@ -221,7 +221,7 @@ impl Resync {
     }
 
     /// The bytes from the boundary on, by packet.
-    pub fn pieces(&self, found: &Found) -> impl Iterator<Item = (&[u8], PacketRef)> {
+    pub fn packets_from(&self, found: &Boundary) -> impl Iterator<Item = (&[u8], PacketRef)> {
         let ends = self.segments.iter().skip(1).map(|(start, _)| *start).chain([self.bytes.len()]);
         self.segments.iter().zip(ends).filter_map(move |((start, seen), end)| {
             let piece = self.bytes.get((*start).max(found.at)..end)?;
@@ -230,7 +230,7 @@ impl Resync {
     }
 
     /// What the chain that begins at each place is worth, from the last place to the first.
-    fn chains(&self, expect: &Expect) -> Vec<Chain> {
+    fn chains(&self, expect: &ExpectedFrames) -> Vec<Chain> {
         let len = self.bytes.len();
         let mut chains = vec![DEAD; len];
         let mut borders = self.segments.iter().rev().map(|(start, _)| *start).peekable();
@@ -246,7 +246,7 @@ impl Resync {
     }
 
     /// What the chain that begins at one place is worth, knowing all behind it.
-    fn chain(&self, at: usize, border: Tenths, behind: &[Chain], expect: &Expect) -> Chain {
+    fn chain(&self, at: usize, border: Tenths, behind: &[Chain], expect: &ExpectedFrames) -> Chain {
         let rest = self.bytes.get(at..).unwrap_or_default();
         // Nearly all places are none by their first byte.
         if rest.first().is_none_or(|first| first_byte(*first, expect).is_none()) {
@@ -325,7 +325,7 @@ impl Resync {
 
     /// The first place of a chain that is believed: its first frames may point at a true boundary by chance, and so may
     /// any frame of a run that says nothing new.
-    fn believed(&self, at: usize, expect: &Expect) -> Option<usize> {
+    fn believed(&self, at: usize, expect: &ExpectedFrames) -> Option<usize> {
         let (mut at, mut shown, mut passed) = (at, 0, 0);
         while at < self.bytes.len() && passed < MAX_PASSED {
             let next = self.next(at)?;
@@ -344,7 +344,7 @@ impl Resync {
     }
 
     /// What speaks for the frame at a place, besides the boundary it points at.
-    fn shown(&self, at: usize, expect: &Expect) -> Tenths {
+    fn shown(&self, at: usize, expect: &ExpectedFrames) -> Tenths {
         let rest = self.bytes.get(at..).unwrap_or_default();
         let own = FrameHeader::parse(rest).and_then(|header| worth(&header, rest, expect)).unwrap_or(0);
         let border = if self.is_border(at) { FIRST_AT_BORDER } else { 0 };

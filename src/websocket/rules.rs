@@ -7,11 +7,11 @@ use super::frame::FrameHeader;
 use crate::types::{Detail, Direction, FindingCode};
 
 /// What a rule found.
-pub type Broken = (FindingCode, Detail);
+pub type Violation = (FindingCode, Detail);
 
 /// What a rule needs to know besides the header.
 #[derive(Debug, Clone, Copy)]
-pub struct Context {
+pub struct HeaderContext {
     /// Who sends.
     pub direction: Direction,
     /// Whether permessage-deflate was negotiated, so that RSV1 has a meaning.
@@ -25,7 +25,7 @@ pub struct Context {
 }
 
 /// The rules that a header alone can break.
-const HEADER_RULES: [fn(&FrameHeader, &Context) -> Option<Broken>; 8] = [
+const HEADER_RULES: [fn(&FrameHeader, &HeaderContext) -> Option<Violation>; 8] = [
     masking,
     reserved_bits,
     reserved_opcode,
@@ -38,8 +38,8 @@ const HEADER_RULES: [fn(&FrameHeader, &Context) -> Option<Broken>; 8] = [
 
 /// Gives everything that `header` breaks to `broken`.
 #[inline]
-pub fn judge_header(header: &FrameHeader, context: &Context, mut broken: impl FnMut(Broken)) {
-    if in_order(header, context) {
+pub fn check_header(header: &FrameHeader, context: &HeaderContext, mut broken: impl FnMut(Violation)) {
+    if is_ordinary(header, context) {
         return;
     }
     for rule in HEADER_RULES {
@@ -52,7 +52,7 @@ pub fn judge_header(header: &FrameHeader, context: &Context, mut broken: impl Fn
 /// Whether a header is so ordinary that no rule can be broken: nearly all are, and this costs a few comparisons.
 #[inline]
 #[must_use]
-pub fn in_order(header: &FrameHeader, context: &Context) -> bool {
+pub fn is_ordinary(header: &FrameHeader, context: &HeaderContext) -> bool {
     header.fin
         && header.masking_key.is_some() == (context.direction == Direction::ToServer)
         && !header.rsv2
@@ -66,7 +66,7 @@ pub fn in_order(header: &FrameHeader, context: &Context) -> bool {
 
 /// "A client MUST mask all frames that it sends to the server […] A server MUST NOT mask any frames that it sends to the
 /// client." (RFC 6455 §5.1)
-fn masking(header: &FrameHeader, context: &Context) -> Option<Broken> {
+fn masking(header: &FrameHeader, context: &HeaderContext) -> Option<Violation> {
     match (context.direction, header.masking_key) {
         (Direction::ToServer, None) => Some((FindingCode::UnmaskedClientFrame, Detail::None)),
         (Direction::ToClient, Some(_)) => Some((FindingCode::MaskedServerFrame, Detail::None)),
@@ -77,7 +77,7 @@ fn masking(header: &FrameHeader, context: &Context) -> Option<Broken> {
 /// RSV1, RSV2, RSV3 "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values" (RFC 6455
 /// §5.2); permessage-deflate defines RSV1 on the first frame of a message alone: "An endpoint MUST NOT set the
 /// 'Per-Message Compressed' bit of control frames and non-first fragments of a data message." (RFC 7692 §6)
-fn reserved_bits(header: &FrameHeader, context: &Context) -> Option<Broken> {
+fn reserved_bits(header: &FrameHeader, context: &HeaderContext) -> Option<Violation> {
     let rsv1_allowed = if context.deflate { matches!(header.opcode.bits(), 1 | 2) } else { context.unknown_extension };
     let wrong = (header.rsv1 && !rsv1_allowed) || ((header.rsv2 || header.rsv3) && !context.unknown_extension);
     let bits = u64::from(header.rsv1) << 2 | u64::from(header.rsv2) << 1 | u64::from(header.rsv3);
@@ -96,7 +96,7 @@ fn reserved_bits(header: &FrameHeader, context: &Context) -> Option<Broken> {
 }
 
 /// Opcodes "3-7" and "B-F are reserved" (RFC 6455 §5.2).
-fn reserved_opcode(header: &FrameHeader, _: &Context) -> Option<Broken> {
+fn reserved_opcode(header: &FrameHeader, _: &HeaderContext) -> Option<Violation> {
     let opcode = header.opcode;
     opcode.is_reserved().then(|| (FindingCode::ReservedOpcode, Detail::Number("opcode #", opcode.bits().into())))
 }
@@ -104,7 +104,7 @@ fn reserved_opcode(header: &FrameHeader, _: &Context) -> Option<Broken> {
 /// "The minimal number of bytes MUST be used to encode the length"; of 64 bits "the most significant bit MUST be 0"
 /// (RFC 6455 §5.2).
 #[inline]
-fn length(header: &FrameHeader, _: &Context) -> Option<Broken> {
+fn length(header: &FrameHeader, _: &HeaderContext) -> Option<Violation> {
     let len = header.payload_len;
     match header.length_width() {
         2 if len < 126 => Some((FindingCode::LengthNotMinimal, Detail::Number("length # in 16 bits", len))),
@@ -115,20 +115,20 @@ fn length(header: &FrameHeader, _: &Context) -> Option<Broken> {
 }
 
 /// "All control frames MUST have a payload length of 125 bytes or less" (RFC 6455 §5.5).
-fn control_length(header: &FrameHeader, _: &Context) -> Option<Broken> {
+fn control_length(header: &FrameHeader, _: &HeaderContext) -> Option<Violation> {
     (header.opcode.is_control() && header.payload_len > 125)
         .then_some((FindingCode::ControlTooLong, Detail::Number("# bytes", header.payload_len)))
 }
 
 /// Control frames "MUST NOT be fragmented" (RFC 6455 §5.5).
-fn control_fragmentation(header: &FrameHeader, _: &Context) -> Option<Broken> {
+fn control_fragmentation(header: &FrameHeader, _: &HeaderContext) -> Option<Violation> {
     (header.opcode.is_control() && !header.fin).then_some((FindingCode::ControlFragmented, Detail::None))
 }
 
 /// A fragmented message is "a single frame with the FIN bit clear and an opcode other than 0, followed by zero or more
 /// frames with the FIN bit clear and the opcode set to 0, and terminated by a single frame with the FIN bit set and an
 /// opcode of 0"; "the fragments of one message MUST NOT be interleaved" with another's (RFC 6455 §5.4).
-fn fragmentation(header: &FrameHeader, context: &Context) -> Option<Broken> {
+fn fragmentation(header: &FrameHeader, context: &HeaderContext) -> Option<Violation> {
     match header.opcode.bits() {
         0 if !context.message_open => Some((FindingCode::UnexpectedContinuation, Detail::None)),
         1 | 2 if context.message_open => Some((FindingCode::ExpectedContinuation, Detail::Fixed(header.opcode.name()))),
@@ -137,7 +137,7 @@ fn fragmentation(header: &FrameHeader, context: &Context) -> Option<Broken> {
 }
 
 /// "The application MUST NOT send any more data frames after sending a Close frame." (RFC 6455 §5.5.1)
-fn after_close(header: &FrameHeader, context: &Context) -> Option<Broken> {
+fn after_close(header: &FrameHeader, context: &HeaderContext) -> Option<Violation> {
     context.close_sent.then(|| {
         let code =
             if header.opcode.is_control() { FindingCode::ControlAfterClose } else { FindingCode::DataAfterClose };
@@ -146,7 +146,7 @@ fn after_close(header: &FrameHeader, context: &Context) -> Option<Broken> {
 }
 
 /// Gives everything that a whole Close body breaks to `broken` (RFC 6455 §5.5.1, §7.4).
-pub fn judge_close(payload: &[u8], mut broken: impl FnMut(Broken)) {
+pub fn check_close(payload: &[u8], mut broken: impl FnMut(Violation)) {
     if payload.len() == 1 {
         broken((FindingCode::ClosePayloadTooShort, Detail::None));
     }
@@ -164,18 +164,18 @@ pub fn judge_close(payload: &[u8], mut broken: impl FnMut(Broken)) {
 mod tests {
     use super::*;
 
-    const CLIENT: Context = Context {
+    const CLIENT: HeaderContext = HeaderContext {
         direction: Direction::ToServer,
         deflate: false,
         unknown_extension: false,
         message_open: false,
         close_sent: false,
     };
-    const SERVER: Context = Context { direction: Direction::ToClient, ..CLIENT };
+    const SERVER: HeaderContext = HeaderContext { direction: Direction::ToClient, ..CLIENT };
 
-    fn found(bytes: &[u8], context: &Context) -> Vec<FindingCode> {
+    fn found(bytes: &[u8], context: &HeaderContext) -> Vec<FindingCode> {
         let mut codes = Vec::new();
-        judge_header(&FrameHeader::parse(bytes).unwrap(), context, |(code, _)| codes.push(code));
+        check_header(&FrameHeader::parse(bytes).unwrap(), context, |(code, _)| codes.push(code));
         codes
     }
 
@@ -186,7 +186,7 @@ mod tests {
                 for tail in [[0; 12], [255; 12], [0, 126, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
                     let header = FrameHeader::parse(&[&[first, second], &tail[..]].concat()).unwrap();
                     for bits in 0..32 {
-                        let context = Context {
+                        let context = HeaderContext {
                             direction: if bits & 1 == 0 { Direction::ToServer } else { Direction::ToClient },
                             deflate: bits & 2 != 0,
                             unknown_extension: bits & 16 != 0,
@@ -194,7 +194,7 @@ mod tests {
                             close_sent: bits & 8 != 0,
                         };
                         let any = HEADER_RULES.iter().any(|rule| rule(&header, &context).is_some());
-                        assert!(!any || !in_order(&header, &context), "{header:?} {context:?}");
+                        assert!(!any || !is_ordinary(&header, &context), "{header:?} {context:?}");
                     }
                 }
             }
@@ -211,8 +211,8 @@ mod tests {
 
     #[test]
     fn rsv1_is_for_the_first_frame_of_a_message_and_only_where_negotiated() {
-        let deflate = Context { deflate: true, ..SERVER };
-        let open = Context { message_open: true, ..deflate };
+        let deflate = HeaderContext { deflate: true, ..SERVER };
+        let open = HeaderContext { message_open: true, ..deflate };
         assert_eq!(found(&[0xc1, 0x01], &SERVER), [FindingCode::RsvBits]);
         assert_eq!(found(&[0xc1, 0x01], &deflate), []);
         assert_eq!(found(&[0x42, 0x01], &deflate), []);
@@ -225,12 +225,12 @@ mod tests {
     /// RFC 6455 §5.2: a reserved bit has a meaning where an extension gives it one, and nobody but the two know which.
     #[test]
     fn reserved_bits_belong_to_extensions_that_are_not_known_here() {
-        let unknown = Context { unknown_extension: true, ..SERVER };
+        let unknown = HeaderContext { unknown_extension: true, ..SERVER };
         for first in [0xc1, 0xa1, 0x91, 0xf2, 0xc9, 0xf8] {
             assert_eq!(found(&[first, 0x01], &unknown), [], "{first:02x}");
         }
         // permessage-deflate has RSV1, so nobody else has it (RFC 6455 §9.1).
-        let both = Context { deflate: true, ..unknown };
+        let both = HeaderContext { deflate: true, ..unknown };
         assert_eq!(found(&[0xf1, 0x01], &both), []);
         assert_eq!(found(&[0xb9, 0x01], &both), []);
         assert_eq!(found(&[0xc9, 0x01], &both), [FindingCode::RsvBits]);
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn fragments_belong_together() {
-        let open = Context { message_open: true, ..SERVER };
+        let open = HeaderContext { message_open: true, ..SERVER };
         assert_eq!(found(&[0x80, 1], &SERVER), [FindingCode::UnexpectedContinuation]);
         assert_eq!(found(&[0x00, 1], &open), []);
         assert_eq!(found(&[0x81, 1], &open), [FindingCode::ExpectedContinuation]);
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn nothing_follows_a_close() {
-        let closed = Context { close_sent: true, ..SERVER };
+        let closed = HeaderContext { close_sent: true, ..SERVER };
         assert_eq!(found(&[0x81, 1], &closed), [FindingCode::DataAfterClose]);
         assert_eq!(found(&[0x89, 1], &closed), [FindingCode::ControlAfterClose]);
         assert_eq!(found(&[0x88, 0], &closed), [FindingCode::ControlAfterClose]);
@@ -276,7 +276,7 @@ mod tests {
     fn close_bodies() {
         let judged = |payload: &[u8]| {
             let mut codes = Vec::new();
-            judge_close(payload, |(code, _)| codes.push(code));
+            check_close(payload, |(code, _)| codes.push(code));
             codes
         };
         assert_eq!(judged(b""), []);

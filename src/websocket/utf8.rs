@@ -18,7 +18,7 @@ const CODE_POINT: usize = 4;
 
 /// A sequence that is not UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Invalid {
+pub struct InvalidSequence {
     /// Where it begins: the offset of its first byte within the message.
     pub offset: u64,
 }
@@ -33,7 +33,7 @@ pub struct Utf8Checker {
     carried: u8,
     /// After a hole: how many bytes may still be the end of a sequence that began inside it.
     orphans: u8,
-    invalid: Option<Invalid>,
+    invalid: Option<InvalidSequence>,
 }
 
 impl Utf8Checker {
@@ -53,7 +53,7 @@ impl Utf8Checker {
     /// # Errors
     ///
     /// The first ill-formed sequence, as soon as it is certain and from then on for the rest of the message.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Invalid> {
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), InvalidSequence> {
         if let Some(invalid) = self.invalid {
             return Err(invalid);
         }
@@ -76,10 +76,10 @@ impl Utf8Checker {
     /// # Errors
     ///
     /// The first ill-formed sequence; also a sequence that the end cuts short.
-    pub const fn finish(&self) -> Result<(), Invalid> {
+    pub const fn finish(&self) -> Result<(), InvalidSequence> {
         match self.invalid {
             Some(invalid) => Err(invalid),
-            None if self.carried > 0 => Err(Invalid { offset: self.offset }),
+            None if self.carried > 0 => Err(InvalidSequence { offset: self.offset }),
             None => Ok(()),
         }
     }
@@ -110,7 +110,7 @@ impl Utf8Checker {
     }
 
     /// Continues the sequence that the last piece was cut in, and says what follows it.
-    fn complete<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Invalid> {
+    fn complete<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], InvalidSequence> {
         let carried = usize::from(self.carried);
         let mut joined = [0; CODE_POINT];
         let old = self.carry.iter().take(carried);
@@ -143,8 +143,8 @@ impl Utf8Checker {
         }
     }
 
-    const fn fail(&mut self) -> Invalid {
-        let invalid = Invalid { offset: self.offset };
+    const fn fail(&mut self) -> InvalidSequence {
+        let invalid = InvalidSequence { offset: self.offset };
         self.invalid = Some(invalid);
         invalid
     }
@@ -257,7 +257,7 @@ mod tests {
                 boundary = end;
                 assert_eq!(checker.finish(), Ok(()));
             } else {
-                assert_eq!(checker.finish(), Err(Invalid { offset: boundary as u64 }));
+                assert_eq!(checker.finish(), Err(InvalidSequence { offset: boundary as u64 }));
             }
         }
     }
@@ -268,19 +268,19 @@ mod tests {
         assert_eq!(checker.push(&[b'a', 0xE2]), Ok(()));
         checker.skip(1);
         assert_eq!(checker.push(&[0xAC]), Ok(()));
-        assert_eq!(checker.push(&[b'b', 0xAC]), Err(Invalid { offset: 5 }));
+        assert_eq!(checker.push(&[b'b', 0xAC]), Err(InvalidSequence { offset: 5 }));
 
         checker.reset();
         checker.skip(10);
         assert_eq!(checker.push(&[0x80, 0x80]), Ok(()));
         assert_eq!(checker.push(&[0x80]), Ok(()));
         assert_eq!(checker.finish(), Ok(()));
-        assert_eq!(checker.push(&[0x80]), Err(Invalid { offset: 13 }));
+        assert_eq!(checker.push(&[0x80]), Err(InvalidSequence { offset: 13 }));
 
         checker.reset();
-        assert_eq!(checker.push(&[0xFF]), Err(Invalid { offset: 0 }));
+        assert_eq!(checker.push(&[0xFF]), Err(InvalidSequence { offset: 0 }));
         checker.skip(1);
-        assert_eq!(checker.push(b"a"), Err(Invalid { offset: 0 }));
+        assert_eq!(checker.push(b"a"), Err(InvalidSequence { offset: 0 }));
     }
 
     /// Bytes that are often nearly right, short and long.

@@ -5,7 +5,7 @@ use crate::analyzer::shared::{Out, Shared};
 use crate::analyzer::websocket::Conversation;
 use crate::event::{Close, Frame, Message, Sink, What};
 use crate::types::{Detail, Finding, FindingCode, PacketRef};
-use crate::websocket::message::Finished;
+use crate::websocket::message::FinishedMessage;
 use crate::websocket::{CloseBody, Opcode};
 
 impl DirectionState {
@@ -156,7 +156,7 @@ impl DirectionState {
         let Some(open) = self.message.take() else { return Ok(()) };
         let (opcode, compressed, first, findings) = (open.opcode, open.compressed, open.first, open.findings);
         let (frames, wire_len) = (open.frames, open.wire_len);
-        let Finished { len, content, content_whole, holed, utf8 } = open.finish();
+        let FinishedMessage { len, content, content_whole, holed, utf8 } = open.finish();
         let complete = ended && !holed;
         let plain_len = len.unwrap_or(0);
         if compressed {

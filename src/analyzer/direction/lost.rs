@@ -5,12 +5,12 @@ use crate::analyzer::shared::Out;
 use crate::analyzer::websocket::Conversation;
 use crate::event::Sink;
 use crate::types::{Detail, Direction, FindingCode, PacketRef};
-use crate::websocket::Decoder;
-use crate::websocket::resync::{Expect, Found, Resync};
+use crate::websocket::FrameDecoder;
+use crate::websocket::resync::{Boundary, ExpectedFrames, FrameSearch};
 
 /// A frame boundary is looked for.
 pub(super) struct Lost {
-    pub(super) resync: Resync,
+    pub(super) resync: FrameSearch,
     /// Nobody needs to be told when it is found: the connection's beginning was not captured.
     pub(super) silent: bool,
 }
@@ -18,7 +18,7 @@ pub(super) struct Lost {
 impl DirectionState {
     /// Begins where no boundary is known: after a head that was cut off, or in the middle of a connection. `resync` has
     /// gathered what came so far.
-    pub(in crate::analyzer) fn begin_lost(&mut self, resync: Resync) {
+    pub(in crate::analyzer) fn begin_lost(&mut self, resync: FrameSearch) {
         self.decoder.gap(&mut None);
         self.unknown_message = true;
         self.context_lost = true;
@@ -28,11 +28,11 @@ impl DirectionState {
     /// Begins with a frame: the first of what was gathered, and nothing is missing before it.
     pub(in crate::analyzer) fn begin_with<S: Sink>(
         &mut self,
-        gathered: &Resync,
+        gathered: &FrameSearch,
         conversation: &mut Conversation,
         out: &mut Out<'_, S>,
     ) -> Result<(), S::Error> {
-        for (piece, seen) in gathered.pieces(&Found::at_start()) {
+        for (piece, seen) in gathered.packets_from(&Boundary::at_start()) {
             self.frames(piece, seen, conversation, out)?;
         }
         Ok(())
@@ -54,7 +54,7 @@ impl DirectionState {
             inflater.lose_context(&mut out.shared.pool);
         }
         self.drop_message(seen, conversation, out)?;
-        let mut resync = Resync::new(out.shared.limits.max_resync_bytes);
+        let mut resync = FrameSearch::new(out.shared.limits.max_resync_bytes);
         resync.gap(rest, &self.expect());
         self.lost_at = self.position;
         self.unknown_message = true;
@@ -73,7 +73,7 @@ impl DirectionState {
         let expect = self.expect();
         let Some(found) = self.lost.as_mut().and_then(|lost| lost.resync.find(&expect, now)) else { return Ok(false) };
         let Some(lost) = self.lost.take() else { return Ok(false) };
-        self.decoder = Decoder::new();
+        self.decoder = FrameDecoder::new();
         self.position = self.lost_at.saturating_add(found.passed);
         self.traffic.passed_bytes = self.traffic.passed_bytes.saturating_add(found.passed);
         if !lost.silent {
@@ -82,15 +82,15 @@ impl DirectionState {
             let detail = format!("{passed} {bytes} passed over, confidence {}.{:04} %", ppm / 10_000, ppm % 10_000);
             self.tell(FindingCode::Resynchronized, Detail::text(detail), seen, conversation, out)?;
         }
-        for (piece, seen) in lost.resync.pieces(&found) {
+        for (piece, seen) in lost.resync.packets_from(&found) {
             self.frames(piece, seen, conversation, out)?;
         }
         Ok(true)
     }
 
     /// What this sender's frames look like.
-    pub(super) fn expect(&self) -> Expect {
+    pub(super) fn expect(&self) -> ExpectedFrames {
         let masked = self.masked.unwrap_or(self.direction == Direction::ToServer);
-        Expect { masked, deflate: self.deflate.is_some(), unknown_extension: self.unknown_extension }
+        ExpectedFrames { masked, deflate: self.deflate.is_some(), unknown_extension: self.unknown_extension }
     }
 }

@@ -5,7 +5,7 @@ use crate::analyzer::shared::Shared;
 use crate::tcp::Depth;
 use crate::types::PacketRef;
 use crate::websocket::inflate::Inflater;
-use crate::websocket::rules::Broken;
+use crate::websocket::rules::Violation;
 
 impl DirectionState {
     /// Bytes that it keeps besides itself.
@@ -43,8 +43,8 @@ impl DirectionState {
     /// what it had; a context of compression is as lost as if bytes were missing. Gives how many bytes that was.
     pub(in crate::analyzer) fn shed(&mut self, depth: Depth, shared: &mut Shared) -> u64 {
         let frame = self.frame.as_mut().map_or(0, OpenFrame::shed);
-        let message = self.message.as_mut().map_or(0, |message| message.forget_content());
-        let lost = self.lost.as_mut().map_or(0, |lost| lost.resync.give_up());
+        let message = self.message.as_mut().map_or(0, |message| message.discard_content());
+        let lost = self.lost.as_mut().map_or(0, |lost| lost.resync.discard());
         let context = match (depth, &mut self.inflater) {
             (Depth::Context, Some(inflater)) => inflater.shed(&mut shared.pool),
             _ => 0,
@@ -56,7 +56,7 @@ impl DirectionState {
 impl OpenFrame {
     #[inline]
     const fn held(&self) -> usize {
-        self.kept.capacity() + self.broken.capacity() * size_of::<(PacketRef, Broken)>()
+        self.kept.capacity() + self.broken.capacity() * size_of::<(PacketRef, Violation)>()
     }
 
     fn shed(&mut self) -> u64 {

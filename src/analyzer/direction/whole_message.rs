@@ -10,7 +10,7 @@ use crate::analyzer::shared::Out;
 use crate::analyzer::websocket::Conversation;
 use crate::event::{Frame, Message, Sink, What};
 use crate::types::{FindingSet, PacketRef};
-use crate::websocket::rules::{self, Context};
+use crate::websocket::rules::{self, HeaderContext};
 use crate::websocket::{FrameHeader, Opcode, mask, utf8};
 
 /// FIN and the opcode of text, or of a binary message, and nothing else (RFC 6455 §5.2).
@@ -62,14 +62,14 @@ impl DirectionState {
         let header = FrameHeader::parse(input)?;
         let behind = input.get(usize::from(header.header_len)..)?;
         let (payload, rest) = behind.split_at_checked(usize::try_from(header.payload_len).ok()?)?;
-        let context = Context {
+        let context = HeaderContext {
             direction: self.direction,
             deflate: self.deflate.is_some(),
             unknown_extension: self.unknown_extension,
             message_open: false,
             close_sent: self.close_sent,
         };
-        rules::in_order(&header, &context).then_some((header, payload, rest))
+        rules::is_ordinary(&header, &context).then_some((header, payload, rest))
     }
 
     /// Counts and tells a frame and the message that it is; `kept` is what is wanted of its payload, and of its content.

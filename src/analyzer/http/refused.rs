@@ -7,24 +7,24 @@ use crate::event::Sink;
 use crate::http::H1Loss;
 use crate::tcp::Flow;
 use crate::types::{Detail, Direction, FindingCode, PacketRef};
-use crate::websocket::{Answered, Asked, Fault, judge};
+use crate::websocket::{CheckedRequest, CheckedResponse, HandshakeFault, check_handshake};
 
 /// A request for a WebSocket came to nothing.
 pub(in crate::analyzer) fn refuse<S: Sink>(
-    asked: Asked,
-    answered: Option<Answered>,
+    asked: CheckedRequest,
+    answered: Option<CheckedResponse>,
     flow: &Flow,
     attempts: &mut u32,
     seen: PacketRef,
     out: &mut Out<'_, S>,
 ) -> Result<(), S::Error> {
     let identity = identify(flow, attempts, out);
-    websocket::refuse(identity, judge(Some(asked), answered), None, flow, seen, out)
+    websocket::refuse(identity, check_handshake(Some(asked), answered), None, flow, seen, out)
 }
 
 /// A request for a WebSocket was answered with something that is no HTTP response (RFC 6455 §4.1 asks for one).
 pub(super) fn refuse_garbled<S: Sink>(
-    asked: Asked,
+    asked: CheckedRequest,
     instead: Option<H1Loss>,
     flow: &Flow,
     attempts: &mut u32,
@@ -32,9 +32,13 @@ pub(super) fn refuse_garbled<S: Sink>(
     out: &mut Out<'_, S>,
 ) -> Result<(), S::Error> {
     let identity = identify(flow, attempts, out);
-    let mut judged = judge(Some(asked), None);
+    let mut judged = check_handshake(Some(asked), None);
     judged.handshake.garbled = true;
     let detail = Detail::text(format!("the answer is {}", instead.map_or("not HTTP", H1Loss::as_str)));
-    judged.faults.push(Fault { code: FindingCode::HandshakeMalformed, direction: Direction::ToClient, detail });
+    judged.faults.push(HandshakeFault {
+        code: FindingCode::HandshakeMalformed,
+        direction: Direction::ToClient,
+        detail,
+    });
     websocket::refuse(identity, judged, None, flow, seen, out)
 }

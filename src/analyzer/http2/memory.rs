@@ -5,7 +5,7 @@ use super::{Found, Http2};
 use crate::analyzer::shared::Shared;
 use crate::tcp::Depth;
 use crate::types::PacketRef;
-use crate::websocket::{Answered, Asked};
+use crate::websocket::{CheckedRequest, CheckedResponse};
 
 impl Http2 {
     /// Bytes that it keeps, itself included.
@@ -97,9 +97,9 @@ impl StreamState {
 
 impl HandshakeHalf {
     fn held(&self) -> usize {
-        let answered = self.answered.as_ref().map_or(0, |(answered, _)| Answered::held(answered));
+        let answered = self.answered.as_ref().map_or(0, |(answered, _)| CheckedResponse::held(answered));
         size_of::<Self>()
-            + self.asked.as_ref().map_or(0, Asked::held)
+            + self.asked.as_ref().map_or(0, CheckedRequest::held)
             + answered
             + self.waiting.to_server.held()
             + self.waiting.to_client.held()

@@ -10,7 +10,7 @@ use crate::http::h2::ErrorCode;
 use crate::stream::{EndReason, Run};
 use crate::tcp::Flow;
 use crate::types::{Direction, PacketRef, PerDirection};
-use crate::websocket::{Answered, Asked, Judged, judge, judge_settings};
+use crate::websocket::{CheckedHandshake, CheckedRequest, CheckedResponse, check_handshake, check_settings};
 
 /// What a stream is.
 pub(super) enum StreamState {
@@ -25,11 +25,11 @@ pub(super) enum StreamState {
 /// One side of a handshake; what was sent behind it waits.
 #[derive(Default)]
 pub(super) struct HandshakeHalf {
-    pub(super) asked: Option<Asked>,
+    pub(super) asked: Option<CheckedRequest>,
     /// The request is for a WebSocket; otherwise some of it is not known, and it may be.
     pub(super) certain: bool,
     /// The answer, and whether all of its head is known.
-    pub(super) answered: Option<(Answered, bool)>,
+    pub(super) answered: Option<(CheckedResponse, bool)>,
     /// The other half may have come and was not captured.
     pub(super) other_lost: bool,
     pub(super) waiting: PerDirection<Pending>,
@@ -331,7 +331,7 @@ impl Http2 {
     fn tell_refused<S: Sink>(
         &mut self,
         stream: u32,
-        judged: Judged,
+        judged: CheckedHandshake,
         ends: PerDirection<Option<StreamEnd>>,
         flow: &Flow,
         seen: PacketRef,
@@ -403,8 +403,12 @@ impl Open {
 }
 
 /// Puts request and answer together, and holds the request against what the server's settings allowed.
-fn judged(asked: Option<Asked>, answered: Option<(Answered, bool)>, extended_connect: Option<bool>) -> Judged {
-    let mut judged = judge(asked, answered.map(|(answered, _)| answered));
-    judge_settings(&mut judged, extended_connect);
+fn judged(
+    asked: Option<CheckedRequest>,
+    answered: Option<(CheckedResponse, bool)>,
+    extended_connect: Option<bool>,
+) -> CheckedHandshake {
+    let mut judged = check_handshake(asked, answered.map(|(answered, _)| answered));
+    check_settings(&mut judged, extended_connect);
     judged
 }

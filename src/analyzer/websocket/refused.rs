@@ -5,13 +5,13 @@ use crate::analyzer::shared::Out;
 use crate::event::{Http2, Identity, Outcome, Sink, Summary, What};
 use crate::tcp::Flow;
 use crate::types::{PacketRef, PerDirection, Sketch};
-use crate::websocket::Judged;
+use crate::websocket::CheckedHandshake;
 
 /// Tells of a request that did not become a WebSocket; in HTTP/2, with what it shows beyond that, and what was found around
 /// it.
 pub(in crate::analyzer) fn refuse<S: Sink>(
     identity: Identity,
-    judged: Judged,
+    judged: CheckedHandshake,
     http2: Option<(Http2, Vec<Note>)>,
     flow: &Flow,
     seen: PacketRef,

@@ -1,6 +1,6 @@
 //! What handshakes keep: hostile heads are full of text.
 
-use super::{Answered, Asked, Handshake, Request, Response};
+use super::{CheckedRequest, CheckedResponse, Handshake, Request, Response};
 use crate::types::Detail;
 
 impl Handshake {
@@ -34,7 +34,7 @@ impl Response {
     }
 }
 
-impl Asked {
+impl CheckedRequest {
     /// Bytes that it keeps besides itself.
     #[must_use]
     pub fn held(&self) -> usize {
@@ -42,7 +42,7 @@ impl Asked {
     }
 }
 
-impl Answered {
+impl CheckedResponse {
     /// Bytes that it keeps besides itself.
     #[must_use]
     pub fn held(&self) -> usize {

@@ -49,25 +49,25 @@ fn attempt(lines: &str) -> bool {
     })
 }
 
-fn asked(lines: &[u8]) -> Asked {
+fn asked(lines: &[u8]) -> CheckedRequest {
     read(Direction::ToServer, lines, |step| match step {
-        H1Event::Request { head, .. } => Asked::from_head(&head, seen(4)),
+        H1Event::Request { head, .. } => CheckedRequest::from_head(&head, seen(4)),
         other => panic!("{other:?}"),
     })
 }
 
-fn answered(lines: &[u8]) -> Answered {
+fn answered(lines: &[u8]) -> CheckedResponse {
     read(Direction::ToClient, lines, |step| match step {
-        H1Event::Response { head, .. } => Answered::from_head(&head, seen(6)),
+        H1Event::Response { head, .. } => CheckedResponse::from_head(&head, seen(6)),
         other => panic!("{other:?}"),
     })
 }
 
-fn judged(request: &str, response: &str) -> Judged {
-    judge(Some(asked(request.as_bytes())), Some(answered(response.as_bytes())))
+fn judged(request: &str, response: &str) -> CheckedHandshake {
+    check_handshake(Some(asked(request.as_bytes())), Some(answered(response.as_bytes())))
 }
 
-fn said(faults: &[Fault]) -> Vec<(FindingCode, Direction, String)> {
+fn said(faults: &[HandshakeFault]) -> Vec<(FindingCode, Direction, String)> {
     faults.iter().map(|fault| (fault.code, fault.direction, fault.detail.to_string())).collect()
 }
 
@@ -99,14 +99,14 @@ fn wrong_request(request: &str, code: FindingCode, sentence: &str) {
 /// A 101 that is wrong in this alone.
 #[track_caller]
 fn wrong_response(response: &str, code: FindingCode, sentence: &str) -> Handshake {
-    let Judged { handshake, faults } = judged(REQUEST, response);
+    let CheckedHandshake { handshake, faults } = judged(REQUEST, response);
     assert_eq!(said(&faults), [(code, Direction::ToClient, sentence.to_owned())], "{response}");
     handshake
 }
 
 #[test]
 fn the_example_of_rfc_6455() {
-    let Judged { handshake, faults } = judged(REQUEST, RESPONSE);
+    let CheckedHandshake { handshake, faults } = judged(REQUEST, RESPONSE);
     assert_eq!(faults, []);
     assert_eq!(handshake.accept, AcceptCheck::Valid);
     assert_eq!(handshake.negotiated, Negotiated::default());
@@ -172,7 +172,7 @@ Sec-WebSocket-Accept: PqfV+Vb3mDtpMlZ/bO+GBzyX4N8=
 Sec-WebSocket-Protocol: b
 Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10, x-z
 ";
-    let Judged { handshake, faults } = judged(request, response);
+    let CheckedHandshake { handshake, faults } = judged(request, response);
     assert_eq!(faults, []);
     let deflate = Deflate { client_max_window_bits: 10, ..Deflate::default() };
     assert_eq!(handshake.negotiated, Negotiated { deflate: Some(deflate), unknown: true });
@@ -339,7 +339,7 @@ fn accepts_that_are_wrong_or_missing() {
     let request = [with(REQUEST, "Sec-WebSocket-Key", "").as_bytes(), b"Sec-WebSocket-Key: \xff\xfe\n"].concat();
     let accept = format!("Sec-WebSocket-Accept: {}", accept_for(b"\xff\xfe"));
     let response = with(RESPONSE, "Sec-WebSocket-Accept", &accept);
-    let judged = judge(Some(asked(&request)), Some(answered(response.as_bytes())));
+    let judged = check_handshake(Some(asked(&request)), Some(answered(response.as_bytes())));
     assert_eq!(judged.handshake.accept, AcceptCheck::Valid);
 }
 
@@ -382,7 +382,7 @@ fn refusals_are_judged_by_their_status_alone() {
     for status in [200, 204, 299] {
         let faults = judged(REQUEST, &format!("HTTP/1.1 {status} OK\n{wrong}")).faults;
         let detail = Detail::Number("status #", status);
-        assert_eq!(faults, [Fault { code: UpgradeIgnored, direction: Direction::ToClient, detail }]);
+        assert_eq!(faults, [HandshakeFault { code: UpgradeIgnored, direction: Direction::ToClient, detail }]);
     }
     // What did not ask for an upgrade cannot be ignored.
     let faults = judged(&with(REQUEST, "Upgrade", ""), "HTTP/1.1 200 OK\n").faults;
@@ -395,38 +395,38 @@ fn refusals_are_judged_by_their_status_alone() {
 
 #[test]
 fn one_side_is_enough() {
-    let only_asked = judge(Some(asked(with(REQUEST, "Host", "").as_bytes())), None);
+    let only_asked = check_handshake(Some(asked(with(REQUEST, "Host", "").as_bytes())), None);
     assert_eq!((only_asked.faults.len(), only_asked.handshake.response), (1, None));
     assert_eq!(only_asked.handshake.accept, AcceptCheck::Unknown);
     let response = format!("{RESPONSE}Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\n");
-    let only_answered = judge(None, Some(answered(response.as_bytes())));
+    let only_answered = check_handshake(None, Some(answered(response.as_bytes())));
     assert_eq!((only_answered.faults, only_answered.handshake.accept), (vec![], AcceptCheck::Unknown));
     assert!(only_answered.handshake.negotiated.deflate.unwrap().server_no_context_takeover);
-    let only_answered = judge(None, Some(answered(with(RESPONSE, "Sec-WebSocket-Accept", "").as_bytes())));
+    let only_answered = check_handshake(None, Some(answered(with(RESPONSE, "Sec-WebSocket-Accept", "").as_bytes())));
     assert_eq!(only_answered.handshake.accept, AcceptCheck::Missing);
-    assert_eq!(judge(None, None), Judged::default());
+    assert_eq!(check_handshake(None, None), CheckedHandshake::default());
 }
 
 #[test]
 fn a_head_that_was_cut_off_is_not_blamed_for_what_it_lacks() {
-    let cut = |direction, bytes: &[u8]| -> (Option<Asked>, Option<Answered>) {
+    let cut = |direction, bytes: &[u8]| -> (Option<CheckedRequest>, Option<CheckedResponse>) {
         let mut h1 = H1::new(&Limits::default());
         assert!(h1.next(direction, &mut &bytes[..]).is_none());
         match h1.gap(direction, Some(9)) {
-            Some(H1Event::Request { head, .. }) => (Some(Asked::from_head(&head, seen(1))), None),
-            Some(H1Event::Response { head, .. }) => (None, Some(Answered::from_head(&head, seen(2)))),
+            Some(H1Event::Request { head, .. }) => (Some(CheckedRequest::from_head(&head, seen(1))), None),
+            Some(H1Event::Response { head, .. }) => (None, Some(CheckedResponse::from_head(&head, seen(2)))),
             _ => (None, None),
         }
     };
     let (request, response) = (REQUEST.replace('\n', "\r\n"), RESPONSE.replace('\n', "\r\n"));
     for len in "GET /chat HTTP/1.1\r".len()..request.len() {
         let (asked, _) = cut(Direction::ToServer, &request.as_bytes()[..len]);
-        let judged = judge(asked, Some(answered(RESPONSE.as_bytes())));
+        let judged = check_handshake(asked, Some(answered(RESPONSE.as_bytes())));
         assert_eq!((judged.faults, judged.handshake.request.unwrap().target.as_str()), (vec![], "/chat"), "{len}");
     }
     for len in "HTTP/1.1 101".len()..response.len() {
         let (_, answered) = cut(Direction::ToClient, &response.as_bytes()[..len]);
-        let judged = judge(Some(asked(REQUEST.as_bytes())), answered);
+        let judged = check_handshake(Some(asked(REQUEST.as_bytes())), answered);
         assert_eq!((judged.faults, judged.handshake.response.unwrap().status), (vec![], 101), "{len}");
     }
 }
@@ -446,7 +446,7 @@ fn what_real_servers_refuse_is_an_attempt() {
         (base.replacen("HTTP/1.1", "HTTP/1.0", 1), HandshakeMalformed),
     ] {
         assert!(attempt(&request), "{request}");
-        let faults = judge(Some(asked(request.as_bytes())), None).faults;
+        let faults = check_handshake(Some(asked(request.as_bytes())), None).faults;
         assert_eq!(faults.iter().map(|fault| fault.code).collect::<Vec<_>>(), [code], "{request}");
     }
 }
@@ -454,14 +454,14 @@ fn what_real_servers_refuse_is_an_attempt() {
 #[test]
 fn details_stay_short() {
     let request = with(REQUEST, "Upgrade", &format!("Upgrade: {}", "\u{e9}x".repeat(5000)));
-    let faults = judge(Some(asked(request.as_bytes())), None).faults;
+    let faults = check_handshake(Some(asked(request.as_bytes())), None).faults;
     assert!(faults.iter().all(|fault| fault.detail.to_string().chars().count() < 200));
 }
 
 #[test]
 fn thousands_of_faults_are_counted() {
     let request = with(REQUEST, "Sec-WebSocket-Protocol", &format!("Sec-WebSocket-Protocol: {}", "a,".repeat(5000)));
-    let faults = judge(Some(asked(request.as_bytes())), None).faults;
+    let faults = check_handshake(Some(asked(request.as_bytes())), None).faults;
     assert_eq!(faults.len(), 101);
     assert_eq!(faults.last().unwrap().detail, Detail::Number("# further faults", 4999 - 100));
 }

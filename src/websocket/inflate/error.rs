@@ -19,7 +19,7 @@ pub enum InflateError {
     #[error("cannot be inflated: {loss}")]
     ContextLost {
         /// What was lost.
-        loss: Loss,
+        loss: ContextLoss,
         /// Whether this is the first message that suffers from it. `inflate_context_lost` is said once for a loss.
         first: bool,
     },
@@ -27,7 +27,7 @@ pub enum InflateError {
 
 /// Why the bytes that a message refers to are not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loss {
+pub enum ContextLoss {
     /// Compressed bytes are missing, or came before the capture began.
     Gap,
     /// A message before this one was corrupt.
@@ -39,7 +39,7 @@ pub enum Loss {
     Memory,
 }
 
-impl Loss {
+impl ContextLoss {
     /// A sentence for the finding's detail.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -52,7 +52,7 @@ impl Loss {
     }
 }
 
-impl fmt::Display for Loss {
+impl fmt::Display for ContextLoss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }

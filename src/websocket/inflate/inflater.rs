@@ -1,6 +1,6 @@
 //! One direction of one connection: its messages one after another (machine).
 
-use super::error::{InflateError, Loss};
+use super::error::{ContextLoss, InflateError};
 use super::history::{History, WINDOW};
 use super::pool::{InflaterPool, Slot, Ticket};
 use super::stream::{BlockEnd, INVALID_CODE, Stream, TAIL, TOO_FAR, UNTOLD};
@@ -49,7 +49,7 @@ pub struct Inflater {
     restarted: bool,
     phase: Phase,
     /// Why the history does not go back to the beginning; and whether anybody was told that a message suffers from it.
-    loss: Option<Loss>,
+    loss: Option<ContextLoss>,
     told: bool,
     /// With context takeover, as long as not all of the window is known.
     doubt: Option<Box<Doubt>>,
@@ -191,7 +191,7 @@ impl Inflater {
             return;
         }
         self.give_back(pool);
-        self.lose(Loss::Gap);
+        self.lose(ContextLoss::Gap);
     }
 
     /// Memory is short: lets go of the context, as if bytes had been lost. Gives how many bytes that was.
@@ -202,7 +202,7 @@ impl Inflater {
                 self.phase = Phase::Lost;
             }
             self.give_back(pool);
-            self.lose(Loss::Memory);
+            self.lose(ContextLoss::Memory);
             self.history = History::default();
         }
         held
@@ -376,7 +376,7 @@ impl Inflater {
             self.history.clear();
             self.doubt = None;
         } else if !self.no_context_takeover {
-            self.lose(Loss::Corrupt);
+            self.lose(ContextLoss::Corrupt);
         }
         InflateError::Corrupt { at, reason }
     }
@@ -384,11 +384,11 @@ impl Inflater {
     /// All slots were busy, and ours the longest.
     fn evicted(&mut self) -> InflateError {
         self.ticket = None;
-        self.lose(Loss::Pool);
+        self.lose(ContextLoss::Pool);
         self.context_lost()
     }
 
-    fn lose(&mut self, loss: Loss) {
+    fn lose(&mut self, loss: ContextLoss) {
         self.history.clear();
         self.doubt = None;
         self.loss = Some(loss);
@@ -398,7 +398,7 @@ impl Inflater {
     /// A message that suffers from the loss.
     fn context_lost(&mut self) -> InflateError {
         let first = !core::mem::replace(&mut self.told, true);
-        InflateError::ContextLost { loss: self.loss.unwrap_or(Loss::Gap), first }
+        InflateError::ContextLost { loss: self.loss.unwrap_or(ContextLoss::Gap), first }
     }
 
     fn give_back(&mut self, pool: &mut InflaterPool) {

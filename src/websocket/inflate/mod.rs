@@ -59,7 +59,7 @@ mod pool;
 mod error;
 mod inflater;
 
-pub use error::{InflateError, Loss};
+pub use error::{ContextLoss, InflateError};
 pub use inflater::Inflater;
 pub use pool::InflaterPool;
 pub use window::WindowExcess;

@@ -68,7 +68,7 @@ fn right(bytes: &[u8]) -> Outcome {
     (bytes.to_vec(), None)
 }
 
-fn lost(loss: Loss, first: bool) -> Option<InflateError> {
+fn lost(loss: ContextLoss, first: bool) -> Option<InflateError> {
     Some(InflateError::ContextLost { loss, first })
 }
 
@@ -322,7 +322,10 @@ fn messages_under_way_keep_their_slots_until_there_are_none() {
     assert_eq!(third.finish_message(&mut pool), Ok(()));
     assert_eq!(second.push(&mut pool, halves.1, &mut |bytes: &[u8]| out[1].extend_from_slice(bytes)), Ok(()));
     assert_eq!(second.finish_message(&mut pool), Ok(()));
-    assert_eq!(first.push(&mut pool, halves.1, &mut |_: &[u8]| panic!()), lost(Loss::Pool, true).map_or(Ok(()), Err));
+    assert_eq!(
+        first.push(&mut pool, halves.1, &mut |_: &[u8]| panic!()),
+        lost(ContextLoss::Pool, true).map_or(Ok(()), Err)
+    );
     assert_eq!(first.push(&mut pool, b"rest", &mut |_: &[u8]| panic!()), Ok(()));
     assert_eq!(first.finish_message(&mut pool), Ok(()));
     assert_eq!(out[1..], [b"Hello", b"Hello"]);
@@ -338,7 +341,7 @@ fn a_finished_connection_leaves_its_slot() {
     under_way.release(&mut pool);
     let mut other = negotiated(15, false);
     assert_eq!(receive(&mut other, &mut pool, &HELLO, 1), right(b"Hello"));
-    assert_eq!(under_way.finish_message(&mut pool), lost(Loss::Gap, true).map_or(Ok(()), Err));
+    assert_eq!(under_way.finish_message(&mut pool), lost(ContextLoss::Gap, true).map_or(Ok(()), Err));
     assert!(pool.held() < 130_000);
 }
 
@@ -424,7 +427,7 @@ fn corrupt_data_is_told_alike_at_any_cut_and_the_connection_goes_on() {
                 Some(InflateError::Corrupt { at, .. }) => {
                     corrupt += 1;
                     assert!(at <= payload.len() as u64);
-                    lost(Loss::Corrupt, true)
+                    lost(ContextLoss::Corrupt, true)
                 }
                 Some(InflateError::ContextLost { .. }) => panic!("nothing was lost before"),
                 None => {
@@ -434,7 +437,7 @@ fn corrupt_data_is_told_alike_at_any_cut_and_the_connection_goes_on() {
             };
             let back = BitWriter::default().bits(0b010, 3).fixed(97).copy_three(10).fixed(256).end();
             assert_eq!(whole.message(&back), (b"a".to_vec(), expected));
-            assert_eq!(whole.message(&back), (b"a".to_vec(), lost(Loss::Corrupt, false)));
+            assert_eq!(whole.message(&back), (b"a".to_vec(), lost(ContextLoss::Corrupt, false)));
             assert_eq!(whole.message(&HELLO), right(b"Hello"));
         }
     }
@@ -556,15 +559,15 @@ fn after_a_loss_everything_that_stands_on_its_own_is_decoded() {
     assert_eq!(receiver.message(&HELLO), right(b"Hello"));
     receiver.inflater.lose_context(&mut receiver.pool);
     let again = [0xf2, 0x00, 0x11, 0x00, 0x00];
-    assert_eq!(receiver.message(&again), (b"H".to_vec(), lost(Loss::Gap, true)));
-    assert_eq!(receiver.message(&again), (b"H".to_vec(), lost(Loss::Gap, false)));
+    assert_eq!(receiver.message(&again), (b"H".to_vec(), lost(ContextLoss::Gap, true)));
+    assert_eq!(receiver.message(&again), (b"H".to_vec(), lost(ContextLoss::Gap, false)));
     assert_eq!(receiver.message(&HELLO), right(b"Hello"));
     assert_eq!(receiver.message(&again), right(b"Hello"), "from the message after the loss");
     let far = BitWriter::default().bits(0b010, 3).copy_three(11).fixed(256).end();
-    assert_eq!(receiver.message(&far), (vec![], lost(Loss::Gap, false)), "one byte more than is known");
-    assert_eq!(receiver.message(&again).1, lost(Loss::Gap, false), "and its own length is not known");
+    assert_eq!(receiver.message(&far), (vec![], lost(ContextLoss::Gap, false)), "one byte more than is known");
+    assert_eq!(receiver.message(&again).1, lost(ContextLoss::Gap, false), "and its own length is not known");
     receiver.inflater.lose_context(&mut receiver.pool);
-    assert_eq!(receiver.message(&again).1, lost(Loss::Gap, true), "another loss");
+    assert_eq!(receiver.message(&again).1, lost(ContextLoss::Gap, true), "another loss");
     assert_eq!(receiver.message(&[0x07]).1, Some(InflateError::Corrupt { at: 0, reason: "invalid block type" }));
 }
 
@@ -632,7 +635,7 @@ fn after_a_loss_what_depends_on_nothing_before_it_is_decoded() {
                 whole += 1;
                 recovered += u32::from(!first);
             } else {
-                assert_eq!(error, lost(Loss::Gap, first), "seed {seed}");
+                assert_eq!(error, lost(ContextLoss::Gap, first), "seed {seed}");
                 (first, partly) = (false, partly + 1);
             }
         }
@@ -654,7 +657,7 @@ fn a_loss_is_over_when_a_window_is_known() {
     assert!(receiver.inflater.held() <= 32 << 10, "one history is enough");
     receiver.inflater.lose_context(&mut receiver.pool);
     let again = [0xf2, 0x00, 0x11, 0x00, 0x00];
-    assert_eq!(receiver.message(&again).1, lost(Loss::Gap, true));
+    assert_eq!(receiver.message(&again).1, lost(ContextLoss::Gap, true));
 }
 
 #[test]
@@ -667,13 +670,13 @@ fn a_loss_within_a_message() {
         inflater.push(pool, &HELLO[..3], &mut |bytes: &[u8]| out.extend_from_slice(bytes)).unwrap();
         inflater.lose_context(pool);
         let pushed = inflater.push(pool, &HELLO[4..], &mut |_: &[u8]| panic!());
-        assert_eq!(pushed.err(), lost(Loss::Gap, true));
+        assert_eq!(pushed.err(), lost(ContextLoss::Gap, true));
         assert_eq!(inflater.finish_message(pool), Ok(()));
         assert_eq!(out, b"He");
         inflater.lose_context(pool);
         inflater.begin_message(pool);
         inflater.lose_context(pool);
-        assert_eq!(inflater.finish_message(pool).err(), lost(Loss::Gap, true));
+        assert_eq!(inflater.finish_message(pool).err(), lost(ContextLoss::Gap, true));
         assert_eq!(receiver.message(&HELLO), right(b"Hello"));
     }
 }
@@ -697,7 +700,7 @@ fn a_message_that_is_never_finished_counts_only_if_it_was_whole() {
         receiver.inflater.begin_message(&mut receiver.pool);
         receiver.inflater.push(&mut receiver.pool, payload, &mut |_: &[u8]| {}).unwrap();
         let outcome = receiver.message(&again);
-        let expected = if whole { right(b"Hello") } else { (b"H".to_vec(), lost(Loss::Corrupt, true)) };
+        let expected = if whole { right(b"Hello") } else { (b"H".to_vec(), lost(ContextLoss::Corrupt, true)) };
         assert_eq!(outcome, expected);
     }
 }

@@ -1,6 +1,6 @@
 //! What one place is worth as a frame header, in tenths of bits of evidence (format).
 
-use super::{Expect, Tenths};
+use super::{ExpectedFrames, Tenths};
 use crate::websocket::close::CloseBody;
 use crate::websocket::frame::{FrameHeader, Opcode};
 use crate::websocket::mask;
@@ -25,7 +25,7 @@ pub(super) fn is_periodic(bytes: &[u8]) -> bool {
 }
 
 /// What a frame by itself is worth; `None` where it cannot be one. `bytes` begin with its header.
-pub(super) fn worth(header: &FrameHeader, bytes: &[u8], expect: &Expect) -> Option<Tenths> {
+pub(super) fn worth(header: &FrameHeader, bytes: &[u8], expect: &ExpectedFrames) -> Option<Tenths> {
     let first = first_byte(*bytes.first()?, expect)?;
     if header.masking_key.is_some() != expect.masked || header.payload_len > LONGEST {
         return None;
@@ -51,7 +51,7 @@ pub(super) fn worth(header: &FrameHeader, bytes: &[u8], expect: &Expect) -> Opti
 
 /// What a frame's first byte is worth: real traffic is mostly whole messages; a byte has 256 values. Of reserved bits
 /// that may have a meaning, all eight combinations are as likely.
-pub(super) const fn first_byte(byte: u8, expect: &Expect) -> Option<Tenths> {
+pub(super) const fn first_byte(byte: u8, expect: &ExpectedFrames) -> Option<Tenths> {
     let (fin, rsv1, reserved) = (byte & 0x80 != 0, byte & 0x40 != 0, byte & 0x70);
     let deflated = expect.deflate && rsv1 && matches!(byte & 0x0f, 1 | 2);
     let meant = if deflated { reserved & 0x30 } else { reserved };

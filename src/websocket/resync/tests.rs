@@ -1,8 +1,8 @@
 use super::*;
 use crate::websocket::mask;
 
-const SERVER: Expect = Expect { masked: false, deflate: false, unknown_extension: false };
-const CLIENT: Expect = Expect { masked: true, ..SERVER };
+const SERVER: ExpectedFrames = ExpectedFrames { masked: false, deflate: false, unknown_extension: false };
+const CLIENT: ExpectedFrames = ExpectedFrames { masked: true, ..SERVER };
 
 /// A small generator (xorshift) with a fixed seed: the same bytes everywhere.
 struct Random(u64);
@@ -101,8 +101,14 @@ fn traffic(random: &mut Random, mix: Mix, masked: bool, frames: usize) -> (Vec<u
 }
 
 /// Loses `from..to` and looks for the next boundary. Gives it, and how many frames were passed over.
-fn recover(bytes: &[u8], starts: &[usize], segments: &[usize], to: usize, expect: &Expect) -> Result<usize, String> {
-    let mut resync = Resync::new(64 << 10);
+fn recover(
+    bytes: &[u8],
+    starts: &[usize],
+    segments: &[usize],
+    to: usize,
+    expect: &ExpectedFrames,
+) -> Result<usize, String> {
+    let mut resync = FrameSearch::new(64 << 10);
     let mut at = to;
     let borders: Vec<usize> = segments.iter().copied().filter(|s| *s > to).chain([bytes.len()]).collect();
     for (number, border) in borders.iter().enumerate() {
@@ -115,7 +121,7 @@ fn recover(bytes: &[u8], starts: &[usize], segments: &[usize], to: usize, expect
                 if !starts.contains(&place) && place != bytes.len() {
                     return Err(format!("an invented frame at {place}, {found:?}"));
                 }
-                let pieces: Vec<u8> = resync.pieces(&found).flat_map(|(piece, _)| piece.to_vec()).collect();
+                let pieces: Vec<u8> = resync.packets_from(&found).flat_map(|(piece, _)| piece.to_vec()).collect();
                 assert_eq!(pieces, bytes[place..at]);
                 return Ok(starts.iter().filter(|s| **s >= to && **s < place).count());
             }
@@ -153,8 +159,8 @@ fn reserved_bits_of_an_extension_are_no_hindrance() {
     let mut random = Random(7);
     let frames: Vec<Vec<u8>> = (0..12).map(|_| frame(0xb2, &random.bytes(300), None)).collect();
     for unknown_extension in [false, true] {
-        let expect = Expect { unknown_extension, ..SERVER };
-        let mut resync = Resync::new(64 << 10);
+        let expect = ExpectedFrames { unknown_extension, ..SERVER };
+        let mut resync = FrameSearch::new(64 << 10);
         resync.push(&random.bytes(40), PacketRef::default());
         let mut found = None;
         for (packet, one) in (1..).zip(&frames) {
@@ -170,8 +176,10 @@ fn random_bytes_hold_no_boundary() {
     let mut random = Random(42);
     for round in 0..4 {
         let bytes = random.bytes(40_000);
-        for expect in [SERVER, CLIENT, Expect { deflate: true, ..SERVER }, Expect { deflate: true, ..CLIENT }] {
-            let mut resync = Resync::new(16 << 10);
+        for expect in
+            [SERVER, CLIENT, ExpectedFrames { deflate: true, ..SERVER }, ExpectedFrames { deflate: true, ..CLIENT }]
+        {
+            let mut resync = FrameSearch::new(16 << 10);
             for (number, mut piece) in bytes.chunks(1460).enumerate() {
                 while !piece.is_empty() {
                     let left = resync.push(piece, PacketRef { packet: number as u64, ..PacketRef::default() });
@@ -188,7 +196,7 @@ fn random_bytes_hold_no_boundary() {
 fn a_frame_that_reaches_into_a_hole_says_where_the_next_begins() {
     let text = "{\"a\":\"twenty-four characters and more, and more, and more\"}";
     let one = frame(0x81, text.as_bytes(), None);
-    let mut resync = Resync::new(1 << 16);
+    let mut resync = FrameSearch::new(1 << 16);
     for packet in 1..=3 {
         // Each packet is cut to 30 bytes by a snaplen.
         resync.push(&one[..30], PacketRef { packet, ..PacketRef::default() });

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use wslens::types::{Direction, FindingCode};
 use wslens::websocket::mask::unmask_into;
-use wslens::websocket::rules::{Context, judge_header};
-use wslens::websocket::{Decoder, FrameHeader, Step};
+use wslens::websocket::rules::{HeaderContext, check_header};
+use wslens::websocket::{FrameDecoder, FrameEvent, FrameHeader};
 
 use super::script::{Cuts, Script};
 
@@ -85,18 +85,18 @@ fn dumb(wire: &[Option<u8>]) -> (Vec<Seen>, bool) {
 }
 
 fn decoded(wire: &[Option<u8>], cuts: &mut Cuts<'_>) -> (Vec<Seen>, bool) {
-    let (mut decoder, mut frames) = (Decoder::new(), Vec::new());
+    let (mut decoder, mut frames) = (FrameDecoder::new(), Vec::new());
     for run in wire.chunk_by(|a, b| a.is_some() == b.is_some()) {
         if run[0].is_none() {
             let mut hole = Some(run.len() as u64);
             while hole != Some(0) {
                 let before = hole;
                 match decoder.gap(&mut hole) {
-                    Step::Missing(len) => frames.last_mut().map_or(0, |frame: &mut Seen| {
+                    FrameEvent::Missing(len) => frames.last_mut().map_or(0, |frame: &mut Seen| {
                         frame.missing += len;
                         len
                     }),
-                    Step::Lost(len) if len == before => 0,
+                    FrameEvent::Lost(len) if len == before => 0,
                     other => panic!("{other:?}"),
                 };
                 assert_ne!(hole, before, "each step explains some of it");
@@ -115,17 +115,17 @@ fn decoded(wire: &[Option<u8>], cuts: &mut Cuts<'_>) -> (Vec<Seen>, bool) {
     (frames, decoder.is_lost())
 }
 
-fn take(decoder: &mut Decoder, input: &mut &[u8], frames: &mut Vec<Seen>) {
+fn take(decoder: &mut FrameDecoder, input: &mut &[u8], frames: &mut Vec<Seen>) {
     while let Some(step) = decoder.next(input) {
         match (step, frames.last_mut()) {
-            (Step::Header(header), _) => {
+            (FrameEvent::Header(header), _) => {
                 let bits = [header.fin, header.rsv1, header.rsv2, header.rsv3];
                 let bits = bits.into_iter().fold(0, |byte, bit| byte << 1 | u8::from(bit));
                 let first = bits << 4 | header.opcode.bits();
                 let head = (first, header.masking_key, header.payload_len, header.header_len);
                 frames.push(Seen { head, ..Seen::default() });
             }
-            (Step::Payload(bytes, at), Some(frame)) => {
+            (FrameEvent::Payload(bytes, at), Some(frame)) => {
                 assert!(!bytes.is_empty());
                 let key = frame.head.1.unwrap_or([0; 4]);
                 let mut plain = Vec::new();
@@ -135,7 +135,7 @@ fn take(decoder: &mut Decoder, input: &mut &[u8], frames: &mut Vec<Seen>) {
                     frame.payload.push((place, *wire));
                 }
             }
-            (Step::End, Some(frame)) => frame.ended = true,
+            (FrameEvent::End, Some(frame)) => frame.ended = true,
             other => panic!("{other:?}"),
         }
     }
@@ -148,9 +148,13 @@ fn judged(bytes: &[u8], context: u8) {
     let direction = if context & 1 == 0 { Direction::ToServer } else { Direction::ToClient };
     let [deflate, message_open, close_sent, unknown_extension] = [2, 4, 8, 16].map(|bit| context & bit != 0);
     let mut found = BTreeSet::new();
-    judge_header(&header, &Context { direction, deflate, unknown_extension, message_open, close_sent }, |(code, _)| {
-        assert!(found.insert(code.as_str()), "once");
-    });
+    check_header(
+        &header,
+        &HeaderContext { direction, deflate, unknown_extension, message_open, close_sent },
+        |(code, _)| {
+            assert!(found.insert(code.as_str()), "once");
+        },
+    );
     let opcode = bytes[0] & 15;
     let masked = bytes[1] & 0x80 != 0;
     let width = if bytes[1] & 0x7f < 126 { 0 } else { bytes[1] & 0x7f };

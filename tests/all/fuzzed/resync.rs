@@ -6,19 +6,22 @@
 
 use wslens::types::{PacketRef, Timestamp};
 use wslens::websocket::FrameHeader;
-use wslens::websocket::resync::{Expect, Resync};
+use wslens::websocket::resync::{ExpectedFrames, FrameSearch};
 
 use super::script::Script;
 
 pub(crate) fn resync(bytes: &[u8]) {
     let mut script = Script::new(bytes);
     let options = script.byte();
-    let expect =
-        Expect { masked: options & 1 != 0, deflate: options & 2 != 0, unknown_extension: options & 0xc0 == 0xc0 };
+    let expect = ExpectedFrames {
+        masked: options & 1 != 0,
+        deflate: options & 2 != 0,
+        unknown_extension: options & 0xc0 == 0xc0,
+    };
     let max = 64 + usize::from(script.byte()) * 8;
     let mut cuts = script.cuts();
     let mut rest = script.rest();
-    let mut resync = Resync::new(max);
+    let mut resync = FrameSearch::new(max);
     let (mut packet, mut passed, mut gathered) = (0, 0_u64, Vec::new());
     while let Some(mut piece) = cuts.piece(&mut rest) {
         packet += 1;
@@ -48,15 +51,15 @@ pub(crate) fn resync(bytes: &[u8]) {
 }
 
 /// Whether a boundary was found; if so, whether it can be one.
-fn look(resync: &mut Resync, expect: &Expect, now: bool, passed: u64, gathered: &[u8]) -> bool {
+fn look(resync: &mut FrameSearch, expect: &ExpectedFrames, now: bool, passed: u64, gathered: &[u8]) -> bool {
     assert_eq!(resync.passed(), passed);
     let Some(found) = resync.find(expect, now) else { return false };
     assert!(found.passed <= passed, "a boundary outside");
     assert!(found.confidence_ppm() < 1_000_000);
-    let behind: Vec<u8> = resync.pieces(&found).flat_map(|(bytes, _)| bytes.iter().copied()).collect();
+    let behind: Vec<u8> = resync.packets_from(&found).flat_map(|(bytes, _)| bytes.iter().copied()).collect();
     assert_eq!(found.passed + behind.len() as u64, passed, "all from the boundary on");
     assert!(gathered.ends_with(&behind), "as they came");
-    let packets: Vec<_> = resync.pieces(&found).map(|(_, seen)| seen.packet).collect();
+    let packets: Vec<_> = resync.packets_from(&found).map(|(_, seen)| seen.packet).collect();
     assert!(packets.is_sorted());
     if let Some(header) = FrameHeader::parse(&behind) {
         assert_eq!(header.masking_key.is_some(), expect.masked);

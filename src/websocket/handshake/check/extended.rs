@@ -1,11 +1,14 @@
 //! The opening handshake in HTTP/2: an extended CONNECT and the answer to it (RFC 8441 §4, §5).
 
-use super::{Answered, Asked, Fault, Judged, Request, Response, Wrongs, extensions, subprotocols};
+use super::{
+    CheckedHandshake, CheckedRequest, CheckedResponse, HandshakeFault, Request, Response, Wrongs, extensions,
+    subprotocols,
+};
 use crate::http::h2::HeaderList;
 use crate::types::{Detail, Direction, FindingCode, PacketRef};
 use crate::websocket::handshake::{shorten, text};
 
-impl Asked {
+impl CheckedRequest {
     /// Reads the header list of a request that [`HeaderList::is_websocket_attempt`], or may be one, in the packet that ended
     /// it.
     #[must_use]
@@ -36,7 +39,7 @@ impl Asked {
     }
 }
 
-impl Answered {
+impl CheckedResponse {
     /// Reads the header list of a response, in the packet that ended it.
     #[must_use]
     pub fn from_list(list: &HeaderList, status: u16, seen: PacketRef) -> Self {
@@ -59,9 +62,13 @@ impl Answered {
 
 /// Adds what is wrong with an extended CONNECT to a server that did not announce that it takes one: "A client MAY use the
 /// Extended CONNECT" only "Upon receipt of SETTINGS_ENABLE_CONNECT_PROTOCOL with a value of 1" (RFC 8441 §3).
-pub fn judge_settings(judged: &mut Judged, extended_connect: Option<bool>) {
+pub fn check_settings(judged: &mut CheckedHandshake, extended_connect: Option<bool>) {
     if extended_connect == Some(false) && judged.handshake.request.is_some() {
         let detail = Detail::Fixed("an extended CONNECT without SETTINGS_ENABLE_CONNECT_PROTOCOL");
-        judged.faults.push(Fault { code: FindingCode::HandshakeMalformed, direction: Direction::ToServer, detail });
+        judged.faults.push(HandshakeFault {
+            code: FindingCode::HandshakeMalformed,
+            direction: Direction::ToServer,
+            detail,
+        });
     }
 }

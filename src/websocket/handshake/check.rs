@@ -13,14 +13,14 @@ use crate::types::{Detail, Direction, FindingCode, PacketRef};
 
 mod extended;
 
-pub use extended::judge_settings;
+pub use extended::check_settings;
 
 /// Faults of one head that are told in full; real ones have at most a few.
 const MAX_FAULTS: usize = 100;
 
 /// A request for a WebSocket that waits for its answer: what it says, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct CheckedRequest {
     /// What it says.
     pub request: Request,
     /// The accept that belongs to its key, from the bytes on the wire.
@@ -36,7 +36,7 @@ pub struct Asked {
 
 /// The answer to it: what it says, and what is wrong with it if it is a success.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answered {
+pub struct CheckedResponse {
     /// What it says.
     pub response: Response,
     /// There is a Sec-WebSocket-Protocol, and it is empty.
@@ -48,7 +48,7 @@ pub struct Answered {
 
 /// Something wrong with a handshake. It was seen at the packet of the request or response that `direction` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct HandshakeFault {
     /// What.
     pub code: FindingCode,
     /// Whose.
@@ -59,14 +59,14 @@ pub struct Fault {
 
 /// What became of a request and its response.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Judged {
+pub struct CheckedHandshake {
     /// What was asked, answered and settled.
     pub handshake: Handshake,
     /// What is wrong with it: the request's faults, then the response's.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<HandshakeFault>,
 }
 
-impl Asked {
+impl CheckedRequest {
     /// Reads the head of a request that [`super::is_websocket_attempt`], in the packet that ended it.
     #[must_use]
     pub fn from_head(head: &RequestHead<'_>, seen: PacketRef) -> Self {
@@ -87,7 +87,7 @@ impl Asked {
     }
 }
 
-impl Answered {
+impl CheckedResponse {
     /// Reads the head of a response, in the packet that ended it.
     #[must_use]
     pub fn from_head(head: &ResponseHead<'_>, seen: PacketRef) -> Self {
@@ -107,7 +107,7 @@ impl Answered {
 /// Puts request and response together; either may be missing from the capture. A response other than a 101 is judged by
 /// its status alone.
 #[must_use]
-pub fn judge(asked: Option<Asked>, answered: Option<Answered>) -> Judged {
+pub fn check_handshake(asked: Option<CheckedRequest>, answered: Option<CheckedResponse>) -> CheckedHandshake {
     let mut faults = Vec::new();
     let mut handshake = Handshake::default();
     if let Some(asked) = &asked {
@@ -140,18 +140,18 @@ pub fn judge(asked: Option<Asked>, answered: Option<Answered>) -> Judged {
     }
     handshake.request = asked.map(|asked| asked.request);
     handshake.response = answered.map(|answered| answered.response);
-    Judged { handshake, faults }
+    CheckedHandshake { handshake, faults }
 }
 
 /// Adds one side's faults. A head of 64 KiB can hold thousands; beyond [`MAX_FAULTS`] they are only counted.
-fn tell(faults: &mut Vec<Fault>, direction: Direction, mut wrong: Vec<(FindingCode, Detail)>) {
+fn tell(faults: &mut Vec<HandshakeFault>, direction: Direction, mut wrong: Vec<(FindingCode, Detail)>) {
     let more = wrong.len().saturating_sub(MAX_FAULTS);
     if more > 0 {
         wrong.truncate(MAX_FAULTS);
         wrong
             .push((FindingCode::HandshakeMalformed, Detail::count("# further fault", "# further faults", more as u64)));
     }
-    faults.extend(wrong.into_iter().map(|(code, detail)| Fault { code, direction, detail }));
+    faults.extend(wrong.into_iter().map(|(code, detail)| HandshakeFault { code, direction, detail }));
 }
 
 /// Collects what is wrong with one head.
@@ -272,7 +272,11 @@ fn response_fields(fields: &Fields<'_>, wrong: &mut Wrongs) {
 }
 
 /// RFC 6455 §4.1: the client's check 4 of the response.
-fn check_accept(asked: Option<&Asked>, answered: &Answered, wrong: &mut Vec<(FindingCode, Detail)>) -> AcceptCheck {
+fn check_accept(
+    asked: Option<&CheckedRequest>,
+    answered: &CheckedResponse,
+    wrong: &mut Vec<(FindingCode, Detail)>,
+) -> AcceptCheck {
     let expected = asked.and_then(|asked| asked.accept.as_ref());
     match (&answered.response.accept, expected) {
         (None, _) if answered.complete => {
@@ -290,7 +294,11 @@ fn check_accept(asked: Option<&Asked>, answered: &Answered, wrong: &mut Vec<(Fin
 }
 
 /// RFC 6455 §4.1: the client's check 6 of the response.
-fn check_subprotocol(asked: Option<&Asked>, answered: &Answered, wrong: &mut Vec<(FindingCode, Detail)>) {
+fn check_subprotocol(
+    asked: Option<&CheckedRequest>,
+    answered: &CheckedResponse,
+    wrong: &mut Vec<(FindingCode, Detail)>,
+) {
     let Some(asked) = asked.filter(|asked| asked.complete) else { return };
     match &answered.response.subprotocol {
         Some(name) if !asked.request.subprotocols.contains(name) => {
