@@ -8,8 +8,8 @@ use std::hint::black_box;
 use std::io::{self, Write};
 use std::time::Instant;
 
-use wslens::event::{Event, Frame, Identity, Message, Sink as _, Transport, What};
-use wslens::output::{Context, Format, Payload, TableName, Tables};
+use wslens::event::{Event, Frame, Identity, Message, Sink as _, Totals, Transport, What};
+use wslens::output::{Context, Format, Outputs, Payload, TableName, TableOptions};
 use wslens::types::{Direction, Endpoint, FindingSet, PacketRef, Timestamp, Uid};
 use wslens::websocket::{FrameHeader, Opcode};
 
@@ -64,7 +64,8 @@ fn main() -> io::Result<()> {
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 fn run(table: TableName, format: Format, payload: Payload, content: &[u8], rows: u64) -> io::Result<f64> {
     let context = Context { payload, ..Context::default() };
-    let mut tables = Tables::new(context).with(table, format, Box::new(Nowhere));
+    let mut outputs = Outputs::new();
+    outputs.push(table.output(format, &TableOptions { context, ..TableOptions::default() }, Nowhere));
     let connection = identity();
     let started = Instant::now();
     for number in 0..rows {
@@ -75,9 +76,9 @@ fn run(table: TableName, format: Format, payload: Payload, content: &[u8], rows:
         let (frame, message) = (frame(number, seen, content), message(number, seen, content));
         let what = if table == TableName::Frames { What::Frame(&frame) } else { What::Message(&message) };
         let direction = if number % 3 == 0 { Direction::ToServer } else { Direction::ToClient };
-        tables.event(&Event { seen, connection: &connection, direction: Some(direction), what })?;
+        outputs.event(&Event { seen, connection: &connection, direction: Some(direction), what })?;
     }
-    tables.finish()?;
+    outputs.finish(&Totals::default())?;
     Ok(started.elapsed().as_secs_f64())
 }
 

@@ -9,7 +9,7 @@ mod parallel;
 mod totals;
 
 pub use owned::Owned;
-pub use parallel::{Batch, Keep, Kept, Numbers, ParallelSink, Shard};
+pub use parallel::{Batch, Kept, Numbers, ParallelSink, Shard};
 pub use totals::{ClosedTls, Totals};
 
 use crate::http::h2::ErrorCode;

@@ -10,11 +10,12 @@ use anyhow::{Context as _, Error, Result};
 use wslens::analyzer::Analyzer;
 use wslens::analyzer::run::{Ended, NextPacket, PacketSource, SecretsNeed};
 use wslens::capture::{CaptureError, Live, LiveOptions, LiveStats};
+use wslens::output::Outputs;
 use wslens::tls::KeyLog;
 
 use super::args::LiveArgs;
 use super::keys::{FollowedKeyLog, KeyLogFile};
-use super::outputs::Outputs;
+use super::outputs::{self, OpenOutputs};
 use super::plan::Plan;
 use super::read::UNWRITABLE;
 use super::stop::set_on_signals;
@@ -30,9 +31,9 @@ pub(super) fn live(args: &LiveArgs) -> Result<Ending> {
     let plan = Plan::new(&args.common)?;
     let live = open(args)?;
     set_on_signals(&live.stop_flag())?;
-    let mut outputs = Outputs::open(&plan, true)?;
+    let OpenOutputs { list: mut outputs, worst } = outputs::open(&plan, true)?;
     diagnostics::note(&format!("listening on {}; Ctrl-C ends it", args.interface));
-    let mut analyzer = Analyzer::new(&plan.options);
+    let mut analyzer = Analyzer::new(&plan.options(&outputs));
     let mut listening = Listening::new(args, live)?;
     let mut drops = Drops::default();
     let interface_failed =
@@ -43,7 +44,7 @@ pub(super) fn live(args: &LiveArgs) -> Result<Ending> {
     drops.report_totals(listening.live.packets(), counts?);
     match interface_failed {
         Some(error) => Err(error.into()),
-        None => Ok(Ending::of(outputs.worst(), plan.fail_on)),
+        None => Ok(Ending::of(worst.get(), plan.fail_on)),
     }
 }
 
@@ -70,7 +71,7 @@ fn open(args: &LiveArgs) -> Result<Live> {
 fn listen(
     listening: &mut Listening,
     analyzer: &mut Analyzer,
-    outputs: &mut Outputs,
+    outputs: &mut Outputs<'_>,
     drops: &mut Drops,
 ) -> Result<Option<CaptureError>> {
     let ended = analyzer.run(listening, outputs, |pause| {

@@ -5,8 +5,8 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
-use wslens::analyzer::{Demand, Options};
-use wslens::output::{Context, Format, Only, PREVIEW_BYTES, Payload, Secrets, TableName};
+use wslens::analyzer::Options;
+use wslens::output::{Context, Format, Outputs, Payload, Secrets, Selection, TableName, TableOptions};
 use wslens::types::{Limits, Severity, Shares};
 
 use super::args::{ColorKind, CommonArgs, FormatKind, PayloadKind, ReportKind, SeverityKind, Switch};
@@ -18,11 +18,11 @@ pub(super) struct Plan {
     /// The tables, where they go and how they are written.
     pub(super) tables: Vec<(TableName, Format, PathBuf)>,
     /// What tables and reports show.
-    pub(super) context: Context,
-    /// What outputs may keep.
+    pub(super) table_options: TableOptions,
+    /// Parts of the memory, some of which are for outputs.
     pub(super) shares: Shares,
-    /// How the analysis is done.
-    pub(super) options: Options,
+    /// How the analysis is done, but for what the outputs ask of it.
+    options: Options,
     /// How many workers there are.
     pub(super) threads: NonZeroUsize,
     /// The severity that makes the exit status 1.
@@ -38,14 +38,11 @@ pub(super) enum Stdout {
     Text,
     /// Reports for programs.
     Json,
-    /// Conversations.
-    Follow(Only),
+    /// Conversations of these connections.
+    Follow(Selection),
     /// One of the tables, or nothing.
     Table,
 }
-
-/// Content that `--follow` shows of a message, and a character more, so that a cut shows.
-const FOLLOW_BYTES: u64 = wslens::output::follow::CONTENT_BYTES as u64 + 4;
 
 impl Plan {
     /// Makes sense of what was typed.
@@ -66,37 +63,26 @@ impl Plan {
             bail!("--payload full: CSV has no place for it; write --{} as .ndjson", name.as_str());
         }
         let stdout = stdout(args, to_stdout > 0)?;
-        let wants = |name: TableName| tables.iter().any(|(table, ..)| *table == name);
-        let bytes = match payload {
-            Payload::None => 0,
-            Payload::Preview => PREVIEW_BYTES as u64 + 4,
-            Payload::Full => u64::MAX,
-        };
-        let follow_bytes = if matches!(stdout, Stdout::Follow(_)) { FOLLOW_BYTES } else { 0 };
-        let demand = Demand {
-            content_bytes: if wants(TableName::Messages) { bytes.max(follow_bytes) } else { follow_bytes },
-            frame_bytes: if wants(TableName::Frames) { bytes } else { 0 },
-            packets: false,
-        };
         let limits = limits(args);
         let shares = limits.shares();
-        let outputs = outputs_cost(&shares, &stdout, wants);
         Ok(Self {
             stdout,
             tables,
-            context: Context {
-                capture: args.capture.clone(),
-                secrets: if args.show_secrets { Secrets::Show } else { Secrets::Redact },
-                payload,
+            table_options: TableOptions {
+                context: Context {
+                    capture: args.capture.clone(),
+                    secrets: if args.show_secrets { Secrets::Show } else { Secrets::Redact },
+                    payload,
+                },
+                max_row_bytes: shares.rows,
             },
             shares,
             options: Options {
-                // The outputs have their part of the memory, the analysis the rest.
-                limits: Limits { max_memory_bytes: shares.all.saturating_sub(outputs), ..limits },
-                demand,
+                limits,
                 capture: args.capture.clone(),
                 mid_stream: args.mid_stream == Switch::On,
                 list_tls: args.tls,
+                ..Options::default()
             },
             threads: NonZeroUsize::new(args.threads.into()).unwrap_or(NonZeroUsize::MIN),
             fail_on: args.fail_on.map(|severity| match severity {
@@ -106,6 +92,13 @@ impl Plan {
             }),
             color: color(args.color),
         })
+    }
+
+    /// How the analysis is done for these outputs: with the content that they use, and the memory that they leave.
+    pub(super) fn options(&self, outputs: &Outputs<'_>) -> Options {
+        let max_memory_bytes = self.shares.all.saturating_sub(outputs.cost());
+        let limits = Limits { max_memory_bytes, ..self.options.limits };
+        Options { limits, demand: outputs.demand(), ..self.options.clone() }
     }
 }
 
@@ -122,13 +115,6 @@ fn limits(args: &CommonArgs) -> Limits {
         }
     }
     limits.sane()
-}
-
-/// What the outputs may keep, together: buffers grow by doubling, and rows have places.
-fn outputs_cost(shares: &Shares, stdout: &Stdout, wants: impl Fn(TableName) -> bool) -> usize {
-    let table = |name| if wants(name) { shares.rows / 2 * 5 } else { 0 };
-    let report = if *stdout == Stdout::Text { shares.reports * 2 } else { 0 };
-    table(TableName::Frames) + table(TableName::Findings) + report
 }
 
 /// Whether a path stands for standard output, or input.
@@ -163,9 +149,9 @@ fn stdout(args: &CommonArgs, table: bool) -> Result<Stdout> {
             bail!("--follow goes to standard output, and so does what else was asked for; write that to a file");
         }
         if id.is_empty() {
-            return Ok(Stdout::Follow(Only::All));
+            return Ok(Stdout::Follow(Selection::All));
         }
-        return Only::parse(id)
+        return Selection::parse(id)
             .map(Stdout::Follow)
             .ok_or_else(|| anyhow!("--follow={id}: not a connection's number, nor the beginning of a uid"));
     }

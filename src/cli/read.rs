@@ -10,7 +10,7 @@ use wslens::tls::KeyLog;
 
 use super::args::ReadArgs;
 use super::keys::KeyLogFile;
-use super::outputs::Outputs;
+use super::outputs::{self, OpenOutputs};
 use super::plan::{Plan, is_dash};
 use super::progress::Progress;
 use super::stop::Stop;
@@ -26,12 +26,13 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
     let plan = Plan::new(&args.common)?;
     protect_inputs(&plan, &args.files)?;
     let input = open_input(args)?;
-    let mut outputs = Outputs::open(&plan, false)?;
+    let OpenOutputs { list: mut outputs, worst } = outputs::open(&plan, false)?;
+    let options = plan.options(&outputs);
     let mut progress = Progress::new(&input);
     let stop = Stop::install()?;
     let mut keys = KeyLog::new();
     KeyLogFile::new(args.common.keylog.as_ref())?.load(&mut keys)?;
-    let job = Job { options: &plan.options, keys, workers: Workers::new(plan.threads) };
+    let job = Job { options: &options, keys, workers: Workers::new(plan.threads) };
     let watch = |bytes| {
         progress.at(bytes);
         if stop.came().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -47,7 +48,7 @@ pub(super) fn read(args: &ReadArgs) -> Result<Ending> {
     outputs.finish(&totals).context(UNWRITABLE)?;
     match problems.unreadable {
         Some(error) => Err(error.into()),
-        None => Ok(Ending::of(outputs.worst(), plan.fail_on)),
+        None => Ok(Ending::of(worst.get(), plan.fail_on)),
     }
 }
 

@@ -1,7 +1,7 @@
-//! An event that outlives its call: for those who cannot use it where it is told.
+//! A copy of an event, which outlives the call that brought it.
 //!
-//! In: an [`Event`], lent. Out: the same event, lent again, later and elsewhere. It costs a copy of all it carries, so it
-//! is for events that are rare, or rarely wanted.
+//! In: an [`Event`], lent. Out: the same event, lent again, later or on another thread. It costs a copy of all that the event
+//! carries, so it is for events that are rare, or rarely wanted.
 
 use super::{Close, Event, Frame, Identity, Message, Summary, What};
 use crate::types::{Direction, Finding, PacketRef};
@@ -10,16 +10,16 @@ use crate::websocket::Handshake;
 /// A copy of an [`Event`].
 #[derive(Debug, Clone)]
 pub struct Owned {
-    /// The packet that makes it certain.
+    /// The packet that makes the event certain.
     pub seen: PacketRef,
-    /// Whose it is.
+    /// The connection that it is about.
     pub connection: Identity,
-    /// The way of the bytes it is about, where it is about one.
+    /// The direction of the bytes that it is about, where it is about one.
     pub direction: Option<Direction>,
     what: Copied,
 }
 
-/// What happened. The parts that were lent to a frame or message stand beside it.
+/// What happened. The bytes that a frame or message borrowed stand beside it.
 #[derive(Debug, Clone)]
 enum Copied {
     Upgraded(Box<Handshake>),
@@ -31,7 +31,7 @@ enum Copied {
     Closed(Box<Summary>),
 }
 
-/// What a frame or message was lent.
+/// The bytes that a frame or message borrowed.
 #[derive(Debug, Clone)]
 struct Payload {
     bytes: Vec<u8>,
@@ -39,7 +39,7 @@ struct Payload {
     close: Option<(Option<u16>, Vec<u8>)>,
 }
 
-/// What a summary may have on the heap besides its findings and its handshake: its sketches, roughly.
+/// Bytes that a summary may have on the heap besides its findings and its handshake: its sketches, roughly.
 const SUMMARY_BYTES: usize = 4 << 10;
 
 impl Owned {
@@ -68,22 +68,22 @@ impl Owned {
 
     /// Lends it as the event that it was.
     pub fn lend<T>(&self, to: impl FnOnce(&Event<'_>) -> T) -> T {
-        let tell = |what| Event { seen: self.seen, connection: &self.connection, direction: self.direction, what };
+        let event = |what| Event { seen: self.seen, connection: &self.connection, direction: self.direction, what };
         match &self.what {
-            Copied::Upgraded(handshake) => to(&tell(What::Upgraded(handshake))),
-            Copied::Refused(handshake) => to(&tell(What::Refused(handshake))),
+            Copied::Upgraded(handshake) => to(&event(What::Upgraded(handshake))),
+            Copied::Refused(handshake) => to(&event(What::Refused(handshake))),
             Copied::Frame(copied) => {
                 let (frame, payload) = &**copied;
-                to(&tell(What::Frame(&Frame { payload: &payload.bytes, close: payload.close(), ..*frame })))
+                to(&event(What::Frame(&Frame { payload: &payload.bytes, close: payload.close(), ..*frame })))
             }
             Copied::Message(copied) => {
                 let (message, payload) = &**copied;
                 let (close, summary) = (payload.close(), payload.summary.as_deref());
-                to(&tell(What::Message(&Message { content: &payload.bytes, close, summary, ..*message })))
+                to(&event(What::Message(&Message { content: &payload.bytes, close, summary, ..*message })))
             }
-            Copied::Finding(finding) => to(&tell(What::Finding(finding))),
-            Copied::Packet => to(&tell(What::Packet)),
-            Copied::Closed(summary) => to(&tell(What::Closed(summary))),
+            Copied::Finding(finding) => to(&event(What::Finding(finding))),
+            Copied::Packet => to(&event(What::Packet)),
+            Copied::Closed(summary) => to(&event(What::Closed(summary))),
         }
     }
 

@@ -1,8 +1,8 @@
-//! What was read, in numbers.
+//! Counts over the whole input.
 
 use crate::types::Timestamp;
 
-/// What was read, over the whole input: for the head of a report.
+/// Counts over the whole input, for the head of a report.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Totals {
     /// Packets read.
@@ -21,19 +21,19 @@ pub struct Totals {
     pub tls_connections: u64,
     /// Of these, HTTP/2 without TLS.
     pub http2_connections: u64,
-    /// Of these, without the start that says what they are.
+    /// Of these, captured without the beginning that shows their protocol.
     pub midstream_connections: u64,
-    /// Connections that left the table since it was full, or memory was spent.
+    /// Connections that were dropped because the table was full or memory was spent.
     pub evicted_connections: u64,
-    /// How often a connection had to let go of bytes that were kept for it, since memory was spent.
+    /// How often bytes that were kept for a connection were discarded because memory was spent.
     pub shed_times: u64,
-    /// Bytes that were let go, or not kept at all, since memory was spent.
+    /// Bytes that were discarded, or not kept at all, because memory was spent.
     pub shed_bytes: u64,
-    /// IP datagrams in fragments that never became whole.
+    /// IP datagrams of which fragments are missing.
     pub lost_datagrams: u64,
     /// Packets of QUIC (RFC 9000), on whatever port: HTTP/3 may carry WebSocket (RFC 9220), and is not decoded.
     pub quic_packets: u64,
-    /// TLS connections that stay closed, by server and reason. Beyond 256 of these, a server is empty.
+    /// TLS connections that stay closed, by server and reason. Beyond 256 such pairs the server is an empty string.
     pub closed_tls: Vec<ClosedTls>,
 }
 
@@ -42,16 +42,16 @@ pub struct Totals {
 pub struct ClosedTls {
     /// The name that the clients sent (SNI); without one, address and port.
     pub server: String,
-    /// Why, in a word: `no secret`.
+    /// The reason in a word: `no secret`.
     pub why: &'static str,
-    /// What would be needed to open them; empty where nothing would help.
+    /// What would open them; empty where nothing would.
     pub needed: &'static str,
-    /// How many.
+    /// How many connections.
     pub connections: u64,
 }
 
 impl Totals {
-    /// Adds what another analysis of the same packets counted of its connections; what is about packets stays.
+    /// Adds the counts of connections of another analysis of the same packets. The counts of packets stay.
     pub fn add_connections(&mut self, other: &Self) {
         self.tcp_connections = self.tcp_connections.saturating_add(other.tcp_connections);
         self.tls_connections = self.tls_connections.saturating_add(other.tls_connections);

@@ -1,7 +1,8 @@
-//! Events for the tests of this floor: one ordinary conversation, and one whose every text is hostile.
+//! Events for the tests of this layer: one ordinary conversation, and one whose every text is hostile.
 
 use std::sync::{Arc, Mutex};
 
+use super::list::{Output, Outputs};
 use crate::event::{
     Close, CloseSent, Event, FindingCount, Frame, Identity, Message, Outcome, Silence, Sink, Summary, Totals, Traffic,
     Transport, Uid, What,
@@ -368,21 +369,28 @@ pub(super) fn totals() -> Totals {
     }
 }
 
-/// Lends an event to a sink.
-pub(super) fn say<S: Sink>(
-    sink: &mut S,
+/// An event at packet 21.
+pub(super) const fn event<'a>(connection: &'a Identity, direction: Option<Direction>, what: What<'a>) -> Event<'a> {
+    Event { seen: seen(21, 5_250), connection, direction, what }
+}
+
+/// Gives an event to an output, if it wants it.
+pub(super) fn emit<O: Output>(
+    output: &mut O,
     identity: &Identity,
     direction: Option<Direction>,
     what: What<'_>,
-) -> Result<(), S::Error> {
-    sink.event(&Event { seen: seen(21, 5_250), connection: identity, direction, what })
+) -> std::io::Result<()> {
+    let mut outputs = Outputs::new();
+    outputs.add(output);
+    outputs.event(&event(identity, direction, what))
 }
 
-/// A place to write to that can be looked at; each write apart.
+/// A destination whose content can be looked at; each write apart.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Paper(Arc<Mutex<Vec<Vec<u8>>>>);
+pub(super) struct SharedBuffer(Arc<Mutex<Vec<Vec<u8>>>>);
 
-impl Paper {
+impl SharedBuffer {
     pub(super) fn writes(&self) -> Vec<Vec<u8>> {
         self.0.lock().unwrap().clone()
     }
@@ -392,7 +400,7 @@ impl Paper {
     }
 }
 
-impl std::io::Write for Paper {
+impl std::io::Write for SharedBuffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().push(bytes.to_vec());
         Ok(bytes.len())
@@ -417,4 +425,23 @@ pub(super) fn golden(name: &str, text: &str) {
 pub(super) fn assert_safe(text: &str) {
     let bad = text.chars().find(|&c| c != '\n' && super::escape::is_unsafe(c));
     assert_eq!(bad, None, "{text}");
+}
+
+/// The example of what an output writes that its module's documentation shows: its first block of `text` or `json`.
+pub(super) fn doc_example(source: &str) -> String {
+    let doc = source.lines().map_while(|line| line.strip_prefix("//!"));
+    let doc: Vec<_> = doc.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    let is_fence = |line: &&str| line.starts_with("```");
+    let lines = doc.iter().copied().skip_while(|line| !matches!(*line, "```text" | "```json" | "```csv")).skip(1);
+    let lines: Vec<_> = lines.take_while(|line| !is_fence(line)).collect();
+    assert!(!lines.is_empty(), "no example");
+    lines.join("\n") + "\n"
+}
+
+/// All lines of an example are among those that were written, in that order.
+pub(super) fn assert_all_lines(example: &str, written: &str) {
+    let mut written = written.lines();
+    for line in example.lines() {
+        assert!(written.any(|real| real == line), "not written: {line}");
+    }
 }

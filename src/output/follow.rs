@@ -1,59 +1,37 @@
 //! Messages as a conversation: `→` client to server, `←` server to client.
 //!
-//! In: events as they come. Out: a line when a connection opens, a line a message, a line a finding, a line when it is
-//! over. Content is escaped and bounded; the table `messages` has all of it.
+//! In: events as they come. Out: a line when a connection opens, a line a message, a line a finding, a line when the
+//! connection is over. Content is escaped and bounded; the table `messages` has all of it. What it writes:
+//!
+//! ```text
+//! 16:19:05.128706  #3 → text        15  {"say":"hello"}
+//! 16:19:05.128706  #3 ← binary       3  \0\x01\xff
+//! 16:19:05.128706  #3 ← ping         0
+//! 16:19:05.128706  #3 → pong         0  (round trip 1.31 ms)
+//! 16:19:15.123456  #3 → ! error invalid_utf8  A text message is not UTF-8: at byte 3
+//! 16:19:05.128706  #3 → text         ?  (not inflated, 77 B on the wire)
+//! 16:19:05.128706  #3 ← close       22  1001 going away "server shutting down"
+//! 16:19:05.128706  #3   CLOSED by server, 1001 going away "server shutting down", after 2 min 02 s, clean
+//! ```
 
 use std::io::{self, Write};
 
 use super::escape;
+use super::list::{EventKinds, Output, Selection, Wants};
 use super::redact::Secrets;
 use super::text::{Style, Tone, arrow, bytes, close_code_text, explanation, micros, outcome, url, wire};
-use crate::event::{Close, Event, Identity, Keep, Kept, Message, Numbers, Outcome, ParallelSink, Sink, What};
+use crate::event::{Close, Event, Message, Outcome, Totals, What};
 use crate::types::{Finding, PacketRef};
 use crate::websocket::{Handshake, Opcode};
 
-/// Bytes of a message's content that a line shows unless told otherwise.
+/// Bytes of a message's content that a line shows by default.
 pub const CONTENT_BYTES: usize = 200;
-
-/// Which connection to follow (`--follow=ID`).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Only {
-    /// All of them.
-    #[default]
-    All,
-    /// The one of that number.
-    Number(u64),
-    /// Those whose uid begins with these digits.
-    Uid(String),
-}
-
-impl Only {
-    /// What was typed: a connection's number, or at least four digits from the beginning of a uid. Digits alone are a
-    /// number unless they are too many.
-    #[must_use]
-    pub fn parse(id: &str) -> Option<Self> {
-        let number = id.strip_prefix('#').unwrap_or(id);
-        if let Ok(number) = number.parse() {
-            return Some(Self::Number(number));
-        }
-        let digits = (4..=32).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        digits.then(|| Self::Uid(id.to_ascii_lowercase()))
-    }
-
-    fn takes(&self, connection: &Identity) -> bool {
-        match self {
-            Self::All => true,
-            Self::Number(number) => connection.number == *number,
-            Self::Uid(prefix) => connection.uid.to_string().starts_with(prefix),
-        }
-    }
-}
 
 /// Writes conversations.
 #[derive(Debug)]
 pub struct Follow<W: Write> {
     to: W,
-    only: Only,
+    selection: Selection,
     secrets: Secrets,
     style: Style,
     content_bytes: usize,
@@ -62,9 +40,9 @@ pub struct Follow<W: Write> {
 
 impl<W: Write> Follow<W> {
     /// Conversations to `to`.
-    pub const fn new(to: W, only: Only, secrets: Secrets, style: Style) -> Self {
+    pub const fn new(to: W, selection: Selection, secrets: Secrets, style: Style) -> Self {
         let content_bytes = CONTENT_BYTES;
-        Self { to, only, secrets, style, content_bytes, line: String::new() }
+        Self { to, selection, secrets, style, content_bytes, line: String::new() }
     }
 
     /// Shows that many bytes of each message.
@@ -72,14 +50,6 @@ impl<W: Write> Follow<W> {
     pub const fn content_bytes(mut self, bytes: usize) -> Self {
         self.content_bytes = bytes;
         self
-    }
-
-    /// Hands on what was written; there is nothing else to do at the end.
-    ///
-    /// # Errors
-    /// What writing fails with.
-    pub fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
     }
 
     /// `16:19:05.123456  #3 →`
@@ -168,13 +138,20 @@ fn close_text(close: Close<'_>) -> String {
     if close.reason.is_empty() { code } else { format!("{code} \"{}\"", wire(close.reason, 123)) }
 }
 
-impl<W: Write> Sink for Follow<W> {
-    type Error = io::Error;
+/// A character beyond what is shown, so that a cut shows.
+const NEXT_CHAR: u64 = 4;
+
+impl<W: Write> Output for Follow<W> {
+    fn wants(&self) -> Wants {
+        let ends = EventKinds::UPGRADED.and(EventKinds::REFUSED).and(EventKinds::CLOSED);
+        Wants {
+            connections: self.selection.clone(),
+            content_bytes: (self.content_bytes as u64).saturating_add(NEXT_CHAR),
+            ..Wants::events(ends.and(EventKinds::MESSAGE).and(EventKinds::FINDING))
+        }
+    }
 
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        if !self.only.takes(event.connection) {
-            return Ok(());
-        }
         match event.what {
             What::Upgraded(handshake) => {
                 let head = self.style.paint(Tone::Good, "OPENED");
@@ -183,32 +160,24 @@ impl<W: Write> Sink for Follow<W> {
             What::Refused(handshake) => self.refused(event, handshake),
             What::Message(message) => self.message(event, message),
             What::Finding(finding) => self.finding(event, finding),
-            What::Frame(_) | What::Packet => return Ok(()),
-            // Was told as a refusal.
+            // Its line is that of the refusal.
             What::Closed(summary) if summary.outcome == Outcome::Rejected => return Ok(()),
             What::Closed(summary) => {
                 self.begin(&Event { direction: None, ..*event }, event.seen);
                 self.line += &outcome(event.connection, summary, self.style);
             }
+            What::Frame(_) | What::Packet => return Ok(()),
         }
         self.line.push('\n');
         self.to.write_all(self.line.as_bytes())
     }
-}
 
-impl<W: Write> ParallelSink for Follow<W> {
-    type Shard = Keep;
-
-    fn shard(&self) -> Keep {
-        let only = self.only.clone();
-        let may_be = move |connection: &Identity| matches!(only, Only::Number(_)) || only.takes(connection);
-        // A character beyond what is shown, so that a cut shows.
-        let content_bytes = self.content_bytes.saturating_add(4);
-        Keep::new(move |event| !matches!(event.what, What::Frame(_)) && may_be(event.connection), content_bytes)
+    fn finish(&mut self, _: &Totals) -> io::Result<()> {
+        self.to.flush()
     }
 
-    fn take(&mut self, batch: &mut Kept, numbers: Numbers) -> io::Result<()> {
-        batch.tell(numbers, self)
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }
 

@@ -1,19 +1,39 @@
 //! The report for programs: one JSON object (RFC 8259) a connection, a line each, as connections end.
 //!
-//! In: [`What::Closed`] of each connection. Out: all columns of the table `connections`, and behind them what does not
-//! fit a table: `handshake`, `traffic`, `closes`, `tcp_ends`, `pings`, `silences`, `findings_detail`, for a WebSocket in
-//! HTTP/2 `http2`, and within TLS `tls_detail`.
+//! In: [`What::Closed`] of each connection. Out: all columns of the table `connections`, and after them what does not fit a
+//! table. `http2` is only there for a WebSocket in HTTP/2, `tls_detail` within TLS. What it writes, shortened and on several
+//! lines:
+//!
+//! ```json
+//! {
+//!   "connection": 3, "uid": "0123456789abcdeffedcba9876543210", "capture": null, "tcp_stream": 4,
+//!   "host": "chat.example.org", "target": "/chat?room=lobby&token=[redacted 49 chars, abd3c2]",
+//!   "outcome": "closed", "closed_by": "server", "close_code": 1001, "clean": true,
+//!   "findings": ["unmasked_client_frame", "tcp_gap", "token_in_url", "unanswered_ping"],
+//!   "handshake": {"method": "GET", "cookie": true, "deflate": {"server_max_window_bits": 12}},
+//!   "traffic": {
+//!     "c2s": {
+//!       "frames": {"continuation": 4, "text": 118, "close": 1, "pong": 2},
+//!       "message_len": {"count": 118, "min": 0, "avg": 409, "p50": 399, "p95": 799, "p99": 799, "max": 819},
+//!       "message_gap": {"count": 117, "avg_us": 110200}
+//!     },
+//!     "s2c": {"compressed_messages": 0, "out_of_order": 1}
+//!   },
+//!   "closes": {"s2c": {"packet": 840, "time": "2026-11-22T16:21:07.523456789Z", "code": 1001}},
+//!   "tcp_ends": {"c2s": {"packet": 845, "reason": "fin", "rst_by": null}},
+//!   "pings": {"count": 2, "min_us": 1200, "max_us": 1450},
+//!   "silences": {"both": {"us": 30000000, "from_packet": 44, "to_packet": 45}},
+//!   "findings_detail": [{"code": "token_in_url", "severity": "warning", "count": 1, "packet": 15}]
+//! }
+//! ```
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::columns::{Cell, Column, Connections, Context, Row, columns};
-use super::ndjson::Ndjson;
-use super::table::RowFormat as _;
-use crate::event::{
-    CloseSent, Event, FindingCount, Http2, Keep, Kept, Numbers, ParallelSink, Silence, Sink, StreamEndKind, Summary,
-    Traffic, What,
-};
+use super::list::{EventKinds, Output, Wants};
+use super::table::{LineFormat as _, Ndjson};
+use crate::event::{CloseSent, Event, FindingCount, Http2, Silence, StreamEndKind, Summary, Totals, Traffic, What};
 use crate::stream::EndReason;
 use crate::tls::TlsInfo;
 use crate::types::{Detail, PacketRef, PerDirection, Sketch};
@@ -36,18 +56,12 @@ impl<W: Write> JsonReport<W> {
         json.values.start(&columns.iter().map(|column| column.name).collect::<Vec<_>>());
         Self { to, context, columns, json }
     }
-
-    /// Hands on what was written; there is nothing else to do at the end.
-    ///
-    /// # Errors
-    /// What writing fails with.
-    pub fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
 }
 
-impl<W: Write> Sink for JsonReport<W> {
-    type Error = io::Error;
+impl<W: Write> Output for JsonReport<W> {
+    fn wants(&self) -> Wants {
+        Wants::events(EventKinds::CLOSED)
+    }
 
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
         let What::Closed(summary) = event.what else { return Ok(()) };
@@ -77,17 +91,13 @@ impl<W: Write> Sink for JsonReport<W> {
         json.out.extend_from_slice(b"}\n");
         self.to.write_all(&json.out)
     }
-}
 
-impl<W: Write> ParallelSink for JsonReport<W> {
-    type Shard = Keep;
-
-    fn shard(&self) -> Keep {
-        Keep::new(|event| matches!(event.what, What::Closed(_)), 0)
+    fn finish(&mut self, _: &Totals) -> io::Result<()> {
+        self.to.flush()
     }
 
-    fn take(&mut self, batch: &mut Kept, numbers: Numbers) -> io::Result<()> {
-        batch.tell(numbers, self)
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }
 

@@ -1,24 +1,26 @@
-//! Sinks that write: what the analyzer says, for people and for programs.
+//! Outputs: what the analysis finds, written for people and for programs.
 //!
 //! In: [`Event`](crate::event::Event)s, and the [`Totals`](crate::event::Totals) at the end. Out: bytes, to anything that
-//! implements [`Write`](std::io::Write). A sink keeps nothing of an event but what its format needs to keep, and answers
-//! an [`io::Error`](std::io::Error) only when its bytes could not be written; what a closed pipe or a full disk means is
-//! the command's business, and so are files, terminals and colours.
+//! implements [`Write`](std::io::Write). Each implements [`Output`], and [`Outputs`] is a list of them that the analysis
+//! takes as its sink. An output keeps nothing of an event but what its format needs, and its only error is an
+//! [`io::Error`](std::io::Error) of writing. What a closed pipe or a full disk means is left to the command, and so are
+//! files, terminals and colours.
 //!
-//! - [`tables::Tables`]: `connections`, `frames`, `messages`, `findings`, as CSV or NDJSON. Their columns are in
-//!   [`columns`], once for all formats.
+//! - [`table`]: `connections`, `frames`, `messages`, `findings`, as CSV or NDJSON. Their columns are in [`columns`], once for
+//!   all formats.
 //! - [`text::TextReport`]: reports for people; [`json::JsonReport`]: the same for programs, a line a connection.
 //! - [`follow::Follow`]: messages as a conversation.
+//! - [`severity::WorstSeverity`]: the worst severity among the findings.
 //!
-//! Everything that comes from the wire is hostile. It leaves through [`escape`] and, where it may be a secret, through
-//! [`redact`] first.
+//! Everything that comes from the wire is hostile. It is written through [`escape`] and, where it may be a secret, through
+//! [`redact`] before that.
 //!
 //! ```
-//! use wslens::output::{Context, Format, TableName, Tables};
+//! use wslens::output::{Format, Outputs, TableName, TableOptions};
 //!
-//! let tables = Tables::new(Context { capture: "sensor-1".into(), ..Context::default() })
-//!     .with(TableName::Frames, Format::Csv, Box::new(std::io::sink()));
-//! # drop(tables);
+//! let mut outputs = Outputs::new();
+//! outputs.push(TableName::Frames.output(Format::Csv, &TableOptions::default(), std::io::sink()));
+//! assert_eq!(outputs.demand().frame_bytes, 68); // A preview of 64 bytes, and a character to see whether it is cut.
 //! ```
 
 // What is shown, and how it is made safe.
@@ -26,27 +28,28 @@ pub mod columns;
 pub mod community_id;
 pub mod escape;
 pub mod redact;
+// What an output is; all of them in a list.
+pub mod list;
+pub mod spool;
 // Tables.
-mod csv;
-mod hold;
-mod ndjson;
-mod plain;
-mod shared;
 pub mod table;
-pub mod tables;
 // Reports.
 pub mod follow;
 pub mod json;
 pub mod text;
+// No more than an exit status.
+pub mod severity;
 
 #[cfg(test)]
 mod fixtures;
 
 pub use columns::{Column, Context, PREVIEW_BYTES, Payload, Table};
 pub use community_id::community_id;
-pub use follow::{Follow, Only};
+pub use follow::Follow;
 pub use json::JsonReport;
+pub use list::{EventKinds, Output, Outputs, Selection, Wants};
 pub use redact::Secrets;
-pub use table::{Format, TableWriter};
-pub use tables::{TableName, Tables, TablesBatch, TablesShard};
+pub use severity::WorstSeverity;
+pub use spool::Spool;
+pub use table::{Format, TableName, TableOptions, TableWriter};
 pub use text::{Order, Overview, Style, TextReport};

@@ -9,9 +9,9 @@ use std::io::{self, Cursor};
 
 use wslens::analyzer::Analyzer;
 use wslens::capture::{CaptureError, Input};
-use wslens::event::{Event, Sink};
 use wslens::output::{
-    Context, Follow, Format, JsonReport, Only, Order, Payload, Secrets, Style, TableName, Tables, TextReport,
+    Context, Follow, Format, JsonReport, Order, Outputs, Payload, Secrets, Selection, Style, TableName, TableOptions,
+    TextReport,
 };
 
 use super::support::{Random, Sample, in_parallel, options, samples};
@@ -29,47 +29,26 @@ fn is_slow() -> bool {
 }
 
 /// All outputs at once, written nowhere.
-struct Outputs {
-    text: TextReport<io::Sink>,
-    json: JsonReport<io::Sink>,
-    follow: Follow<io::Sink>,
-    tables: Tables,
-}
-
-impl Outputs {
-    fn new() -> Self {
-        let context = Context { payload: Payload::Full, ..Context::default() };
-        let (secrets, style) = (Secrets::default(), Style::default());
-        let formats = [Format::Ndjson, Format::Csv, Format::Ndjson, Format::Csv];
-        let mut tables = Tables::new(context.clone());
-        for (name, format) in TableName::ALL.into_iter().zip(formats) {
-            tables = tables.with(name, format, Box::new(io::sink()));
-        }
-        Self {
-            text: TextReport::new(io::sink(), Order::SummaryFirst, secrets, style),
-            json: JsonReport::new(io::sink(), context),
-            follow: Follow::new(io::sink(), Only::All, secrets, style),
-            tables,
-        }
+fn outputs() -> Outputs<'static> {
+    let context = Context { payload: Payload::Full, ..Context::default() };
+    let (secrets, style) = (Secrets::default(), Style::default());
+    let table_options = TableOptions { context: context.clone(), ..TableOptions::default() };
+    let mut outputs = Outputs::new();
+    outputs.add(TextReport::new(io::sink(), Order::SummaryFirst, secrets, style));
+    outputs.add(JsonReport::new(io::sink(), context));
+    outputs.add(Follow::new(io::sink(), Selection::All, secrets, style));
+    let formats = [Format::Ndjson, Format::Csv, Format::Ndjson, Format::Csv];
+    for (name, format) in TableName::ALL.into_iter().zip(formats) {
+        outputs.push(name.output(format, &table_options, io::sink()));
     }
-}
-
-impl Sink for Outputs {
-    type Error = io::Error;
-
-    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        self.text.event(event)?;
-        self.json.event(event)?;
-        self.follow.event(event)?;
-        self.tables.event(event)
-    }
+    outputs
 }
 
 /// Reads `bytes` as the command would.
 fn read(bytes: Vec<u8>) -> Result<(), CaptureError> {
     let mut input = Input::from_reader("bad", Box::new(Cursor::new(bytes)));
     let mut analyzer = Analyzer::new(&options());
-    let mut outputs = Outputs::new();
+    let mut outputs = outputs();
     let ended = loop {
         match input.next_packet() {
             Ok(Some(packet)) => analyzer.packet(&packet, &mut outputs).unwrap(),
@@ -78,10 +57,7 @@ fn read(bytes: Vec<u8>) -> Result<(), CaptureError> {
         }
     };
     analyzer.finish(&mut outputs).unwrap();
-    outputs.text.finish(&analyzer.totals()).unwrap();
-    outputs.json.flush().unwrap();
-    outputs.follow.flush().unwrap();
-    outputs.tables.finish().unwrap();
+    outputs.finish(&analyzer.totals()).unwrap();
     ended
 }
 

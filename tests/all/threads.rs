@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex};
 use wslens::analyzer::Options;
 use wslens::analyzer::shards::{self, Job, ReadOutcome, Workers};
 use wslens::capture::Input;
-use wslens::event::{ParallelSink, Totals};
 use wslens::output::{
-    Context, Follow, Format, JsonReport, Only, Order, Payload, Secrets, Style, TableName, Tables, TextReport,
+    Context, Follow, Format, JsonReport, Order, Output, Outputs, Payload, Secrets, Selection, Style, TableName,
+    TableOptions, TextReport,
 };
 use wslens::types::Limits;
 
@@ -55,55 +55,62 @@ enum From<'a> {
     Stream(&'a [u8]),
 }
 
-/// Reads a capture with one sink.
-fn read<W: ParallelSink<Error = io::Error>>(
-    from: From<'_>,
-    options: &Options,
-    count: usize,
-    batch_packets: u64,
-    sink: &mut W,
-) -> Totals {
+/// Reads a capture, and writes it with these outputs.
+fn read(from: From<'_>, options: &Options, count: usize, batch_packets: u64, mut outputs: Outputs<'_>) {
     let input = match from {
         From::File(path) => Input::open(&[path]).unwrap(),
         From::Stream(bytes) => Input::from_reader("stream", Box::new(Cursor::new(bytes.to_vec()))),
     };
     let workers = Workers { batch_bytes: 1, batch_packets, ..Workers::new(NonZeroUsize::new(count).unwrap()) };
-    let outcome = shards::read(input, Job::new(options, workers), sink, |_| ControlFlow::Continue(())).unwrap();
+    let watch = |_| ControlFlow::Continue(());
+    let outcome = shards::read(input, Job::new(options, workers), &mut outputs, watch).unwrap();
     let ReadOutcome { totals, problems } = outcome.unwrap();
     assert!(problems.unreadable.is_none());
-    totals
+    outputs.finish(&totals).unwrap();
 }
 
-/// Every output of a capture, by name.
-fn outputs(from: From<'_>, options: &Options, count: usize, batch_packets: u64) -> Vec<(String, String)> {
+/// Every output there is, by name, and where it writes.
+fn every_output() -> Vec<(String, Paper, Box<dyn Output>)> {
     let context = Context { payload: Payload::Full, ..Context::default() };
     let (secrets, style) = (Secrets::default(), Style::default());
-    let paper = Paper::default();
-    let mut all = Vec::new();
+    let mut all: Vec<(String, Paper, Box<dyn Output>)> = Vec::new();
+    let mut add = |name: String, output: &dyn Fn(Paper) -> Box<dyn Output>| {
+        let paper = Paper::default();
+        all.push((name, paper.clone(), output(paper)));
+    };
+    let table_options = TableOptions { context: context.clone(), ..TableOptions::default() };
     for format in [Format::Csv, Format::Ndjson] {
-        let papers: [Paper; 4] = Default::default();
-        let mut tables = Tables::new(context.clone());
-        for (table, paper) in TableName::ALL.into_iter().zip(&papers) {
-            tables = tables.with(table, format, Box::new(paper.clone()));
+        for table in TableName::ALL {
+            add(format!("{format:?} {table:?}"), &|to| table.output(format, &table_options, to));
         }
-        read(from, options, count, batch_packets, &mut tables);
-        tables.finish().unwrap();
-        let name = |table: TableName| format!("{format:?} {}", table.as_str());
-        all.extend(TableName::ALL.into_iter().zip(&papers).map(|(table, paper)| (name(table), paper.text())));
     }
-    let mut text = TextReport::new(paper.clone(), Order::SummaryFirst, secrets, style);
-    let totals = read(from, options, count, batch_packets, &mut text);
-    text.finish(&totals).unwrap();
-    all.push(("text".to_owned(), paper.text()));
-    let mut json = JsonReport::new(paper.clone(), context);
-    read(from, options, count, batch_packets, &mut json);
-    json.flush().unwrap();
-    all.push(("json".to_owned(), paper.text()));
-    for only in [Only::All, Only::Number(1)] {
-        let mut follow = Follow::new(paper.clone(), only, secrets, style);
-        read(from, options, count, batch_packets, &mut follow);
-        follow.flush().unwrap();
-        all.push(("follow".to_owned(), paper.text()));
+    let text = |to| TextReport::new(to, Order::SummaryFirst, secrets, style);
+    add("text".to_owned(), &|to| Box::new(text(to)));
+    add("json".to_owned(), &|to| Box::new(JsonReport::new(to, context.clone())));
+    for selection in [Selection::All, Selection::Number(1)] {
+        let name = format!("follow {selection:?}");
+        add(name, &|to| Box::new(Follow::new(to, selection.clone(), secrets, style)));
+    }
+    all
+}
+
+/// What every output writes of a capture, by name: all of them in one list; then some alone, since a list of one hands less to
+/// the merger.
+fn outputs(from: From<'_>, options: &Options, count: usize, batch_packets: u64) -> Vec<(String, String)> {
+    let alone = ["Csv Frames", "text"];
+    let mut lists = vec![every_output()];
+    lists.extend(alone.map(|name| every_output().into_iter().filter(|(known, ..)| known == name).collect()));
+    let mut all = Vec::new();
+    for list in lists {
+        assert!(!list.is_empty());
+        let (mut outputs, outputs_in_list) = (Outputs::new(), list.len());
+        let mut papers = Vec::new();
+        for (name, paper, output) in list {
+            outputs.push(output);
+            papers.push((format!("{name}, of {outputs_in_list}"), paper));
+        }
+        read(from, options, count, batch_packets, outputs);
+        all.extend(papers.into_iter().map(|(name, paper)| (name, paper.text())));
     }
     all
 }

@@ -65,7 +65,7 @@ impl ParallelSink for Recorder {
     }
 
     fn take(&mut self, batch: &mut Kept, numbers: Numbers) -> Result<(), &'static str> {
-        batch.tell(numbers, self)
+        batch.replay(numbers, self)
     }
 }
 

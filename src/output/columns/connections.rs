@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::super::community_id::community_id;
-use super::super::redact::Secrets;
-use super::{Cell, Column, Kind, Row, Table};
-use crate::event::{CloseSent, Outcome, Summary, Traffic};
+use super::{Cell, Column, Kind, Row, Table, TextList};
+use crate::event::{CloseSent, Outcome, Summary, Traffic, What};
+use crate::output::list::EventKinds;
 use crate::tls::TlsInfo;
 use crate::types::{FindingSet, Role};
 use crate::websocket::{AcceptCheck, Request, Response};
@@ -44,6 +44,11 @@ impl<'a> ConnectionRow<'a> {
 
     const fn s2c(&self) -> &'a Traffic {
         &self.what.traffic.to_client
+    }
+
+    fn offered_subprotocols(&self) -> Cell<'a> {
+        let list = |request: &'a Request| TextList::subprotocols(&request.subprotocols, self.context.secrets);
+        self.request().map_or(Cell::Null, |request| Cell::Texts(list(request)))
     }
 
     fn subprotocol(&self) -> Cell<'a> {
@@ -178,20 +183,20 @@ impl Table for Connections {
         Column::<Self>::new(
             "client_subprotocols",
             Kind::List,
-            |row| row.request().map_or(Cell::Null, |request| Cell::Texts(&request.subprotocols, row.context.secrets)),
+            |row| row.offered_subprotocols(),
             "The sub-protocols offered, in order. Secrets are redacted.",
         ),
         Column::<Self>::new("subprotocol", Kind::Text, |row| row.subprotocol(), "The sub-protocol chosen."),
         Column::<Self>::new(
             "client_extensions",
             Kind::List,
-            |row| row.request().map_or(Cell::Null, |request| Cell::Texts(&request.extensions, Secrets::Show)),
+            |row| row.request().map_or(Cell::Null, |request| Cell::Texts(TextList::plain(&request.extensions))),
             "The extensions offered, each with its parameters.",
         ),
         Column::<Self>::new(
             "extensions",
             Kind::List,
-            |row| row.response().map_or(Cell::Null, |response| Cell::Texts(&response.extensions, Secrets::Show)),
+            |row| row.response().map_or(Cell::Null, |response| Cell::Texts(TextList::plain(&response.extensions))),
             "The extensions chosen, each with its parameters.",
         ),
         Column::<Self>::number(
@@ -324,8 +329,12 @@ impl Table for Connections {
         Column::<Self>::new("findings", Kind::List, |row| row.findings(), "What was found in it, by code."),
     ];
 
-    fn kind(_: &ConnectionRow<'_>) -> u16 {
-        0
+    const EVENTS: EventKinds = EventKinds::CLOSED;
+    // `tcp_stream` counts over the whole input. The rows are few.
+    const IN_WORKERS: bool = false;
+
+    fn of<'a, 'e: 'a>(what: &What<'e>) -> Option<&'a Summary> {
+        if let What::Closed(summary) = what { Some(summary) } else { None }
     }
 }
 

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::{Cell, Column, Kind, Row, Table};
-use crate::types::{Detail, Finding};
+use crate::event::What;
+use crate::output::list::EventKinds;
+use crate::types::{Detail, Direction, Finding};
 
 /// One row per finding.
 #[derive(Debug)]
@@ -13,12 +15,12 @@ pub struct Findings;
 pub type FindingRow<'a> = Row<'a, Finding>;
 
 impl<'a> FindingRow<'a> {
-    /// The number of the message, which may come later: that takes a direction to come from.
-    const fn message(&self) -> Cell<'a> {
-        match (self.what.message, self.what.in_message && self.what.direction.is_some()) {
+    /// The number of its message, which may come later: that of the next message of its direction.
+    fn message(&self) -> Cell<'a> {
+        match (self.what.message, Findings::open_message(self)) {
             (Some(number), _) => Cell::U64(number),
-            (None, true) => Cell::Pending,
-            (None, false) => Cell::Null,
+            (None, Some(_)) => Cell::Pending,
+            (None, None) => Cell::Null,
         }
     }
 
@@ -81,7 +83,14 @@ impl Table for Findings {
         ),
     ];
 
-    fn kind(_: &FindingRow<'_>) -> u16 {
-        0
+    const EVENTS: EventKinds = EventKinds::FINDING;
+    const WAITS: bool = true;
+
+    fn of<'a, 'e: 'a>(what: &What<'e>) -> Option<&'a Finding> {
+        if let What::Finding(finding) = what { Some(finding) } else { None }
+    }
+
+    fn open_message(row: &FindingRow<'_>) -> Option<Direction> {
+        row.what.direction.filter(|_| row.what.in_message && row.what.message.is_none())
     }
 }

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use super::super::escape;
-use super::{Alike, Cell, Column, Kind, Payload, Row, Shown, Table, ends};
-use crate::event::Frame;
-use crate::types::Endpoint;
+use super::column::ends;
+use super::{CacheKey, Cell, Column, Kind, Payload, Row, Shown, Table};
+use crate::event::{Frame, What};
+use crate::output::list::EventKinds;
+use crate::types::{Direction, Endpoint};
 use crate::websocket::Opcode;
 
 /// One row per WebSocket frame.
@@ -64,59 +66,59 @@ impl Table for Frames {
             |row| row.end(|end| Cell::Ip(end.ip), false),
             "The sender's address.",
         )
-        .alike(Alike::Ends),
+        .same_for(CacheKey::Direction),
         Column::<Self>::new(
             "src_port",
             Kind::Integer,
             |row| row.end(|end| Cell::U64(end.port.into()), false),
             "The sender's TCP port.",
         )
-        .alike(Alike::Ends),
+        .same_for(CacheKey::Direction),
         Column::<Self>::new(
             "dst_ip",
             Kind::Address,
             |row| row.end(|end| Cell::Ip(end.ip), true),
             "The receiver's address.",
         )
-        .alike(Alike::Ends),
+        .same_for(CacheKey::Direction),
         Column::<Self>::new(
             "dst_port",
             Kind::Integer,
             |row| row.end(|end| Cell::U64(end.port.into()), true),
             "The receiver's TCP port.",
         )
-        .alike(Alike::Ends),
+        .same_for(CacheKey::Direction),
         Column::<Self>::number(
             "opcode",
             |row| Some(row.what.header.opcode.bits().into()),
             "The opcode, 0 to 15 (RFC 6455 §5.2).",
         )
-        .alike(Alike::Kind),
+        .same_for(CacheKey::Kind),
         Column::<Self>::new(
             "opcode_name",
             Kind::Word,
             |row| Cell::Name(row.what.header.opcode.name()),
             "`continuation`, `text`, `binary`, `close`, `ping`, `pong`, or `reserved-N`.",
         )
-        .alike(Alike::Kind),
+        .same_for(CacheKey::Kind),
         Column::<Self>::new(
             "fin",
             Kind::Boolean,
             |row| Cell::Bool(row.what.header.fin),
             "Whether it is the last fragment of its message.",
         )
-        .alike(Alike::Kind),
+        .same_for(CacheKey::Kind),
         Column::<Self>::new(
             "rsv1",
             Kind::Boolean,
             |row| Cell::Bool(row.what.header.rsv1),
             "The first reserved bit; \"compressed\" with permessage-deflate (RFC 7692 §6).",
         )
-        .alike(Alike::Kind),
+        .same_for(CacheKey::Kind),
         Column::<Self>::new("rsv2", Kind::Boolean, |row| Cell::Bool(row.what.header.rsv2), "The second reserved bit.")
-            .alike(Alike::Kind),
+            .same_for(CacheKey::Kind),
         Column::<Self>::new("rsv3", Kind::Boolean, |row| Cell::Bool(row.what.header.rsv3), "The third reserved bit.")
-            .alike(Alike::Kind),
+            .same_for(CacheKey::Kind),
         Column::<Self>::new(
             "masked",
             Kind::Boolean,
@@ -125,7 +127,7 @@ impl Table for Frames {
             },
             "Whether the payload is masked (RFC 6455 §5.3).",
         )
-        .alike(Alike::Kind),
+        .same_for(CacheKey::Kind),
         Column::<Self>::new(
             "masking_key",
             Kind::Hex,
@@ -218,6 +220,17 @@ impl Table for Frames {
         .shown(Shown::Full),
     ];
 
+    const EVENTS: EventKinds = EventKinds::FRAME;
+    const WAITS: bool = true;
+
+    fn of<'a, 'e: 'a>(what: &What<'e>) -> Option<&'a Frame<'a>> {
+        if let What::Frame(frame) = what { Some(frame) } else { None }
+    }
+
+    fn open_message(row: &FrameRow<'_>) -> Option<Direction> {
+        row.direction.filter(|_| row.what.in_message && row.what.message.is_none())
+    }
+
     fn kind(row: &FrameRow<'_>) -> u16 {
         let header = &row.what.header;
         let mask = [row.what.mask_is_known(), header.masking_key.is_some()];
@@ -227,18 +240,18 @@ impl Table for Frames {
 }
 
 impl<'a> FrameRow<'a> {
-    /// The number of its message, which may come later: that takes a direction to come from.
-    const fn message(&self) -> Cell<'a> {
-        match (self.what.message, self.what.in_message && self.direction.is_some()) {
+    /// The number of its message, which may come later: that of the next message of its direction.
+    fn message(&self) -> Cell<'a> {
+        match (self.what.message, Frames::open_message(self)) {
             (Some(number), _) => Cell::U64(number),
-            (None, true) => Cell::Pending,
-            (None, false) => Cell::Null,
+            (None, Some(_)) => Cell::Pending,
+            (None, None) => Cell::Null,
         }
     }
 
-    const fn preview(&self) -> Cell<'a> {
-        if matches!(self.context.payload, Payload::Preview) && self.known() {
-            Cell::Preview(self.what.payload, self.more())
+    fn preview(&self) -> Cell<'a> {
+        if self.context.payload == Payload::Preview && self.known() {
+            Cell::preview(self.what.payload, self.more())
         } else {
             Cell::Null
         }

@@ -2,8 +2,9 @@
 
 use super::super::escape;
 use super::frames::reason_cell;
-use super::{Alike, Cell, Column, Kind, Payload, Row, Shown, Table};
-use crate::event::{Close, Message};
+use super::{CacheKey, Cell, Column, Kind, Payload, Row, Shown, Table};
+use crate::event::{Close, Message, What};
+use crate::output::list::EventKinds;
 use crate::websocket::Opcode;
 
 /// One row per message.
@@ -36,7 +37,7 @@ impl<'a> MessageRow<'a> {
 
     fn preview(&self) -> Cell<'a> {
         if self.context.payload == Payload::Preview && self.known() {
-            Cell::Preview(self.what.content, !self.what.content_whole)
+            Cell::preview(self.what.content, !self.what.content_whole)
         } else {
             Cell::Null
         }
@@ -74,7 +75,7 @@ impl Table for Messages {
             |row| Cell::Name(row.what.opcode.name()),
             "`text`, `binary`, `close`, `ping` or `pong`.",
         )
-        .alike(Alike::Kind),
+        .same_for(CacheKey::Kind),
         Column::<Self>::number("frames", |row| Some(row.what.frames), "How many frames it has."),
         Column::<Self>::number(
             "wire_len",
@@ -149,6 +150,12 @@ impl Table for Messages {
         )
         .shown(Shown::Full),
     ];
+
+    const EVENTS: EventKinds = EventKinds::MESSAGE;
+
+    fn of<'a, 'e: 'a>(what: &What<'e>) -> Option<&'a Message<'a>> {
+        if let What::Message(message) = what { Some(message) } else { None }
+    }
 
     fn kind(row: &MessageRow<'_>) -> u16 {
         row.what.opcode.bits().into()

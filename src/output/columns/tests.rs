@@ -2,8 +2,8 @@
 
 use super::super::fixtures::{self, aborted, frame, identity, message, midstream, refused, seen, summary};
 use super::*;
-use crate::event::{Frame, Message, Summary};
-use crate::types::{Detail, Finding, FindingCode};
+use crate::event::{Frame, Identity, Message, Summary};
+use crate::types::{Detail, Direction, Finding, FindingCode};
 use crate::websocket::{AcceptCheck, Opcode};
 
 const FRAMES: &str = "connection, uid, capture, frame, time, direction, src_ip, src_port, dst_ip, dst_port, opcode, \

@@ -3,19 +3,21 @@
 use serde_json::Value;
 
 use super::super::fixtures::{
-    HOSTILE_TEXT, Paper, aborted, assert_safe, golden, hostile_summary, identity, midstream, refused, say, summary,
+    HOSTILE_TEXT, SharedBuffer, aborted, assert_safe, emit, golden, hostile_summary, identity, midstream, refused,
+    summary,
 };
 use super::*;
+use crate::output::fixtures::doc_example;
 use crate::output::redact::Secrets;
 
 fn lines(summaries: &[Summary], secrets: Secrets) -> (String, Vec<Value>) {
-    let paper = Paper::default();
-    let mut report = JsonReport::new(paper.clone(), Context { secrets, ..Context::default() });
+    let buffer = SharedBuffer::default();
+    let mut report = JsonReport::new(buffer.clone(), Context { secrets, ..Context::default() });
     for summary in summaries {
-        say(&mut report, &identity(), None, What::Closed(summary)).unwrap();
+        emit(&mut report, &identity(), None, What::Closed(summary)).unwrap();
     }
     report.flush().unwrap();
-    let text = paper.text();
+    let text = buffer.text();
     let values = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     (text, values)
 }
@@ -60,4 +62,26 @@ fn nothing_hostile_and_no_secret_gets_out() {
     assert_eq!(rows[0]["findings_detail"][0]["count"], u64::MAX);
     let (text, _) = lines(&[hostile_summary()], Secrets::Show);
     assert!(text.contains("hunter2"));
+}
+
+/// Whether all of `part` is in `all`: members of objects, and the first elements of lists.
+fn is_part_of(part: &Value, all: &Value) -> bool {
+    match (part, all) {
+        (Value::Object(part), Value::Object(all)) => {
+            part.iter().all(|(name, part)| all.get(name).is_some_and(|all| is_part_of(part, all)))
+        }
+        (Value::Array(part), Value::Array(all)) => {
+            part.len() <= all.len() && part.iter().zip(all).all(|(part, all)| is_part_of(part, all))
+        }
+        (part, all) => part == all,
+    }
+}
+
+#[test]
+fn the_documentation_shows_a_report_that_is_written() {
+    let (_, rows) = lines(&[summary()], Secrets::Redact);
+    let shown: Value = serde_json::from_str(&doc_example(include_str!("../json.rs"))).unwrap();
+    for (name, shown) in shown.as_object().unwrap() {
+        assert!(is_part_of(shown, &rows[0][name]), "{name}: {}", rows[0][name]);
+    }
 }

@@ -9,7 +9,7 @@ use super::style::{Grid, Style, Tone, flowed, section, wrapped};
 use super::traffic::{capture_lines, traffic_sections};
 use super::units::{count, counted, micros};
 use super::verdict::{first_close, tcp_end, verdict};
-use super::{clock, close_code_text, wire};
+use super::words::{arrow, clock, close_code_text, wire};
 use crate::event::{CloseSent, FindingCount, Identity, Outcome, Summary};
 use crate::output::columns::handshake_us;
 use crate::output::community_id::community_id;
@@ -286,14 +286,6 @@ fn close_line(direction: Direction, close: &CloseSent, after: &str) -> String {
     let code = close.code.map_or_else(|| "without status code".to_owned(), close_code_text);
     let reason = if close.reason.is_empty() { String::new() } else { format!(" \"{}\"", wire(&close.reason, 123)) };
     format!("{}: {code}{reason}, packet {}{after}", direction.sender(), close.seen.packet)
-}
-
-/// `→` from the client, `←` from the server.
-pub(crate) const fn arrow(direction: Direction) -> &'static str {
-    match direction {
-        Direction::ToServer => "→",
-        Direction::ToClient => "←",
-    }
 }
 
 /// Findings, the worst first; each with the sentence of its code and the particulars of the first of them.

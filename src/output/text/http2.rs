@@ -1,7 +1,7 @@
 //! What HTTP/2 adds to a report: the stream's end, the server's settings, GOAWAY, time without a window.
 
-use super::connection::arrow;
 use super::units::micros;
+use super::words::arrow;
 use crate::event::{Http2, StreamEndKind, Summary};
 use crate::types::Direction;
 

@@ -5,10 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::clock_date;
 use super::style::{Grid, Style, Tone, flowed, section};
 use super::units::{bytes, count, counted, micros};
-use super::wire;
+use super::words::{clock_date, wire};
 use crate::event::{ClosedTls, Identity, Outcome, Summary, Totals};
 use crate::types::FindingCode;
 

@@ -1,10 +1,14 @@
 //! Reports as people read them: `tests/golden/output/report*.txt`.
 
 use super::super::fixtures::{
-    Paper, aborted, assert_safe, golden, hostile_summary, identity, midstream, refused, say, summary, totals,
+    SharedBuffer, aborted, assert_all_lines, assert_safe, doc_example, emit, golden, hostile_summary, identity,
+    midstream, refused, summary, totals,
 };
+use super::report::SPOOL_BYTES;
 use super::*;
-use crate::event::{Identity, Summary};
+use crate::event::{Identity, Summary, Totals, What};
+use crate::output::list::Output as _;
+use crate::output::redact::Secrets;
 
 fn report(number: u64, summary: &Summary) -> String {
     render_connection(&Identity { number, ..identity() }, summary, Secrets::Redact, Style::default())
@@ -23,29 +27,35 @@ fn assert_narrow(text: &str) {
 
 #[test]
 fn a_capture_with_one_of_each() {
-    let paper = Paper::default();
-    let mut report = TextReport::new(paper.clone(), Order::SummaryFirst, Secrets::Redact, Style::default());
+    let buffer = SharedBuffer::default();
+    let mut report = TextReport::new(buffer.clone(), Order::SummaryFirst, Secrets::Redact, Style::default());
     let connections =
         [(2, aborted()), (0, summary()), (1, refused(403, "Forbidden")), (3, midstream()), (4, refused(403, ""))];
     for (number, summary) in &connections {
-        say(&mut report, &numbered(*number), None, What::Closed(summary)).unwrap();
+        emit(&mut report, &numbered(*number), None, What::Closed(summary)).unwrap();
     }
-    assert_eq!(paper.text(), "");
+    assert_eq!(buffer.text(), "");
     report.finish(&totals()).unwrap();
-    let text = paper.text();
+    let text = buffer.text();
     assert_safe(&text);
     assert_narrow(&text);
     golden("report.txt", &text);
 }
 
 #[test]
+fn the_documentation_shows_a_report_that_is_written() {
+    let report = include_str!("../../../tests/golden/first-look.txt");
+    assert_all_lines(&doc_example(include_str!("mod.rs")), report);
+}
+
+#[test]
 fn a_live_capture_reports_each_connection_at_once() {
-    let paper = Paper::default();
-    let mut live = TextReport::new(paper.clone(), Order::AsTheyEnd, Secrets::Redact, Style::default());
-    say(&mut live, &numbered(7), None, What::Closed(&aborted())).unwrap();
-    assert_eq!(paper.text(), report(7, &aborted()));
+    let buffer = SharedBuffer::default();
+    let mut live = TextReport::new(buffer.clone(), Order::AsTheyEnd, Secrets::Redact, Style::default());
+    emit(&mut live, &numbered(7), None, What::Closed(&aborted())).unwrap();
+    assert_eq!(buffer.text(), report(7, &aborted()));
     live.finish(&totals()).unwrap();
-    assert!(paper.text().contains("1 connection: 1 aborted"));
+    assert!(buffer.text().contains("1 connection: 1 aborted"));
 }
 
 #[test]
@@ -84,23 +94,23 @@ fn what_was_let_go_is_told() {
 
 #[test]
 fn an_empty_capture_says_so() {
-    let paper = Paper::default();
-    let mut report = TextReport::new(paper.clone(), Order::SummaryFirst, Secrets::Redact, Style::default());
+    let buffer = SharedBuffer::default();
+    let mut report = TextReport::new(buffer.clone(), Order::SummaryFirst, Secrets::Redact, Style::default());
     report.finish(&Totals::default()).unwrap();
-    assert_eq!(paper.text(), "0 packets, 0 B\n  websocket   no WebSocket connection\n\n");
+    assert_eq!(buffer.text(), "0 packets, 0 B\n  websocket   no WebSocket connection\n\n");
 }
 
 #[test]
 fn reports_that_wait_on_disk_come_back_in_order() {
-    let paper = Paper::default();
-    let mut many = TextReport::new(paper.clone(), Order::SummaryFirst, Secrets::Redact, Style::default());
+    let buffer = SharedBuffer::default();
+    let mut many = TextReport::new(buffer.clone(), Order::SummaryFirst, Secrets::Redact, Style::default());
     let long = report(0, &summary()).len();
     let count = (SPOOL_BYTES / long + 100) as u64;
     for number in (0..count).rev() {
-        say(&mut many, &numbered(number), None, What::Closed(&summary())).unwrap();
+        emit(&mut many, &numbered(number), None, What::Closed(&summary())).unwrap();
     }
     many.finish(&totals()).unwrap();
-    let text = paper.text();
+    let text = buffer.text();
     let numbers: Vec<u64> =
         text.lines().filter_map(|line| line.strip_prefix('#')?.split(' ').next()?.parse().ok()).collect();
     assert!(numbers.iter().copied().eq(0..count));

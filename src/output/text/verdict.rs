@@ -3,7 +3,7 @@
 use super::http2::stream_end;
 use super::style::{Style, Tone};
 use super::units::{count, exact_seconds, micros};
-use super::{close_code_text, wire};
+use super::words::{close_code_text, wire};
 use crate::event::{CloseSent, Identity, Outcome, Summary};
 use crate::stream::EndReason;
 use crate::types::{Direction, FindingCode, PacketRef};

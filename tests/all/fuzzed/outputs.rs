@@ -5,15 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use wslens::event::{Event, Sink, Totals};
 use wslens::output::{
-    Context, Follow, Format, JsonReport, Only, Order, Payload, Secrets, Style, TableName, Tables, TextReport,
+    Context, Follow, Format, JsonReport, Order, Payload, Secrets, Selection, Style, TableName, TableOptions, TextReport,
 };
 
 /// All of them.
 pub(super) struct Outputs {
-    tables: Vec<Tables>,
-    text: Vec<TextReport<Written>>,
-    json: JsonReport<Written>,
-    follow: Follow<Written>,
+    list: wslens::output::Outputs<'static>,
     written: Vec<(Kind, Written)>,
 }
 
@@ -36,27 +33,25 @@ impl Outputs {
         let context = |payload| Context { capture: "=a \"label\";\n".to_owned(), secrets, payload };
         let sets =
             [(Format::Csv, Payload::Preview), (Format::Ndjson, Payload::Preview), (Format::Ndjson, Payload::Full)];
-        let tables = sets.map(|(format, payload)| {
+        let mut list = wslens::output::Outputs::new();
+        for (format, payload) in sets {
             let kind = if format == Format::Csv { Kind::Csv } else { Kind::Ndjson };
-            let mut tables = Tables::new(context(payload));
+            let options = TableOptions { context: context(payload), ..TableOptions::default() };
             for table in TableName::ALL {
-                tables = tables.with(table, format, Box::new(to(kind)));
+                list.push(table.output(format, &options, to(kind)));
             }
-            tables
-        });
-        let text = [Order::SummaryFirst, Order::AsTheyEnd]
-            .map(|order| TextReport::new(to(Kind::Text), order, secrets, Style::default()));
-        let json = JsonReport::new(to(Kind::Ndjson), context(Payload::Preview));
-        let follow = Follow::new(to(Kind::Text), Only::All, secrets, Style::default());
-        Self { tables: tables.into(), text: text.into(), json, follow, written }
+        }
+        for order in [Order::SummaryFirst, Order::AsTheyEnd] {
+            list.add(TextReport::new(to(Kind::Text), order, secrets, Style::default()));
+        }
+        list.add(JsonReport::new(to(Kind::Ndjson), context(Payload::Preview)));
+        list.add(Follow::new(to(Kind::Text), Selection::All, secrets, Style::default()));
+        Self { list, written }
     }
 
     /// Everything is written: whether it holds.
     pub(super) fn finish(mut self, totals: &Totals) {
-        self.tables.iter_mut().for_each(|tables| tables.finish().unwrap());
-        self.text.iter_mut().for_each(|text| text.finish(totals).unwrap());
-        self.json.flush().unwrap();
-        self.follow.flush().unwrap();
+        self.list.finish(totals).unwrap();
         let mut tables = Vec::new();
         for (kind, written) in &self.written {
             let bytes = written.0.lock().unwrap();
@@ -122,14 +117,7 @@ impl Sink for Outputs {
     type Error = io::Error;
 
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        for tables in &mut self.tables {
-            tables.event(event)?;
-        }
-        for text in &mut self.text {
-            text.event(event)?;
-        }
-        self.json.event(event)?;
-        self.follow.event(event)
+        self.list.event(event)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::net::IpAddr;
 
-use super::escape::hex_digit;
+use crate::output::escape::hex_digit;
 use crate::types::Timestamp;
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -36,7 +36,7 @@ impl Times {
     }
 }
 
-/// Nanoseconds in nine digits, and the `Z` behind them.
+/// Nanoseconds in nine digits, and the `Z` after them.
 fn nine_digits(nanos: u32) -> [u8; 10] {
     let [a, b, c, d, e, f, g, h] = eight_digits(nanos / 10 % EIGHT_DIGITS).to_le_bytes();
     [a, b, c, d, e, f, g, h, digit_of(nanos % 10), b'Z']
@@ -57,9 +57,9 @@ fn eight_digits(value: u32) -> u64 {
     digits | ASCII_ZEROS
 }
 
-/// Appends `before` and then `value` in decimal, in one batch.
+/// Appends `before` and then `value` in decimal, in one copy.
 #[inline]
-pub(super) fn number_behind(out: &mut Vec<u8>, before: u8, value: u64) {
+pub(super) fn number_after(out: &mut Vec<u8>, before: u8, value: u64) {
     if let value @ 0..10 = value {
         out.extend_from_slice(&[before, digit_of(u32::try_from(value).unwrap_or(0))]);
         return;
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_those_of_the_ground_floor() {
+    fn times_are_written_as_a_timestamp_displays() {
         let mut times = Times::default();
         let second = 1_795_364_345 * NANOS_PER_SECOND;
         for nanos in
@@ -152,7 +152,7 @@ mod tests {
             number(&mut out, value);
             assert_eq!(String::from_utf8(out).unwrap(), value.to_string());
             let mut out = b"x".to_vec();
-            number_behind(&mut out, b',', value);
+            number_after(&mut out, b',', value);
             assert_eq!(String::from_utf8(out).unwrap(), format!("x,{value}"));
         }
     }

@@ -1,19 +1,19 @@
 //! NDJSON: one JSON object (RFC 8259) a line, keys in the order of the columns.
 //!
 //! In: cells. Out: bytes in a row. Strings are whole: what is UTF-8 on the wire comes out of a JSON parser as it went in,
-//! other bytes are in base64 or visibly escaped ([`super::escape::write_json`]).
+//! other bytes are in base64 or visibly escaped ([`escape::write_json`]).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::columns::{Cell, PREVIEW_BYTES};
-use super::escape;
 use super::plain::{self, Times};
-use super::table::RowFormat;
+use super::rows::LineFormat;
+use crate::output::columns::Cell;
+use crate::output::escape;
 
 /// Writes rows of NDJSON.
 #[derive(Debug, Default)]
-pub(super) struct Ndjson {
+pub(in crate::output) struct Ndjson {
     times: Times,
     text: Vec<u8>,
     keys: Vec<Key>,
@@ -43,7 +43,7 @@ impl Key {
     }
 }
 
-impl RowFormat for Ndjson {
+impl LineFormat for Ndjson {
     fn start(&mut self, names: &[&'static str]) -> Vec<u8> {
         let border = |place| if place == 0 { '{' } else { ',' };
         let key = |(place, name): (usize, &&str)| Key::new(format!("{}\"{name}\":", border(place)).as_bytes());
@@ -82,7 +82,7 @@ impl RowFormat for Ndjson {
 
 impl Ndjson {
     /// Appends one value.
-    pub(super) fn value(&mut self, out: &mut Vec<u8>, cell: &Cell<'_>) {
+    pub(in crate::output) fn value(&mut self, out: &mut Vec<u8>, cell: &Cell<'_>) {
         match cell {
             Cell::Null | Cell::Pending => out.extend_from_slice(b"null"),
             Cell::Bool(value) => plain::boolean(out, *value),
@@ -96,19 +96,9 @@ impl Ndjson {
             Cell::Codes(set) => {
                 list(out, set.iter(), |out, code| quoted(out, |out| out.extend_from_slice(code.as_str().as_bytes())));
             }
-            Cell::Texts(texts, secrets) => {
-                let mut before: Option<&String> = None;
-                list(out, texts.iter(), |out, name| {
-                    let safe = secrets.subprotocol(name, before.map(String::as_str));
-                    escape::write_json(out, safe.as_bytes());
-                    before = Some(name);
-                });
-            }
+            Cell::Texts(texts) => list(out, texts.iter(), |out, text| escape::write_json(out, text.as_bytes())),
             Cell::Text(bytes) => escape::write_json(out, bytes),
-            Cell::Preview(bytes, more) => {
-                let (head, cut) = escape::preview(bytes, PREVIEW_BYTES, *more);
-                self.preview(out, head, cut);
-            }
+            Cell::Preview(head, cut) => self.preview(out, head, *cut),
             Cell::Data(bytes) => quoted(out, |out| base64(out, bytes)),
         }
     }
@@ -164,8 +154,8 @@ fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
 mod tests {
     use std::borrow::Cow;
 
-    use super::super::redact::Secrets;
     use super::*;
+    use crate::output::columns::TextList;
 
     fn value(cell: Cell<'_>) -> serde_json::Value {
         let mut format = Ndjson::default();
@@ -182,7 +172,7 @@ mod tests {
 
     #[test]
     fn every_key_fits_its_block() {
-        use super::super::columns::{Connections, Findings, Frames, Messages, Table};
+        use crate::output::columns::{Connections, Findings, Frames, Messages, Table};
         fn longest<T: Table>() -> usize {
             T::COLUMNS.iter().map(|column| column.name.len()).max().unwrap() + "{\"\":".len()
         }
@@ -201,6 +191,6 @@ mod tests {
         assert_eq!(value(Cell::Data(b"")), "");
         assert_eq!(value(Cell::Preview(b"=1\n\xff", true)), r"=1\n\xff…");
         let list = ["a;b".to_owned(), "\"".to_owned()];
-        assert_eq!(value(Cell::Texts(&list, Secrets::Show)), serde_json::json!(["a;b", "\""]));
+        assert_eq!(value(Cell::Texts(TextList::plain(&list))), serde_json::json!(["a;b", "\""]));
     }
 }

@@ -4,11 +4,10 @@
 //! ([`super::escape`]), so that a row is always one line and harmless to look at, then kept from being a formula, then
 //! quoted if need be. Nothing is empty but what is not known; an empty text is `""`.
 
-use super::columns::{Cell, PREVIEW_BYTES};
-use super::escape;
 use super::plain::{self, Times};
-use super::redact::Secrets;
-use super::table::RowFormat;
+use super::rows::LineFormat;
+use crate::output::columns::{Cell, TextList};
+use crate::output::escape;
 
 /// Writes rows of CSV.
 #[derive(Debug, Default)]
@@ -17,7 +16,7 @@ pub(super) struct Csv {
     text: Vec<u8>,
 }
 
-impl RowFormat for Csv {
+impl LineFormat for Csv {
     fn start(&mut self, names: &[&'static str]) -> Vec<u8> {
         let mut header = csv::Writer::from_writer(Vec::new());
         // A Vec takes all that is written.
@@ -36,7 +35,7 @@ impl RowFormat for Csv {
     fn number(&mut self, out: &mut Vec<u8>, place: usize, number: Option<u64>) {
         match number {
             _ if place == 0 => self.cell(out, place, &number.map_or(Cell::Null, Cell::U64)),
-            Some(number) => plain::number_behind(out, b',', number),
+            Some(number) => plain::number_after(out, b',', number),
             None => out.push(b','),
         }
     }
@@ -72,24 +71,20 @@ impl Csv {
             }
             Cell::Text(bytes) => write_text(out, bytes, false),
             Cell::Data(bytes) => write_text(out, bytes, false),
-            Cell::Preview(bytes, more) => {
-                let (head, cut) = escape::preview(bytes, PREVIEW_BYTES, *more);
-                write_text(out, head, cut);
-            }
-            // Nothing is in an empty list, and that is known: unlike a text it needs no sign of its own.
-            Cell::Texts([], _) => {}
-            Cell::Texts(list, secrets) => self.list(out, list, *secrets),
+            Cell::Preview(head, cut) => write_text(out, head, *cut),
+            // As an unknown list; NDJSON distinguishes the two.
+            Cell::Texts(list) if list.is_empty() => {}
+            Cell::Texts(list) => self.list(out, *list),
         }
     }
 
-    fn list(&mut self, out: &mut Vec<u8>, list: &[String], secrets: Secrets) {
+    fn list(&mut self, out: &mut Vec<u8>, list: TextList<'_>) {
         self.text.clear();
-        for (place, name) in list.iter().enumerate() {
-            let before = place.checked_sub(1).and_then(|before| list.get(before));
+        for (place, text) in list.iter().enumerate() {
             if place > 0 {
                 self.text.push(b';');
             }
-            write_element(&mut self.text, &secrets.subprotocol(name, before.map(String::as_str)));
+            write_element(&mut self.text, &text);
         }
         write_safe(out, &self.text);
     }
@@ -205,10 +200,10 @@ mod tests {
     #[test]
     fn a_list_can_be_split_again() {
         let list = ["permessage-deflate;a; b=\"1,2\"".to_owned(), "x".to_owned(), " y".to_owned()];
-        let cell = row(&[Cell::Texts(&list, Secrets::Show)]);
+        let cell = row(&[Cell::Texts(TextList::plain(&list))]);
         assert_eq!(cell, "\"permessage-deflate; a; b=\"\"1,2\"\";x;\\x20y\"\n");
         let none: [String; 0] = [];
-        assert_eq!(row(&[Cell::U64(1), Cell::Texts(&none, Secrets::Show)]), "1,\n");
+        assert_eq!(row(&[Cell::U64(1), Cell::Texts(TextList::plain(&none))]), "1,\n");
     }
 
     proptest! {

@@ -1,0 +1,65 @@
+//! The tables, in a list.
+
+use std::io::Write;
+
+use super::format::Format;
+use super::writer::TableWriter;
+use crate::output::columns::{Connections, Context, Findings, Frames, Messages, Table};
+use crate::output::list::Output;
+
+/// Which table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableName {
+    /// One row per connection.
+    Connections,
+    /// One row per frame.
+    Frames,
+    /// One row per message.
+    Messages,
+    /// One row per finding.
+    Findings,
+}
+
+/// What all tables of a run have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableOptions {
+    /// What they show.
+    pub context: Context,
+    /// Bytes of rows that may wait for the number of a message, in each table
+    /// ([`Limits::max_row_bytes`](crate::types::Limits::max_row_bytes)). A sender that leaves a message open for longer than
+    /// that gets frames without a message number.
+    pub max_row_bytes: usize,
+}
+
+impl Default for TableOptions {
+    fn default() -> Self {
+        Self { context: Context::default(), max_row_bytes: 16 << 20 }
+    }
+}
+
+impl TableName {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Connections, Self::Frames, Self::Messages, Self::Findings];
+
+    /// `connections`, `frames`, `messages` or `findings`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connections => Connections::NAME,
+            Self::Frames => Frames::NAME,
+            Self::Messages => Messages::NAME,
+            Self::Findings => Findings::NAME,
+        }
+    }
+
+    /// The table as an output that is written to `to`, which needs no buffer of its own.
+    #[must_use]
+    pub fn output<'w>(self, format: Format, options: &TableOptions, to: impl Write + 'w) -> Box<dyn Output + 'w> {
+        match self {
+            Self::Connections => Box::new(TableWriter::<Connections, _>::new(format, options, to)),
+            Self::Frames => Box::new(TableWriter::<Frames, _>::new(format, options, to)),
+            Self::Messages => Box::new(TableWriter::<Messages, _>::new(format, options, to)),
+            Self::Findings => Box::new(TableWriter::<Findings, _>::new(format, options, to)),
+        }
+    }
+}
