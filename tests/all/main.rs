@@ -16,6 +16,7 @@ mod craft;
 mod cuts;
 mod damaged;
 mod docs;
+mod exporter;
 mod findings;
 mod floods;
 mod fuzzed;
