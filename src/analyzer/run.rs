@@ -145,17 +145,16 @@ impl Analyzer {
         sink: &mut S,
         watch: impl FnMut(Pause<'_, P, S>) -> ControlFlow<B>,
     ) -> Result<Ended<P::Error, B>, S::Error> {
-        self.run_share(source, sink, &Everything, watch)
+        self.run_share(Feed { source, sink, intake: &Everything }, watch)
     }
 
-    /// The same for the connections of one worker.
+    /// As [`Self::run`], for the segments that `intake` takes: those of one worker's connections.
     pub(super) fn run_share<P: PacketSource, S: Sink, B>(
         &mut self,
-        source: &mut P,
-        sink: &mut S,
-        intake: &impl Intake<S>,
+        feed: Feed<'_, P, S, impl Intake<S>>,
         mut watch: impl FnMut(Pause<'_, P, S>) -> ControlFlow<B>,
     ) -> Result<Ended<P::Error, B>, S::Error> {
+        let Feed { source, sink, intake } = feed;
         if let Err(error) = self.ask_for_secrets(source, false) {
             return Ok(Ended::Failed(error));
         }
@@ -212,7 +211,7 @@ impl Analyzer {
         self.shared.expect_secrets = yes;
     }
 
-    /// What one packet brings: counted, decoded; what its time ends; what its segment carries.
+    /// The step for one packet: counts and decodes it, ends the connections that its time ends, and delivers its segment.
     #[inline]
     pub(super) fn step<S: Sink>(
         &mut self,
@@ -224,7 +223,7 @@ impl Analyzer {
         intake.begin(sink, packet.seen);
         let shared = &mut self.shared;
         shared.memory.table = self.table.footprint();
-        // Looked at where it was made: to copy it would wait until all of it is written.
+        // Matched by reference: a copy would wait until all fields of the segment are written.
         let decoded = self.net.decode(packet);
         let mut error = None;
         let mut out = Out { sink, error: &mut error, shared, tls: None, depth: 0 };
@@ -271,9 +270,16 @@ impl Analyzer {
     }
 }
 
-/// Which segments an analyzer takes, and what its sink is to know about the packet at hand.
+/// Where packets come from, which of their segments are taken, and where events go.
+pub(super) struct Feed<'f, P, S, I> {
+    pub(super) source: &'f mut P,
+    pub(super) sink: &'f mut S,
+    pub(super) intake: &'f I,
+}
+
+/// Which segments an analyzer takes, and what its sink has to know about the packet at hand.
 pub(super) trait Intake<S> {
-    /// A packet begins; first, what its time ends is reported.
+    /// A packet begins: the next events are of connections that its time ends.
     fn begin(&self, _sink: &mut S, _packet: PacketRef) {}
 
     /// Whether the segment is for this analyzer.
@@ -281,14 +287,14 @@ pub(super) trait Intake<S> {
         true
     }
 
-    /// From now on, what its segment brings is reported.
+    /// The next events are of what its segment brings.
     fn deliver(&self, _sink: &mut S) {}
 
-    /// That was all of it; there have been so many TCP connections.
+    /// The segment was delivered; there have been this many TCP connections.
     fn delivered(&self, _sink: &mut S, _connections: u64) {}
 }
 
-/// All segments, for a sink that needs to know nothing.
+/// All segments, for a sink that needs no more than events.
 struct Everything;
 
 impl<S> Intake<S> for Everything {}
@@ -338,5 +344,120 @@ impl PacketSource for Live {
             LiveStep::Quiet => NextPacket::Quiet,
             LiveStep::Over => NextPacket::End,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::convert::Infallible;
+
+    use super::*;
+    use crate::analyzer::Options;
+    use crate::capture::LinkType;
+    use crate::event::Event;
+
+    /// What a scripted source does next.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Scripted {
+        Packet,
+        Quiet,
+        Fail,
+    }
+    use Scripted::{Fail, Packet as APacket, Quiet};
+
+    /// A source that does what a script says, and then ends.
+    struct Script {
+        steps: &'static [Scripted],
+        secrets_fail: bool,
+        asked: Vec<SecretsNeed>,
+    }
+
+    impl Script {
+        const fn new(steps: &'static [Scripted]) -> Self {
+            Self { steps, secrets_fail: false, asked: Vec::new() }
+        }
+    }
+
+    impl PacketSource for Script {
+        type Error = &'static str;
+
+        fn next_packet(&mut self) -> Result<NextPacket<'_>, &'static str> {
+            let Some((step, rest)) = self.steps.split_first() else { return Ok(NextPacket::End) };
+            self.steps = rest;
+            let (seen, bytes): (_, &[u8]) = (PacketRef::default(), b"");
+            match step {
+                APacket => Ok(NextPacket::Packet(Packet { seen, link: LinkType::RAW, bytes, original_len: 0 })),
+                Quiet => Ok(NextPacket::Quiet),
+                Fail => Err("the source"),
+            }
+        }
+
+        fn add_secrets(&mut self, _: &mut KeyLog, need: SecretsNeed) -> Result<(), &'static str> {
+            self.asked.push(need);
+            if self.secrets_fail && need == SecretsNeed::Last { Err("the secrets") } else { Ok(()) }
+        }
+    }
+
+    struct Ignore;
+
+    impl Sink for Ignore {
+        type Error = Infallible;
+
+        fn event(&mut self, _: &Event<'_>) -> Result<(), Infallible> {
+            Ok(())
+        }
+    }
+
+    fn analyzer() -> Analyzer {
+        Analyzer::new(&Options::default())
+    }
+
+    /// Reads all of a source. Gives how that ended, and of each pause whether it was a quiet one.
+    fn run(analyzer: &mut Analyzer, source: &mut Script) -> (Ended<&'static str, Infallible>, Vec<bool>) {
+        let mut pauses = Vec::new();
+        let Ok(ended) = analyzer.run(source, &mut Ignore, |pause| {
+            pauses.push(pause.quiet);
+            ControlFlow::<Infallible>::Continue(())
+        });
+        (ended, pauses)
+    }
+
+    #[test]
+    fn secrets_and_the_watch_come_after_each_packet_and_each_quiet_moment() {
+        let mut source = Script::new(&[APacket, Quiet, APacket]);
+        let (ended, pauses) = run(&mut analyzer(), &mut source);
+        assert!(matches!(ended, Ended::Complete));
+        assert_eq!(pauses, [false, true, false]);
+        let none = SecretsNeed::None;
+        assert_eq!(source.asked, [none, none, none, none, SecretsNeed::Last]);
+    }
+
+    #[test]
+    fn an_error_of_the_source_ends_the_run_after_a_last_call_for_secrets() {
+        for secrets_fail in [false, true] {
+            let mut source = Script { secrets_fail, ..Script::new(&[APacket, Fail, APacket]) };
+            let (ended, _) = run(&mut analyzer(), &mut source);
+            assert!(matches!(ended, Ended::Failed("the source")));
+            assert_eq!(source.asked.last(), Some(&SecretsNeed::Last));
+            assert_eq!(source.steps, [APacket]);
+        }
+    }
+
+    #[test]
+    fn secrets_that_cannot_be_read_are_an_error_even_at_the_end() {
+        let mut source = Script { secrets_fail: true, ..Script::new(&[APacket]) };
+        assert!(matches!(run(&mut analyzer(), &mut source).0, Ended::Failed("the secrets")));
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_goes_on_with_the_next_packet_and_with_other_sources() {
+        let mut analyzer = analyzer();
+        let mut source = Script::new(&[APacket, APacket, APacket]);
+        let Ok(ended) = analyzer.run(&mut source, &mut Ignore, |_| ControlFlow::Break(7));
+        assert!(matches!(ended, Ended::Stopped(7)));
+        assert_eq!((source.steps.len(), analyzer.totals().packets), (2, 1));
+        run(&mut analyzer, &mut source);
+        run(&mut analyzer, &mut Script::new(&[APacket]));
+        assert_eq!(analyzer.totals().packets, 4);
     }
 }

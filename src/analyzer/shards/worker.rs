@@ -8,7 +8,7 @@ use super::broadcaster::BroadcastPackets;
 use super::emitter::{Emitter, MergerGone};
 use super::job::InputProblems;
 use crate::analyzer::Analyzer;
-use crate::analyzer::run::{Ended, Intake, PacketSource};
+use crate::analyzer::run::{Ended, Feed, Intake, PacketSource};
 use crate::capture::Input;
 use crate::event::Shard;
 use crate::net::Segment;
@@ -92,8 +92,8 @@ impl<S: Shard> Worker<S> {
 
     /// Takes all packets. Gives the error that ended the source, if one did.
     fn work<P: PacketSource>(&mut self, source: &mut P) -> Result<Option<P::Error>, MergerGone> {
-        let Self { share, analyzer, emitter } = self;
-        let ended = analyzer.run_share(source, emitter, share, |pause| {
+        let feed = Feed { source, sink: &mut self.emitter, intake: &self.share };
+        let ended = self.analyzer.run_share(feed, |pause| {
             // A worker that waits for packets has sent all it has: else a worker that is ahead might wait for this one, and
             // the broadcaster, for whose packets this one waits, for that one.
             let sent = if pause.quiet { pause.sink.flush() } else { pause.sink.end_packet() };
