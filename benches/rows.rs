@@ -1,6 +1,6 @@
 //! How many rows a second the tables write: `cargo bench --bench rows`.
 //!
-//! The events are made once and lent again and again, so what is measured is formatting alone. Prints the best of
+//! The events are made once and given to the tables again and again, so only formatting is measured. Prints the best of
 //! several runs for each format, the one that other work on the machine disturbed least; `-- ROWS` sets how many rows a run has,
 //! `-- ROWS NAME` runs only those whose name contains NAME.
 
@@ -13,7 +13,7 @@ use wslens::output::{Context, Format, Outputs, Payload, TableName, TableOptions}
 use wslens::types::{Direction, Endpoint, FindingSet, PacketRef, Timestamp, Uid};
 use wslens::websocket::{FrameHeader, Opcode};
 
-/// Counts bytes and takes them nowhere.
+/// Counts bytes and discards them.
 struct Nowhere;
 
 impl Write for Nowhere {

@@ -1,4 +1,4 @@
-//! What was typed. What it means is for `plan.rs`.
+//! The options as typed. `plan.rs` decides what they mean.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ const STYLES: Styles = Styles::styled()
 const AFTER_HELP: &str = "\
 Examples:
   wslens capture.pcapng                          a report of every WebSocket connection
-  wslens capture.pcapng --follow=3               what was said on connection 3
+  wslens capture.pcapng --follow=3               the messages of connection 3
   wslens ring-*.pcap.gz --frames frames.csv      one row a frame; several files are one capture
   wslens read ci.pcap --fail-on error            exit status 1 if anything broke an RFC
   sudo wslens live eth0 --bpf 'port 8080'        sniff
@@ -41,7 +41,7 @@ pub(super) enum Command {
     /// List the interfaces that can be sniffed
     #[cfg(feature = "live")]
     Interfaces,
-    /// Say what a finding means, how severe it is, and which clause is behind it
+    /// Explain a finding: what it means, how severe it is, and its clause in the RFCs
     Explain {
         /// A code such as unmasked_client_frame; all of them without one
         #[arg(value_parser = codes(), hide_possible_values = true)]
@@ -81,7 +81,7 @@ pub(super) struct LiveArgs {
     /// Bytes of each packet that are captured
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "256KiB", help_heading = "Input")]
     pub(super) snaplen: u64,
-    /// MemoryQuota for packets that wait to be read, in the kernel
+    /// Memory for packets that wait to be read, in the kernel
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "32MiB", help_heading = "Input")]
     pub(super) buffer: u64,
     /// Also packets that are not for this machine
@@ -125,7 +125,7 @@ pub(super) struct CommonArgs {
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Tables")]
     pub(super) format: Option<FormatKind>,
     /// How much payload goes into tables; a preview is 64 bytes, escaped
-    #[arg(long, value_enum, value_name = "MUCH", default_value = "preview", help_heading = "Tables")]
+    #[arg(long, value_enum, value_name = "AMOUNT", default_value = "preview", help_heading = "Tables")]
     pub(super) payload: PayloadKind,
     /// A name for this input in every table
     #[arg(long, value_name = "LABEL", default_value = "", hide_default_value = true, help_heading = "Tables")]
@@ -226,7 +226,7 @@ pub(super) fn with_default_command(args: impl Iterator<Item = std::ffi::OsString
     args
 }
 
-/// The codes of findings, so that shells complete them and a slip of the hand is told the nearest.
+/// The codes of findings, so that shells complete them and an error for a wrong one suggests the nearest.
 fn codes() -> clap::builder::PossibleValuesParser {
     FindingCode::ALL.map(FindingCode::as_str).into()
 }
@@ -243,15 +243,15 @@ fn size(text: &str) -> Result<u64, String> {
         "g" | "gb" | "gib" => 1 << 30,
         _ => return Err(format!("unknown unit {unit:?}: use K, M or G")),
     };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let (integer, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
     let number = |text: &str| text.parse::<u64>().map_err(|_| "not a number of bytes, such as 64MiB".to_owned());
     let tenth = number(fraction.get(..1).unwrap_or("0"))?;
     let too_large = || "too large".to_owned();
-    let bytes = number(whole)?.checked_mul(factor).ok_or_else(too_large)?;
+    let bytes = number(integer)?.checked_mul(factor).ok_or_else(too_large)?;
     bytes.checked_add(factor / 10 * tenth).ok_or_else(too_large)
 }
 
-/// A size that everything fits into.
+/// The size of `--max-memory`, at least the least value of its limit.
 fn memory(text: &str) -> Result<u64, String> {
     limit(&format!("max_memory_bytes={text}")).map(|(_, bytes)| bytes)
 }

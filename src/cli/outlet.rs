@@ -1,9 +1,9 @@
-//! Where an output goes: a file or standard output, in whole rows.
+//! The destination of an output: a file or standard output, in complete rows.
 //!
-//! In: rows, any number of whole ones a write. Out: the same, gathered. What has arrived when something goes wrong ends with
-//! a whole row, as far as that is ours to say: of a write that fails half-way (a full disk) the cut row is taken back where
+//! In: rows, any number of complete ones a write. Out: the same, gathered. When something goes wrong, the rows that have
+//! arrived are complete, as far as that can be had: of a write that fails half-way (a full disk) the cut row is removed where
 //! the output is a regular file. A kill that cannot be caught may cut the row that is being written, in a file at the border
-//! of a page; nothing can be done about that here.
+//! of a page; that cannot be prevented here.
 //!
 //! A closed pipe ends its own output. When it was the last one, or the run has no end of its own, it ends the run.
 
@@ -29,7 +29,7 @@ pub(super) struct Outlets {
 }
 
 impl Outlets {
-    /// None yet. With `endless` the run goes on until somebody ends it: then a closed pipe does.
+    /// None yet. An `endless` run has no end of its own: there a closed pipe ends it.
     pub(super) fn new(endless: bool) -> Self {
         Self { endless, ..Self::default() }
     }
@@ -42,10 +42,10 @@ impl Outlets {
         if is_dash(path) { self.stdout() } else { self.outlet(File::create(path)?, path.display().to_string()) }
     }
 
-    /// Standard output, past the standard library's buffer, which knows lines and no rows.
+    /// Standard output, without the standard library's buffer, which may cut rows.
     ///
     /// # Errors
-    /// When it cannot be had.
+    /// When the system does not give it.
     pub(super) fn stdout(&self) -> io::Result<Outlet> {
         #[cfg(unix)]
         let file = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned()?;
@@ -59,12 +59,12 @@ impl Outlets {
         self.refuse_overwrite(&file)?;
         self.open.fetch_add(1, Ordering::Relaxed);
         let (open, endless) = (Arc::clone(&self.open), self.endless);
-        // Who looks at a terminal wants to see it now.
+        // On a terminal each row is shown at once.
         let room = if file.is_terminal() { 0 } else { GATHERED };
         Ok(Outlet { file, name, room, gathered: Vec::new(), state: State::Open, open, endless })
     }
 
-    /// Refuses a file that is written already: by another name, or as standard output.
+    /// Refuses a file that another output is written to: by another name, or as standard output.
     #[cfg(unix)]
     fn refuse_overwrite(&self, file: &File) -> io::Result<()> {
         use std::os::unix::fs::MetadataExt as _;
@@ -94,14 +94,14 @@ pub(super) struct Outlet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// Nobody reads it any more: what comes is thrown away.
+    /// Its reader went away: further rows are discarded.
     Closed,
-    /// It cannot be written. That was told.
+    /// It cannot be written. The error was reported.
     Failed,
 }
 
 impl Outlet {
-    /// Hands whole rows to the system.
+    /// Hands complete rows to the system.
     fn put(&mut self, rows: &[u8]) -> io::Result<()> {
         if self.state != State::Open {
             return Ok(());
@@ -118,30 +118,30 @@ impl Outlet {
                 Err(error) => error,
             };
             let written = rows.get(..rows.len() - rest.len()).unwrap_or_default();
-            return self.give_up(&error, written);
+            return self.fail(&error, written);
         }
         Ok(())
     }
 
-    /// It cannot be written on: `written` is what arrived of the last rows.
-    fn give_up(&mut self, error: &io::Error, written: &[u8]) -> io::Result<()> {
+    /// It cannot be written any more; `written` is the part of the last rows that arrived.
+    fn fail(&mut self, error: &io::Error, written: &[u8]) -> io::Result<()> {
         if error.kind() == ErrorKind::BrokenPipe {
             self.state = State::Closed;
             let last = self.open.fetch_sub(1, Ordering::Relaxed) <= 1;
             return if last || self.endless { Err(ErrorKind::BrokenPipe.into()) } else { Ok(()) };
         }
         self.state = State::Failed;
-        let whole = memchr::memrchr(b'\n', written).map_or(0, |at| at + 1);
-        let cut = (written.len() - whole) as u64;
-        let state = match (cut, cut > 0 && self.take_back(cut)) {
-            (0, _) | (_, true) => "what is there is whole rows",
+        let complete = memchr::memrchr(b'\n', written).map_or(0, |at| at + 1);
+        let cut = (written.len() - complete) as u64;
+        let state = match (cut, cut > 0 && self.remove(cut)) {
+            (0, _) | (_, true) => "it has complete rows only",
             (_, false) => "its last row is cut",
         };
         Err(io::Error::new(error.kind(), format!("{}: {error}; {state}", self.name)))
     }
 
-    /// Takes the last bytes back, if they are at the end of a regular file.
-    fn take_back(&mut self, bytes: u64) -> bool {
+    /// Removes the last bytes, if they are at the end of a regular file.
+    fn remove(&mut self, bytes: u64) -> bool {
         let end = self.file.metadata().ok().filter(std::fs::Metadata::is_file).map(|about| about.len());
         let here = self.file.stream_position().ok();
         match end.filter(|_| end == here).and_then(|end| end.checked_sub(bytes)) {

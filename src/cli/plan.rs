@@ -1,4 +1,4 @@
-//! What was typed → what is meant: defaults filled in, contradictions refused, nothing opened yet.
+//! From the options as typed to a plan: defaults filled in, contradictions refused, nothing opened yet.
 
 use core::num::NonZeroUsize;
 use std::io::IsTerminal;
@@ -11,7 +11,7 @@ use wslens::types::{Limits, Severity, Shares};
 
 use super::args::{ColorKind, CommonArgs, FormatKind, PayloadKind, ReportKind, SeverityKind, Switch};
 
-/// What an analysis is to do with what it finds.
+/// What a run does.
 pub(super) struct Plan {
     /// What goes to standard output.
     pub(super) stdout: Stdout,
@@ -45,7 +45,7 @@ pub(super) enum Stdout {
 }
 
 impl Plan {
-    /// Makes sense of what was typed.
+    /// Reads the options.
     ///
     /// # Errors
     /// Options that contradict each other.

@@ -1,13 +1,13 @@
 //! Hostile bytes made safe to show.
 //!
 //! In: bytes from the wire. Out: text for terminals, tables and JSON in which nothing can move a cursor, change a
-//! colour, reorder or hide what stands beside it, and from which the bytes can be told again. Secrets are not its
-//! business: see [`super::redact`].
+//! colour, reorder or hide the text beside it, and from which the bytes can be recovered. It does not look for secrets:
+//! see [`super::redact`].
 //!
 //! For terminals and CSV, what is not safe becomes a visible escape: `\n`, `\r`, `\t`, `\0`; other ASCII controls and
-//! bytes that are not UTF-8 `\x1b`, `\xff`; other characters that are not seen or change what is seen `\u{202e}`; the
-//! backslash itself `\\`. In JSON a string has JSON's own escapes (RFC 8259 §7), also for the characters it would allow
-//! but a terminal should not get.
+//! bytes that are not UTF-8 `\x1b`, `\xff`; other characters that are invisible or reorder text `\u{202e}`; the
+//! backslash itself `\\`. In JSON a string has JSON's own escapes (RFC 8259 §7), also for characters that JSON allows but
+//! that are not safe on a terminal.
 
 mod visible;
 
@@ -59,7 +59,7 @@ pub fn is_unsafe(c: char) -> bool {
 
 /// Whether all of `bytes` is printable ASCII without a backslash, and so safe as it is.
 pub(super) fn is_plain(bytes: &[u8]) -> bool {
-    // ParallelSink blocks without a branch in them, which the compiler turns into vector code.
+    // Blocks without a branch in them, which the compiler turns into vector code.
     bytes
         .chunks(32)
         .all(|block| block.iter().fold(true, |plain, &b| plain & (b.wrapping_sub(0x20) < 0x5f) & (b != b'\\')))
@@ -132,7 +132,7 @@ pub fn write_preview(out: &mut Vec<u8>, bytes: &[u8], limit: usize, more: bool) 
 }
 
 /// Appends `bytes` as a JSON string with its quotes. What is UTF-8 comes out of any JSON parser as it went in; other
-/// bytes are escaped as for terminals first, backslashes too, so that they can still be told.
+/// bytes are escaped as for terminals first, backslashes too, so that they can be recovered.
 pub fn write_json(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
     if is_plain(bytes) {
@@ -152,8 +152,8 @@ pub fn write_json(out: &mut Vec<u8>, bytes: &[u8]) {
 pub(super) fn write_quotes(out: &mut Vec<u8>, bytes: &[u8], before: u8) {
     const MOST: usize = 32;
     for bytes in bytes.chunks(MOST) {
-        // Without branches: where the quotation marks of JSON are, no processor can foresee. Of each byte two are written,
-        // and the second counts only behind `before`.
+        // Without branches, since a processor cannot predict where the quotation marks of JSON are. Two bytes are written for
+        // each, of which the second counts only after `before`.
         let mut block = [0; 2 * MOST + 1];
         let mut len = 0_usize;
         for &byte in bytes {
@@ -205,7 +205,7 @@ fn write_runs(
 /// The low four bits as a lower-case digit.
 pub(super) const fn hex_digit(nibble: u8) -> u8 {
     let value = nibble & 0x0f;
-    // No branch: digits are drawn at random.
+    // No branch: digits of hashes and keys are random, and could not be predicted.
     b'0' + value + if value > 9 { b'a' - b'0' - 10 } else { 0 }
 }
 

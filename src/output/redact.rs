@@ -1,9 +1,9 @@
-//! Secrets, in one place: what of a request target, a sub-protocol name or a sentence must not be shown.
+//! Secrets, redacted in one place: in request targets, names of sub-protocols, and sentences that quote these.
 //!
-//! In: text from handshakes. Out: the same with each secret replaced by what says that there was one, how long it was,
-//! and (for long ones) the beginning of its hash, so that equal secrets are seen to be equal:
-//! `token=[redacted 36 chars, 1a2b3c]`. On unless `--show-secrets` is given. Cookies and Authorization need nothing: the
-//! handshake keeps only that they were there. Payloads are not its business; `--payload` decides about those.
+//! In: text from handshakes. Out: the same with each secret replaced by its length and, for long ones, the beginning of its
+//! hash, so that equal secrets are seen to be equal: `token=[redacted 36 chars, 1a2b3c]`. On unless `--show-secrets` is
+//! given. Cookies and Authorization need no redaction: of these the handshake keeps only that they were there. Payloads are
+//! not redacted; `--payload` decides how much of them is shown.
 //!
 //! RFC 6455 §10.5 leaves authentication to HTTP; browsers let scripts set neither header fields nor more than target and
 //! sub-protocols, so that is where tokens are.
@@ -60,7 +60,7 @@ const SECRET_ENDS: [&str; 4] = ["key", "sessid", "authcode", "connectsid"];
 const TOKEN_PREFIXES: [&str; 9] =
     ["ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "ya29."];
 
-/// What stands before a token in the name of a sub-protocol; what follows the last of these is the secret.
+/// Text before a token in the name of a sub-protocol; the rest after the last of these is the secret.
 const BEARER_MARKS: [&str; 6] =
     ["base64url.bearer.authorization.k8s.io.", "bearer.", "bearer-", "bearer_", "access_token.", "access-token."];
 
@@ -98,7 +98,7 @@ impl Secrets {
     }
 }
 
-/// What stands in a secret's place.
+/// The text in a secret's place.
 fn mark(secret: &[u8]) -> String {
     let chars = String::from_utf8_lossy(secret).chars().count();
     if chars < MIN_HASHED {
@@ -124,7 +124,7 @@ fn redact_pieces<'a>(
             out.push_str(&safe);
             copied = at + batch.len();
         }
-        // The border after a batch is one character; its length is found where the next begins.
+        // The border after a piece is one character; its length is found where the next begins.
         at += batch.len();
         at += text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
     }
@@ -249,7 +249,8 @@ fn is_secret_name(name: &[u8]) -> bool {
         || SECRET_ENDS.iter().any(|end| plain.ends_with(end))
 }
 
-/// Whether it has the shape of a JWT (RFC 7519 §3: `eyJ` is `{"` in base64url), or says whose token it is.
+/// Whether it has the shape of a JWT (RFC 7519 §3: `eyJ` is `{"` in base64url), or the beginning that an issuer gives its
+/// tokens.
 fn is_token(value: &[u8]) -> bool {
     let jwt = value.starts_with(b"eyJ")
         && value.len() >= 20
@@ -265,7 +266,7 @@ fn is_token(value: &[u8]) -> bool {
 }
 
 /// Whether it is long and looks drawn at random: hexadecimal, letters and digits of one case, or base64. UUIDs are not:
-/// they name rooms and devices more often than they open doors.
+/// they name rooms and devices more often than they grant access.
 fn is_opaque(value: &[u8]) -> bool {
     if value.len() < MIN_OPAQUE {
         return false;
@@ -286,7 +287,7 @@ fn percent_decoded(text: &str) -> Cow<'_, [u8]> {
     percent_decoded_bytes(text.as_bytes())
 }
 
-/// Percent-encoding taken away (RFC 3986 §2.1); what is not well encoded stays.
+/// Percent-decoded (RFC 3986 §2.1); what is not well encoded stays.
 fn percent_decoded_bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'%', bytes).is_none() {
         return Cow::Borrowed(bytes);

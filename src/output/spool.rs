@@ -100,7 +100,7 @@ impl Spool {
         Ok(())
     }
 
-    /// An error of a file that the user did not ask for says what it is for.
+    /// An error of a file that the user did not ask for names the file's purpose.
     fn error(&self, error: &io::Error) -> io::Error {
         io::Error::new(error.kind(), format!("the temporary file in which {}: {error}", self.what_waits))
     }
@@ -110,7 +110,7 @@ impl Spool {
 mod tests {
     use super::*;
 
-    /// What comes back of records with these numbers; each record says its number and its place.
+    /// What comes back of records with these numbers; each record holds its number and its place.
     fn written(memory_bytes: usize, numbers: &[u64]) -> String {
         let mut spool = Spool::new(memory_bytes, "records wait for a test");
         for (place, number) in numbers.iter().enumerate() {

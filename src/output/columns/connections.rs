@@ -26,11 +26,11 @@ impl<'a> ConnectionRow<'a> {
         self.what.handshake.response.as_ref()
     }
 
-    fn asked(&self, field: impl Fn(&'a Request) -> Option<&'a String>) -> Cell<'a> {
+    fn of_request(&self, field: impl Fn(&'a Request) -> Option<&'a String>) -> Cell<'a> {
         Cell::text(self.request().and_then(field).map(String::as_str))
     }
 
-    fn answered(&self, field: impl Fn(&'a Response) -> Option<&'a String>) -> Cell<'a> {
+    fn of_response(&self, field: impl Fn(&'a Response) -> Option<&'a String>) -> Cell<'a> {
         Cell::text(self.response().and_then(field).map(String::as_str))
     }
 
@@ -74,13 +74,13 @@ impl<'a> ConnectionRow<'a> {
     }
 }
 
-/// When the connection became a WebSocket; `None` where it did not, or nobody saw it.
+/// When the connection became a WebSocket; `None` where it did not, or where that was not captured.
 pub(crate) fn time_open(summary: &Summary) -> Option<crate::types::PacketRef> {
     let opened = summary.outcome != Outcome::Rejected;
     summary.handshake.response.as_ref().filter(|_| opened).map(|response| response.seen)
 }
 
-/// From the request to the answer, in microseconds.
+/// From the request to the response, in microseconds.
 pub(crate) fn handshake_us(summary: &Summary) -> Option<u64> {
     let (request, response) = (summary.handshake.request.as_ref()?, summary.handshake.response.as_ref()?);
     Some(response.seen.at.micros_since(request.seen.at))
@@ -115,7 +115,7 @@ impl Table for Connections {
             "time_open",
             Kind::Time,
             |row| Cell::time(time_open(row.what).map(|seen| seen.at)),
-            "The answer that made it a WebSocket.",
+            "The response that made it a WebSocket.",
         ),
         Column::<Self>::new("time", Kind::Time, |row| Cell::Time(row.what.last.at), "Its last packet."),
         Column::<Self>::number(
@@ -127,14 +127,14 @@ impl Table for Connections {
             "client_ip",
             Kind::Address,
             |row| Cell::Ip(row.connection.client.ip),
-            "The address of the endpoint that asked.",
+            "The client's address.",
         ),
         Column::<Self>::number("client_port", |row| Some(row.connection.client.port.into()), "Its TCP port."),
         Column::<Self>::new(
             "server_ip",
             Kind::Address,
             |row| Cell::Ip(row.connection.server.ip),
-            "The address of the endpoint that was asked.",
+            "The server's address.",
         ),
         Column::<Self>::number("server_port", |row| Some(row.connection.server.port.into()), "Its TCP port."),
         Column::<Self>::new(
@@ -155,7 +155,7 @@ impl Table for Connections {
             |row| Cell::text(row.tls().and_then(|tls| tls.server_name.as_deref())),
             "The server name that the client sent in TLS.",
         ),
-        Column::<Self>::new("host", Kind::Text, |row| row.asked(|request| request.host.as_ref()), "Host."),
+        Column::<Self>::new("host", Kind::Text, |row| row.of_request(|request| request.host.as_ref()), "Host."),
         Column::<Self>::new(
             "target",
             Kind::Text,
@@ -165,19 +165,19 @@ impl Table for Connections {
         Column::<Self>::new(
             "origin",
             Kind::Text,
-            |row| row.asked(|request| request.origin.as_ref()),
+            |row| row.of_request(|request| request.origin.as_ref()),
             "Origin (RFC 6455 §10.2).",
         ),
         Column::<Self>::new(
             "user_agent",
             Kind::Text,
-            |row| row.asked(|request| request.user_agent.as_ref()),
+            |row| row.of_request(|request| request.user_agent.as_ref()),
             "User-Agent.",
         ),
         Column::<Self>::new(
             "version",
             Kind::Text,
-            |row| row.asked(|request| request.version.as_ref()),
+            |row| row.of_request(|request| request.version.as_ref()),
             "Sec-WebSocket-Version of the request; 13 is the only right one.",
         ),
         Column::<Self>::new(
@@ -202,13 +202,18 @@ impl Table for Connections {
         Column::<Self>::number(
             "status",
             |row| row.response().map(|response| response.status).map(u64::from),
-            "The status of the answer: 101, or 200 in HTTP/2, is success.",
+            "The status of the response: 101, or 200 in HTTP/2, is success.",
         ),
-        Column::<Self>::new("key", Kind::Text, |row| row.asked(|request| request.key.as_ref()), "Sec-WebSocket-Key."),
+        Column::<Self>::new(
+            "key",
+            Kind::Text,
+            |row| row.of_request(|request| request.key.as_ref()),
+            "Sec-WebSocket-Key.",
+        ),
         Column::<Self>::new(
             "accept",
             Kind::Text,
-            |row| row.answered(|response| response.accept.as_ref()),
+            |row| row.of_response(|response| response.accept.as_ref()),
             "Sec-WebSocket-Accept.",
         ),
         Column::<Self>::new(
@@ -236,12 +241,12 @@ impl Table for Connections {
             "closed_by",
             Kind::Word,
             |row| Cell::name(row.what.closed_by.map(Role::as_str)),
-            "`client` or `server`: who sent the first Close or, without one, ended TCP first.",
+            "`client` or `server`: the sender of the first Close or, without one, of the first FIN or RST.",
         ),
         Column::<Self>::number(
             "close_code",
             |row| row.what.close_code.map(u64::from),
-            "What an API would report (RFC 6455 §7.1.5): the code of the first Close, 1005 for an empty one, 1006 without one.",
+            "The code that an API would report (RFC 6455 §7.1.5): the code of the first Close, 1005 for an empty one, 1006 without one.",
         ),
         Column::<Self>::new(
             "close_reason",
@@ -300,7 +305,7 @@ impl Table for Connections {
         Column::<Self>::number(
             "handshake_us",
             |row| handshake_us(row.what),
-            "From the request to the answer, in microseconds.",
+            "From the request to the response, in microseconds.",
         ),
         Column::<Self>::number(
             "ping_rtt_min_us",
@@ -326,7 +331,7 @@ impl Table for Connections {
             |row| Cell::Text(Cow::Owned(community_id(row.connection.client, row.connection.server).into_bytes())),
             "Community ID version 1 of the TCP connection, seed 0.",
         ),
-        Column::<Self>::new("findings", Kind::List, |row| row.findings(), "What was found in it, by code."),
+        Column::<Self>::new("findings", Kind::List, |row| row.findings(), "Its findings, by code."),
     ];
 
     const EVENTS: EventKinds = EventKinds::CLOSED;

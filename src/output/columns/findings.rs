@@ -72,14 +72,14 @@ impl Table for Findings {
             "code",
             Kind::Word,
             |row| Cell::Name(row.what.code.as_str()),
-            "What was found: see `docs/findings.md`.",
+            "The finding: see `docs/findings.md`.",
         ),
         Column::<Self>::new("detail", Kind::Text, |row| row.detail(), "The particulars."),
         Column::<Self>::new(
             "reference",
             Kind::Word,
             |row| Cell::Name(row.what.code.reference()),
-            "The clause behind it.",
+            "The clause of an RFC.",
         ),
     ];
 

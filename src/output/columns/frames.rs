@@ -142,7 +142,7 @@ impl Table for Frames {
         Column::<Self>::number(
             "payload_len",
             |row| row.what.length_is_known().then_some(row.what.header.payload_len),
-            "Bytes of its payload, as the header says.",
+            "Bytes of its payload, by its header.",
         ),
         Column::<Self>::new(
             "message",
@@ -191,12 +191,7 @@ impl Table for Frames {
             |row| row.what.ping_rtt_us,
             "Of a Pong that answers a Ping: the time since that Ping, in microseconds.",
         ),
-        Column::<Self>::new(
-            "findings",
-            Kind::List,
-            |row| Cell::Codes(row.what.findings),
-            "What was found in it, by code.",
-        ),
+        Column::<Self>::new("findings", Kind::List, |row| Cell::Codes(row.what.findings), "Its findings, by code."),
         Column::<Self>::new(
             "preview",
             Kind::Text,

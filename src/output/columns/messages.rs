@@ -43,6 +43,11 @@ impl<'a> MessageRow<'a> {
         }
     }
 
+    /// What its sub-protocol's reader reports, which may quote the message.
+    fn summary(&self) -> Cell<'a> {
+        Cell::safe(self.what.summary.map(|summary| self.context.secrets.sentence(summary)))
+    }
+
     fn data(&self) -> Cell<'a> {
         if self.known() && self.text().is_none() { Cell::Data(self.what.content) } else { Cell::Null }
     }
@@ -121,12 +126,17 @@ impl Table for Messages {
             "The reason of a Close that has a status code.",
         ),
         Column::<Self>::new("subprotocol", Kind::Text, |_| Cell::Null, "The sub-protocol that it was read as."),
-        Column::<Self>::new("summary", Kind::Text, |_| Cell::Null, "What it says, in the words of its sub-protocol."),
+        Column::<Self>::new(
+            "summary",
+            Kind::Text,
+            |row| row.summary(),
+            "What it means in its sub-protocol, in a line.",
+        ),
         Column::<Self>::new(
             "findings",
             Kind::List,
             |row| Cell::Codes(row.what.findings),
-            "What was found in it and its frames, by code.",
+            "Findings in it and its frames, by code.",
         ),
         Column::<Self>::new(
             "preview",
@@ -139,14 +149,14 @@ impl Table for Messages {
             "text",
             Kind::Text,
             |row| Cell::text(row.text()),
-            "The content of a text message, where it is UTF-8. Of an incomplete message, what is known.",
+            "The content of a text message, where it is UTF-8. Of an incomplete message, the known part.",
         )
         .shown(Shown::Full),
         Column::<Self>::new(
             "data",
             Kind::Bytes,
             |row| row.data(),
-            "Any other content after inflation; of a Close its whole body, status code included.",
+            "Any other content after inflation; of a Close its complete body, with the status code.",
         )
         .shown(Shown::Full),
     ];

@@ -36,7 +36,7 @@ fn the_contract_s_columns_in_order() {
     assert_eq!(names::<Messages>(Payload::Full), MESSAGES.replace("preview", "text, data"));
 }
 
-/// Every column's value is of the kind that it says; a sentence says what it means.
+/// Every column's value is of the column's kind; its documentation is a sentence.
 fn check_kinds<'a, T: Table>(row: &'a Row<'a, T::Of<'a>>) {
     for column in T::COLUMNS {
         let fits = match column.cell(row) {
@@ -215,7 +215,19 @@ fn a_message_s_content_is_text_or_data_or_unknown() {
 }
 
 #[test]
-fn a_number_that_is_to_come_is_told_from_none() {
+fn a_summary_is_text_from_the_wire() {
+    let (context, connection) = (Context::default(), identity());
+    let plain = message(0, Opcode::TEXT, b"x");
+    assert_eq!(cell::<Messages>("summary", &of_message(&context, &connection, &plain)), Cell::Null);
+    let summary = format!("CONNECT token={}", fixtures::JWT);
+    let read = Message { summary: Some(&summary), ..plain };
+    let row = of_message(&context, &connection, &read);
+    let Cell::Text(shown) = cell::<Messages>("summary", &row) else { panic!("text") };
+    assert!(shown.starts_with(b"CONNECT token=[redacted"), "{}", String::from_utf8_lossy(&shown));
+}
+
+#[test]
+fn a_number_that_comes_later_is_not_null() {
     let (context, connection) = (Context::default(), identity());
     let mut fragment = frame(0, Opcode::TEXT, b"x");
     fragment.message = None;

@@ -1,16 +1,16 @@
 //! Bytes of any kind made visible, a block at a time.
 //!
-//! In: bytes, which may be text, or may not. Out: the same text with escapes, as [`super`] describes them. Payload that is
-//! compressed changes between what is shown and what is not with every other byte, so a byte costs a look into a table,
-//! and only what may begin a character of several bytes is decoded.
+//! In: bytes, which need not be text. Out: the same with escapes, as [`super`] describes them. In compressed payload every
+//! other byte is one that needs an escape, so each byte costs one look-up in a table, and only a byte that may begin a
+//! character of several bytes is decoded.
 
 use super::{hex_digit, is_unsafe};
 
-/// Bytes that are looked at together; and room for what becomes of them, four bytes each, and of the rest of a character.
+/// Bytes that are escaped together; and room for their escapes, four bytes each, and for the rest of a character.
 const BLOCK: usize = 32;
 const ROOM: usize = 4 * BLOCK + 8;
 
-/// What is shown of a byte that is no part of a longer character: so many of these. And what part it may be.
+/// How a byte is shown that is no part of a longer character: this many of these bytes. And which part it may be of one.
 #[derive(Clone, Copy)]
 pub(super) struct Shown {
     bytes: [u8; 4],
@@ -22,7 +22,7 @@ pub(super) struct Shown {
 const LEAD: u8 = 1;
 const CONTINUES: u8 = 2;
 
-/// What every byte becomes.
+/// How every byte is shown.
 pub(super) type Table = [Shown; 256];
 
 pub(super) static SHOWN: Table = all_shown(None);
@@ -73,7 +73,7 @@ pub(super) fn write(out: &mut Vec<u8>, bytes: &[u8], table: &Table) {
     }
 }
 
-/// Appends what the first [`BLOCK`] of `bytes` become, or a few more or fewer, as characters lie; gives the rest.
+/// Appends the first [`BLOCK`] of `bytes`, escaped, or a few more or fewer so that no character is cut; gives the rest.
 fn write_block<'b>(out: &mut Vec<u8>, bytes: &'b [u8], table: &Table) -> &'b [u8] {
     let mut room = [0; ROOM];
     let mut filled = 0;
@@ -83,7 +83,7 @@ fn write_block<'b>(out: &mut Vec<u8>, bytes: &'b [u8], table: &Table) -> &'b [u8
     {
         let of = |byte: u8| table.get(usize::from(byte)).copied().unwrap_or(shown(byte));
         let (here, next) = (of(byte), of(bytes.get(at + 1).copied().unwrap_or(0)));
-        // One branch that is seldom taken, for two questions of which each alone cannot be foreseen.
+        // One branch that is seldom taken, for two conditions of which each alone cannot be predicted.
         let wide = here.part & next.part >> 1 != 0;
         let put = match wide.then(|| character(bytes.get(at..).unwrap_or_default())).flatten() {
             None => here,
@@ -148,7 +148,7 @@ mod tests {
         out.extend_from_slice(&[b'\\', b'x', hex_digit(byte >> 4), hex_digit(byte)]);
     }
 
-    /// The plain way: what the standard library takes for text, character by character, and its other bytes.
+    /// A simple model: text as the standard library recognizes it, character by character, and all other bytes.
     fn plainly(bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         for chunk in bytes.utf8_chunks() {

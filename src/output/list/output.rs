@@ -51,7 +51,7 @@ pub trait Output {
     fn flush(&mut self) -> io::Result<()>;
 
     /// The run ends before its input does, by a signal or an error: writes the rows that there are, and nothing that would
-    /// speak for the whole input, such as a summary. Called in place of [`Self::finish`].
+    /// stand for the complete input, such as a summary. Called in place of [`Self::finish`].
     ///
     /// # Errors
     /// What writing fails with.

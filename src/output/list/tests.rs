@@ -196,7 +196,7 @@ fn workers_make_the_same_calls() {
             recorder.wants = Wants::events(events).with_content(3).with_payload(5);
         }
         recorders[1].wants.connections = Selection::Number(5);
-        // Beyond the places that a batch can tell apart.
+        // Beyond the places that a batch distinguishes.
         recorders[61].wants.events = EventKinds::PACKET;
         recorders[67].wants.events = EventKinds::PACKET;
         recorders[67].wants.connections = Selection::Number(5);

@@ -1,8 +1,8 @@
 //! CSV: RFC 4180 as the csv crate writes it, `,` and `\n`, with a header row.
 //!
-//! In: cells. Out: bytes in a row. Numbers, times and words go straight into the row; text is escaped as for terminals
-//! ([`super::escape`]), so that a row is always one line and harmless to look at, then kept from being a formula, then
-//! quoted if need be. Nothing is empty but what is not known; an empty text is `""`.
+//! In: cells. Out: a row of bytes. Numbers, times and words go straight into the row. Text is escaped as for terminals
+//! ([`escape`]), so that a row is always one line and safe to show, then kept from being a formula, then quoted if need be.
+//! Only an unknown value is empty; an empty text is `""`. The documentation of [`super`] shows a row.
 
 use super::plain::{self, Times};
 use super::rows::LineFormat;
@@ -90,13 +90,13 @@ impl Csv {
     }
 }
 
-/// Appends a text and, where it is cut, `…`: escaped, kept from being a formula, quoted if need be. Whether it is and has
-/// to be is seen before it is escaped: escapes begin with a backslash, and need no quotation marks.
+/// Appends a text and, where it is cut, `…`: escaped, kept from being a formula, quoted if need be. Whether it is a formula
+/// and needs quotes is decided before it is escaped: escapes begin with a backslash, and need no quotation marks.
 fn write_text(out: &mut Vec<u8>, bytes: &[u8], cut: bool) {
     enclose(out, bytes, cut, escape::write_terminal, escape::write_terminal_quoted);
 }
 
-/// The same of what is escaped by now.
+/// The same of text that is escaped already.
 fn write_safe(out: &mut Vec<u8>, text: &[u8]) {
     enclose(
         out,
@@ -136,7 +136,7 @@ fn enclose(
 }
 
 /// Whether a spreadsheet would take a cell for a formula, also in full-width characters; or it begins with `'`, the sign
-/// that we put before those, so that one `'` can always be taken away again. Tabs and line ends are escaped by now.
+/// that is put before those, so that one `'` can always be removed again. Tabs and line ends are escaped already.
 fn is_formula(text: &[u8]) -> bool {
     let wide = ["＝", "＋", "－", "＠"];
     matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\''))

@@ -201,7 +201,7 @@ struct WaitingLines {
 #[derive(Debug)]
 struct WaitingLine {
     len: usize,
-    /// Where in the line a number is missing, if [`Number`] says so.
+    /// Where in the line a number is missing, unless it is [`Number::InLine`].
     placeholder: u32,
     number: Number,
     value: u64,

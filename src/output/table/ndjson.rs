@@ -1,7 +1,11 @@
 //! NDJSON: one JSON object (RFC 8259) a line, keys in the order of the columns.
 //!
-//! In: cells. Out: bytes in a row. Strings are whole: what is UTF-8 on the wire comes out of a JSON parser as it went in,
-//! other bytes are in base64 or visibly escaped ([`escape::write_json`]).
+//! In: cells. Out: a row of bytes. Strings are complete: text that is UTF-8 on the wire comes out of a JSON parser as it went
+//! in, other bytes are in base64 or visibly escaped ([`escape::write_json`]). A row, shortened:
+//!
+//! ```json
+//! {"connection":3,"capture":null,"frame":0,"opcode_name":"text","fin":true,"payload_len":5,"findings":[],"preview":"hello"}
+//! ```
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +26,8 @@ pub(in crate::output) struct Ndjson {
 /// Bytes of the longest key, its border, quotes and colon, rounded up.
 const KEY_LEN: usize = 24;
 
-/// A key with what stands around it, at the beginning of a block of fixed length: such a block is copied without a call.
+/// A key with the brace or comma, quotes and colon around it, at the beginning of a block of fixed length: such a block is
+/// copied without a call.
 #[derive(Debug)]
 struct Key {
     block: [u8; KEY_LEN],
@@ -145,7 +150,7 @@ fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
     let Some(len) = base64::encoded_len(bytes.len(), true) else { return };
     out.resize(start + len, 0);
     if let Some(room) = out.get_mut(start..) {
-        // The room is as long as it says.
+        // The room has the length of the encoding.
         _ = STANDARD.encode_slice(bytes, room);
     }
 }

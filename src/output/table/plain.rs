@@ -24,9 +24,9 @@ impl Times {
         let second = time.as_nanos().div_euclid(NANOS_PER_SECOND);
         let nanos = time.as_nanos().rem_euclid(NANOS_PER_SECOND);
         if self.second != Some(second) {
-            let mut whole = Vec::with_capacity(SECOND_LEN + 10);
-            time.write_rfc3339(&mut whole);
-            if let Some(head) = whole.first_chunk() {
+            let mut text = Vec::with_capacity(SECOND_LEN + 10);
+            time.write_rfc3339(&mut text);
+            if let Some(head) = text.first_chunk() {
                 self.written = *head;
                 self.second = Some(second);
             }

@@ -10,8 +10,8 @@ use crate::output::columns::{Cell, Row, Table};
 
 /// Takes the rows of a table and writes them in its format. Rows are counted from 0.
 pub(super) trait RowWriter<T: Table> {
-    /// Takes a row. One that `waits` lacks the number of a message, or comes after one that does: it is complete when
-    /// [`Self::complete`] says so; any other is complete at once. Returns whether there is a block to be written.
+    /// Takes a row. One that `waits` lacks the number of a message, or comes after one that does: it becomes
+    /// complete by [`Self::complete`]; any other is complete at once. Returns whether there is a block to be written.
     fn row<'a>(&mut self, row: &'a Row<'a, T::Of<'a>>, waits: bool) -> bool;
 
     /// The message number that the row of that index lacks; without this it stays unknown.

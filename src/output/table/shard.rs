@@ -1,7 +1,7 @@
 //! What a worker does for a table whose format is lines: it makes the rows, all but their connection's number.
 //!
 //! In: events of a worker's connections. Out: a [`LineBatch`]. Numbers of messages are filled in where all rows are; workers
-//! only say when a message for which a row waits is complete.
+//! only report when a message for which a row waits is complete.
 
 use core::mem::size_of;
 use std::collections::HashSet;
@@ -31,11 +31,11 @@ pub(super) struct LineBatch {
     steps_taken: usize,
 }
 
-/// One thing to do, about the connection of the event that it came from.
+/// One action, about the connection of the event that it came from.
 #[derive(Debug, Clone, Copy)]
 struct Step {
     action: Action,
-    /// Nothing more is to be done about the same event.
+    /// It is the last for the same event.
     last: bool,
 }
 
@@ -112,7 +112,7 @@ impl LineBatch {
         self.steps.push(Step { action, last: false });
     }
 
-    /// The next thing to do about the same event, which is of the connection of that number; whether it is the last.
+    /// The next action for the same event, which is of the connection of that number; whether it is the last.
     pub(super) fn next(&mut self, connection: u64) -> Option<(Next<'_>, bool)> {
         let Step { action, last } = self.steps.get(self.steps_taken).copied()?;
         self.steps_taken += 1;

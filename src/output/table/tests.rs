@@ -50,7 +50,7 @@ fn written(format: Format, context: Context, feed: impl Fn(&mut Outputs<'_>, &Id
     feed(&mut tables, &identity());
     tables.finish(&Totals::default()).unwrap();
     for buffer in &buffers {
-        assert!(buffer.writes().iter().all(|write| write.is_empty() || write.ends_with(b"\n")), "only whole rows");
+        assert!(buffer.writes().iter().all(|write| write.is_empty() || write.ends_with(b"\n")), "only complete rows");
     }
     Read { buffers }
 }
@@ -130,6 +130,12 @@ fn the_documentation_shows_rows_that_are_written() {
     assert_eq!(shown.lines().count(), text.lines().count());
     for (shown, row) in shown.lines().zip(text.lines()) {
         assert!(row.starts_with(shown), "{row}");
+    }
+    let rows = written(Format::Ndjson, Context::default(), feed).rows(TableName::Frames);
+    let shown: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&fixtures::doc_example(include_str!("ndjson.rs"))).unwrap();
+    for (name, value) in &shown {
+        assert_eq!(rows[0][name], *value, "{name}");
     }
 }
 
@@ -267,9 +273,9 @@ fn a_full_disk_is_an_error() {
     assert_eq!(results.find_map(Result::err).unwrap().kind(), io::ErrorKind::StorageFull);
 }
 
-/// What rows have in common is formatted once for many, and every row reads as if it were the only one.
+/// Cells that rows have in common are formatted once for many, and every row reads as if it were the only one.
 #[test]
-fn no_row_shows_what_another_was_about() {
+fn no_row_shows_cells_of_another() {
     let mut frames = Vec::new();
     for opcode in [Opcode::TEXT, Opcode::BINARY, Opcode::PING] {
         for masking_key in [None, Some([1, 2, 3, 4])] {
@@ -290,27 +296,27 @@ fn no_row_shows_what_another_was_about() {
     let mut one = identity();
     one.uid.0[0] ^= 1;
     let connections = [identity(), one, Identity { number: identity().number + 512, ..identity() }];
-    let mut said = Vec::new();
+    let mut events = Vec::new();
     for connection in &connections {
         for direction in [C2S, S2C, None] {
-            said.extend(frames.iter().map(|frame| (connection, direction, frame)));
+            events.extend(frames.iter().map(|frame| (connection, direction, frame)));
         }
     }
-    let rows = |said: &[(&Identity, Option<Direction>, &Frame<'_>)]| {
+    let rows = |events: &[(&Identity, Option<Direction>, &Frame<'_>)]| {
         let read = written(Format::Csv, Context::default(), |tables, _| {
-            for (connection, direction, frame) in said {
+            for (connection, direction, frame) in events {
                 put(tables, connection, *direction, What::Frame(frame));
             }
         });
         read.text(TableName::Frames).lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
-    let there = rows(&said);
-    said.reverse();
-    let mut back = rows(&said);
+    let there = rows(&events);
+    events.reverse();
+    let mut back = rows(&events);
     back.reverse();
     assert_eq!(there, back);
-    for (row, said) in there.iter().zip(said.iter().rev()).step_by(7) {
-        assert_eq!(rows(&[*said]).first(), Some(row));
+    for (row, event) in there.iter().zip(events.iter().rev()).step_by(7) {
+        assert_eq!(rows(&[*event]).first(), Some(row));
     }
 }
 

@@ -1,8 +1,8 @@
 //! The report of one connection.
 //!
-//! In: what [`What::Closed`](crate::event::What::Closed) carries. Out: a verdict line, then sections in the order in which
-//! an expert asks: who, how it began, whether the capture has all of it, what was sent, when, how it ended, what is
-//! wrong with it. A section that has nothing to say is not there.
+//! In: the summary that [`What::Closed`](crate::event::What::Closed) carries. Out: a verdict line, then sections in the order in
+//! which an expert asks: endpoints, handshake, completeness of the capture, traffic, times, end, findings. A section without a
+//! line is left out.
 
 use super::http2::http2_lines;
 use super::style::{Grid, Style, Tone, flowed, section, wrapped};
@@ -39,7 +39,7 @@ pub fn render_connection(connection: &Identity, summary: &Summary, secrets: Secr
     out
 }
 
-/// `ws://host/target`, with what is known of it.
+/// `ws://host/target`; the server's address where the host is not known.
 pub(crate) fn url(connection: &Identity, request: &Request, secrets: Secrets) -> String {
     let target = secrets.target(&request.target);
     let target = wire(target.as_bytes(), LONG);
@@ -231,7 +231,7 @@ fn extension_lines(handshake: &Handshake) -> Vec<String> {
     lines
 }
 
-/// What permessage-deflate binds one side's compressor to (RFC 7692 §7.1).
+/// How permessage-deflate limits the compressor of one side (RFC 7692 §7.1).
 fn deflate_side(deflate: &Deflate, direction: Direction) -> String {
     let window = 1_u32.checked_shl(deflate.max_window_bits(direction).into()).unwrap_or(0);
     let window = if window < 1024 { format!("{window} B") } else { format!("{} KiB", window / 1024) };

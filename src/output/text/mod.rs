@@ -26,7 +26,7 @@
 //!               TCP: FIN by server, packet 72, 20.5 ms after the first Close
 //! ```
 
-// How things are said.
+// Words, numbers and shapes.
 mod style;
 mod units;
 mod words;
@@ -35,7 +35,7 @@ mod connection;
 mod http2;
 mod traffic;
 mod verdict;
-// The capture as a whole.
+// The complete capture.
 mod summary;
 // The output.
 mod report;

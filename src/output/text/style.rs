@@ -1,17 +1,17 @@
-//! Colour, where it is wanted, and the few shapes that reports are made of.
+//! Colours, and the few shapes that reports are made of: sections, flowing lists, small tables.
 
 use std::borrow::Cow;
 
 use crate::types::Severity;
 
-/// How text is to look.
+/// How text looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
-    /// Whether to colour: the caller knows whether a terminal reads it, and what `NO_COLOR` says.
+    /// Whether to colour. That depends on whether a terminal shows the text, and on `NO_COLOR`: the caller knows both.
     pub color: bool,
 }
 
-/// What a piece of text is, as far as its colour goes.
+/// What a colour stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
     Good,
@@ -142,10 +142,10 @@ impl Grid {
             let width = cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0).max(name.chars().count());
             for (line, cell) in lines.iter_mut().zip(core::iter::once(*name).chain(cells)) {
                 let (gap, room) = (if place == 0 { 0 } else { 2 }, width.saturating_sub(cell.chars().count()));
-                let (before, behind) = if place == 0 || self.words { (gap, room) } else { (gap + room, 0) };
+                let (before, after) = if place == 0 || self.words { (gap, room) } else { (gap + room, 0) };
                 spaces(line, before);
                 line.push_str(cell);
-                spaces(line, behind);
+                spaces(line, after);
             }
         }
         for (place, line) in lines.iter_mut().enumerate() {

@@ -1,7 +1,7 @@
-//! What stands above the reports: the capture as a whole.
+//! The block above the reports: the complete capture in a few lines.
 //!
-//! In: each connection as it ends, and the totals at the end. Out: a block of text. What it keeps is bounded whatever the
-//! capture holds.
+//! In: each connection as it ends, and the totals at the end. Out: a block of text. What it keeps is bounded, however many
+//! connections there are.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,12 @@ const MAX_HOSTS: usize = 4_096;
 /// Hosts that are shown.
 const SHOWN_HOSTS: usize = 5;
 
-/// What was seen of all connections so far.
+/// Counts over all connections so far.
 #[derive(Debug, Clone, Default)]
 pub struct Overview {
     outcomes: [u64; 5],
     handshakes_unseen: u64,
-    /// By status; 0 where nobody answered.
-    /// By status, and by what is none: `no answer`.
+    /// By the status of the response; without one, by 0 and what came in its place: `no answer`.
     failures: BTreeMap<(u16, &'static str), u64>,
     /// By code, in the table's order: how often, and in how many connections.
     findings: BTreeMap<FindingCode, (u64, u64)>,
@@ -78,7 +77,7 @@ impl Overview {
     }
 }
 
-/// The block above the reports, which ends with an empty line.
+/// The block of text, which ends with an empty line.
 #[must_use]
 pub fn render_summary(totals: &Totals, overview: &Overview, style: Style) -> String {
     let mut out = style.paint(Tone::Strong, &headline(totals)).into_owned();
@@ -221,7 +220,7 @@ fn other_lines(totals: &Totals) -> Vec<String> {
     let kinds: Vec<String> = [
         (totals.tls_connections, "TLS"),
         (totals.http2_connections, "HTTP/2"),
-        (totals.midstream_connections, "joined after their start"),
+        (totals.midstream_connections, "mid-stream"),
     ]
     .into_iter()
     .filter(|kind| kind.0 > 0)
@@ -235,18 +234,18 @@ fn other_lines(totals: &Totals) -> Vec<String> {
     let lost = [
         (totals.cut_packets, "packet cut by the snaplen", "packets cut by the snaplen"),
         (totals.other_packets, "packet without readable TCP", "packets without readable TCP"),
-        (totals.lost_datagrams, "IP datagram never whole", "IP datagrams never whole"),
+        (totals.lost_datagrams, "incomplete IP datagram", "incomplete IP datagrams"),
         (totals.quic_packets, "QUIC packet (perhaps HTTP/3)", "QUIC packets (perhaps HTTP/3)"),
         (
             totals.evicted_connections,
-            "connection forgotten, the table being full",
-            "connections forgotten, the table being full",
+            "connection dropped because the table was full",
+            "connections dropped because the table was full",
         ),
     ];
     if totals.shed_times > 0 || totals.shed_bytes > 0 {
         let times = counted(totals.shed_times, "time", "times");
-        let let_go = bytes(totals.shed_bytes);
-        lines.push(format!("{let_go} let go of ({times}), the memory (--max-memory) being spent"));
+        let discarded = bytes(totals.shed_bytes);
+        lines.push(format!("{discarded} discarded ({times}) because the memory (--max-memory) was spent"));
     }
     let lost = lost.into_iter().filter(|lost| lost.0 > 0).map(|(value, one, many)| counted(value, one, many));
     lines.extend(flowed(&lost.collect::<Vec<_>>()));

@@ -18,7 +18,7 @@ fn numbered(number: u64) -> Identity {
     Identity { number, ..identity() }
 }
 
-/// No line is wider than a wide terminal, unless what the wire says is long.
+/// No line is wider than a wide terminal, unless a text from the wire is long.
 fn assert_narrow(text: &str) {
     for line in text.lines() {
         assert!(line.chars().count() <= 100, "{}: {line}", line.chars().count());
@@ -86,10 +86,10 @@ fn colours_are_all_that_a_style_adds() {
 }
 
 #[test]
-fn what_was_let_go_is_told() {
+fn discarded_bytes_are_reported() {
     let totals = Totals { shed_times: 1, shed_bytes: 3 << 20, ..Totals::default() };
     let text = render_summary(&totals, &Overview::default(), Style::default());
-    assert!(text.contains("3.00 MiB let go of (1 time), the memory (--max-memory) being spent"), "{text}");
+    assert!(text.contains("3.00 MiB discarded (1 time) because the memory (--max-memory) was spent"), "{text}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What was sent each way, and what of it the capture lacks.
+//! The sections about traffic: frames, messages and times of each direction, and the bytes that the capture lacks.
 
 use super::style::{Grid, Style, section};
 use super::units::{bytes, count, counted, micros, percent, times};
@@ -8,10 +8,10 @@ use crate::types::PerDirection;
 /// Opcodes with a column of their own, and its header (RFC 6455 §5.2); all others are reserved.
 const COLUMNS: [(usize, &str); 6] = [(1, "text"), (2, "binary"), (0, "cont."), (9, "ping"), (10, "pong"), (8, "close")];
 
-/// The two directions as rows begin.
+/// How the row of each direction begins.
 const ROWS: PerDirection<&str> = PerDirection { to_server: "→ from client", to_client: "← from server" };
 
-/// What the capture lacks, and what TCP had to repair; a line a direction that has any.
+/// Bytes that the capture lacks, and what TCP had to repair: a line for each direction that has any.
 pub(super) fn capture_lines(summary: &Summary) -> Vec<String> {
     let mut lines = Vec::new();
     for (name, traffic) in rows(summary) {
@@ -41,7 +41,7 @@ fn rows(summary: &Summary) -> [(&'static str, &Traffic); 2] {
     [(ROWS.to_server, &summary.traffic.to_server), (ROWS.to_client, &summary.traffic.to_client)]
 }
 
-/// Appends the tables of frames, of messages and of times; nothing where nothing was sent.
+/// Appends the tables of frames, of messages and of times, as far as there are any.
 pub(super) fn traffic_sections(out: &mut String, style: Style, summary: &Summary) {
     section(out, style, "frames", &frame_lines(summary, style));
     section(out, style, "messages", &message_lines(summary, style));
@@ -59,12 +59,12 @@ fn frame_lines(summary: &Summary, style: Style) -> Vec<String> {
         let mut cells = vec![name.to_owned()];
         cells.extend(COLUMNS.map(|(opcode, _)| some(of(opcode))));
         let all = traffic.frame_count();
-        let whole = traffic.header_bytes.saturating_add(traffic.wire_bytes);
+        let frame_bytes = traffic.header_bytes.saturating_add(traffic.wire_bytes);
         cells.extend([
             some(all.saturating_sub(known)),
             some(all),
             bytes(traffic.wire_bytes),
-            percent(traffic.header_bytes, whole),
+            percent(traffic.header_bytes, frame_bytes),
         ]);
         grid.row(cells);
     }
@@ -93,7 +93,7 @@ fn message_lines(summary: &Summary, style: Style) -> Vec<String> {
     grid.lines(style)
 }
 
-/// How regularly each direction spoke, and the longest time in which it did not; then the longest in which nobody did.
+/// The times between messages of each direction, and its longest silence; then the longest silence of both together.
 fn time_lines(summary: &Summary, style: Style) -> Vec<String> {
     let mut grid = Grid::new(vec!["", "between messages p50", "p95", "p99", "longest silence", "in packets"]);
     let silence = |silence: Option<Silence>| {

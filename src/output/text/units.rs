@@ -1,4 +1,4 @@
-//! Numbers for people: three digits are enough to see, units are chosen to fit.
+//! Numbers for people: three digits, in the unit that fits.
 
 /// `1,204,733`
 pub(super) fn count(value: u64) -> String {
@@ -70,15 +70,15 @@ pub(super) fn exact_seconds(value: u64) -> String {
     format!("{}.{:03} s", count(millis / 1_000), millis % 1_000)
 }
 
-/// A part of a whole in percent: `14.2 %`; empty where there is no whole.
-pub(super) fn percent(part: u64, whole: u64) -> String {
-    let Some(permille) = (u128::from(part) * 1_000 + u128::from(whole) / 2).checked_div(u128::from(whole)) else {
+/// A part in percent of all: `14.2 %`; empty where all is 0.
+pub(super) fn percent(part: u64, all: u64) -> String {
+    let Some(permille) = (u128::from(part) * 1_000 + u128::from(all) / 2).checked_div(u128::from(all)) else {
         return String::new();
     };
     format!("{}.{} %", permille / 10, permille % 10)
 }
 
-/// How many times `small` goes into `large`: `4.2×`; empty where there is nothing to divide by.
+/// How many times `small` goes into `large`: `4.2×`; empty where `small` is 0.
 pub(super) fn times(large: u64, small: u64) -> String {
     let Some(tenths) = (u128::from(large) * 10 + u128::from(small) / 2).checked_div(u128::from(small)) else {
         return String::new();

@@ -1,4 +1,4 @@
-//! The first line of a report: what became of the connection, who ended it, and how.
+//! The first line of a report: how the connection ended, by whom, and after how long.
 
 use super::http2::stream_end;
 use super::style::{Style, Tone};
@@ -117,7 +117,7 @@ pub(super) fn tcp_end(summary: &Summary) -> Option<(String, PacketRef)> {
         let (reason, seen) = (*summary.tcp_ends.get(direction))?;
         Some((direction, reason, seen))
     });
-    let (direction, reason, seen) = ends.min_by_key(|(_, reason, seen)| (is_silent(*reason), seen.packet))?;
+    let (direction, reason, seen) = ends.min_by_key(|(_, reason, seen)| (is_unseen(*reason), seen.packet))?;
     let ended_by = |by: Direction| summary.http2.as_ref().and_then(|http2| stream_end(http2, by));
     let of_stream = if let EndReason::Rst(by) = reason { ended_by(by) } else { ended_by(direction) };
     let tcp = if summary.http2.is_some() { "TCP " } else { "" };
@@ -132,13 +132,13 @@ pub(super) fn tcp_end(summary: &Summary) -> Option<(String, PacketRef)> {
     Some((how, seen))
 }
 
-/// Whether nobody on the wire said that it is over.
-const fn is_silent(reason: EndReason) -> bool {
+/// Whether the end was not on the wire.
+const fn is_unseen(reason: EndReason) -> bool {
     matches!(reason, EndReason::Idle | EndReason::Reused | EndReason::CaptureOver)
 }
 
-/// The usual timeout, in seconds, that a silence before the end looks like: at most 1 % and a quarter second longer, and
-/// hardly shorter, since the clock of whoever waits runs from when it saw the last byte.
+/// The usual timeout, in seconds, that a silence before the end is about as long as: at most 1 % and a quarter second longer,
+/// and at most 50 ms shorter, since the endpoint that waits measures from when it received the last byte.
 fn idle_timeout(silence_us: u64) -> Option<u64> {
     IDLE_TIMEOUTS.into_iter().find(|seconds| {
         let timeout = seconds * 1_000_000;

@@ -71,7 +71,7 @@ fn half_way(medium: &Path, before: &str, words: &str) {
         assert_eq!(status, Some(2), "{output:?}: {stderr}");
         let name = if output.1.contains(&"{}") { output.0 } else { "standard output" };
         assert!(stderr.contains(name) && stderr.contains(words), "{output:?}: {stderr}");
-        assert!(stderr.contains("what is there is whole rows"), "{output:?}: {stderr}");
+        assert!(stderr.contains("it has complete rows only"), "{output:?}: {stderr}");
         assert!(!part.is_empty() && part.len() < whole.len(), "{output:?}: {} of {}", part.len(), whole.len());
         assert!(whole.starts_with(&part) && part.ends_with('\n'), "{output:?}: {:?}", part.lines().last());
     }
