@@ -86,7 +86,7 @@ fn identity() -> Identity {
     Identity {
         number: 3,
         uid: Uid([0xa5; 16]),
-        tcp_stream: 4,
+        tcp_stream: Some(4),
         stream_id: None,
         client: Endpoint { ip: [192, 168, 17, 209].into(), port: 51_000 },
         server: Endpoint { ip: [203, 0, 113, 80].into(), port: 8_080 },

@@ -74,10 +74,10 @@ pub struct Identity {
     pub number: u64,
     /// Its key, whatever files, shards or threads it was read with.
     pub uid: Uid,
-    /// The TCP connection's number, from 0, as Wireshark counts.
-    pub tcp_stream: u64,
-    /// The HTTP/2 stream.
-    pub stream_id: Option<u32>,
+    /// The TCP connection's number, from 0, as Wireshark counts. `None` where no TCP carries it.
+    pub tcp_stream: Option<u64>,
+    /// The stream of the HTTP connection, where it has streams.
+    pub stream_id: Option<u64>,
     /// Who asked.
     pub client: Endpoint,
     /// Who was asked.

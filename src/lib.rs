@@ -38,6 +38,8 @@ pub mod websocket;
 
 pub mod event;
 
+pub mod subprotocol;
+
 pub mod analyzer;
 
 pub mod output;

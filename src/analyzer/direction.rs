@@ -1,35 +1,47 @@
-//! One direction of a WebSocket: bytes → frames → messages, told as events.
+//! One direction of a WebSocket: bytes → frames → messages (RFC 6455 §5).
 //!
-//! The machines are the websocket floor's; this file hands bytes from one to the next. What they say is counted, numbered
-//! and told in `state/tell.rs`.
+//! In: the bytes of one direction, gaps, the end. Out: frames and messages that are over, to the [`Conversation`], which gives
+//! them their numbers and emits them. The machines that decode are those of the `websocket` layer: [`FrameDecoder`] finds headers,
+//! payload and ends; [`rules`] judges headers; the payload is unmasked into one scratch buffer, only if it is needed, and
+//! goes into the [`OpenMessage`]. This file hands bytes from one to the next.
+//!
+//! ```text
+//!            ┌─────────── complete_message: one frame, one segment ──────────────┐
+//! bytes ──▶ at a boundary ──▶ header ──▶ payload … ──▶ end of frame ──▶ frame over ──▶ (message over) ──▶ at a boundary
+//!            ▲                                 │
+//!            └── resynchronize ◀── lost ◀── gap of a boundary, or of unknown length
+//! ```
 
-mod emit;
+mod complete_message;
+mod compression;
+mod counts;
 mod lost;
 mod memory;
-mod whole_message;
+mod open_frame;
 
-use super::shared::{Out, Shared};
-use super::websocket::Conversation;
+use super::conversation::{Conversation, FrameKind, FrameParts, MessageParts};
+use super::leftover::last_bytes;
+use super::memory::Growth;
+use super::shared::Shared;
+use super::turn::Turn;
 use crate::event::{Sink, Traffic};
-use crate::types::{Detail, Direction, FindingCode, FindingSet, MemoryQuota, PacketRef, Timestamp};
-use crate::websocket::inflate::Inflater;
-use crate::websocket::message::{MessageResources, OpenMessage, PayloadEncoding};
-use crate::websocket::rules::{self, HeaderContext, Violation};
-use crate::websocket::{Deflate, FrameDecoder, FrameEvent, FrameHeader, Negotiated, Opcode, mask};
+use crate::types::{Detail, Direction, FindingCode, MemoryQuota, PacketRef};
+use crate::websocket::message::{FinishedMessage, MessageResources, OpenMessage, PayloadEncoding};
+use crate::websocket::rules::{self, HeaderContext};
+use crate::websocket::{FrameDecoder, FrameEvent, FrameHeader, Negotiated, Opcode, mask};
+use compression::Compression;
+use counts::{Counts, MessageLen};
 use lost::Lost;
-
-/// Bytes that are kept of a control frame's payload. One that is allowed has at most 125 (RFC 6455 §5.5); more are kept so
-/// that a reason that is too long can be read.
-const CONTROL_KEEP: usize = 4096;
+use open_frame::{CONTROL_KEEP, OpenFrame};
 
 /// One direction.
 pub(super) struct DirectionState {
     direction: Direction,
-    deflate: Option<Deflate>,
-    /// Reserved bits may have a meaning, and payload another form, that nobody knows here.
+    compression: Compression,
+    /// Reserved bits may have a meaning, and payload another form, that is not known here.
     unknown_extension: bool,
     decoder: FrameDecoder,
-    /// Where the next byte stands, from the first byte behind the handshake.
+    /// Where the next byte stands, from the first byte after the handshake.
     position: u64,
     /// Where it stood when a boundary was lost.
     lost_at: u64,
@@ -46,52 +58,15 @@ pub(super) struct DirectionState {
     lost: Option<Box<Lost>>,
     /// A message may be open whose beginning was lost.
     unknown_message: bool,
-    inflater: Option<Box<Inflater>>,
-    /// Compressed bytes were lost before there was an inflater.
-    context_lost: bool,
     close_sent: bool,
-    last_data_message: Option<Timestamp>,
-    /// What was counted.
-    pub(super) traffic: Traffic,
-}
-
-/// A frame whose header is known and whose end has not come.
-struct OpenFrame {
-    header: FrameHeader,
-    header_captured: u8,
-    kind: Kind,
-    fragment: u64,
-    missing: u64,
-    kept: Vec<u8>,
-    keep: usize,
-    findings: FindingSet,
-    broken: Vec<(PacketRef, Violation)>,
-}
-
-/// Where a frame belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Close, Ping, Pong: a message of its own.
-    Control,
-    /// The open message.
-    Data,
-    /// None: a reserved opcode, or a continuation of nothing.
-    Stray,
-}
-
-impl OpenFrame {
-    /// Remembers what was found until the frame has a number.
-    fn broke(&mut self, seen: PacketRef, broken: Violation) {
-        self.findings.insert(broken.0);
-        self.broken.push((seen, broken));
-    }
+    counts: Counts,
 }
 
 impl DirectionState {
     pub(super) fn new(direction: Direction, negotiated: Negotiated) -> Self {
         Self {
             direction,
-            deflate: negotiated.deflate,
+            compression: Compression::new(negotiated.deflate),
             unknown_extension: negotiated.unknown,
             decoder: FrameDecoder::new(),
             position: 0,
@@ -104,11 +79,8 @@ impl DirectionState {
             message: None,
             lost: None,
             unknown_message: false,
-            inflater: None,
-            context_lost: false,
             close_sent: false,
-            last_data_message: None,
-            traffic: Traffic::default(),
+            counts: Counts::default(),
         }
     }
 
@@ -116,227 +88,175 @@ impl DirectionState {
     pub(super) fn data<S: Sink>(
         &mut self,
         mut input: &[u8],
-        seen: PacketRef,
         conversation: &mut Conversation,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
+        turn: &mut Turn<'_, S>,
+    ) -> Growth {
+        let mut growth = Growth::NONE;
         while let Some(lost) = &mut self.lost {
-            let left = lost.resync.push(input, seen);
-            input = input.len().checked_sub(left).and_then(|taken| input.get(taken..)).unwrap_or_default();
-            if !self.resynchronize(false, seen, conversation, out)? && input.is_empty() {
-                return Ok(());
+            let left = lost.resync.push(input, turn.seen);
+            input = last_bytes(input, left);
+            let (found, grew) = self.resynchronize(false, conversation, turn);
+            growth |= grew;
+            if !found && input.is_empty() {
+                return growth;
             }
         }
-        self.frames(input, seen, conversation, out)
+        growth | self.frames(input, conversation, turn)
     }
 
     /// Takes bytes of one packet, in step.
-    fn frames<S: Sink>(
-        &mut self,
-        mut input: &[u8],
-        seen: PacketRef,
-        conversation: &mut Conversation,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
-        self.last_seen = Some(seen);
+    fn frames<S: Sink>(&mut self, mut input: &[u8], conversation: &mut Conversation, turn: &mut Turn<'_, S>) -> Growth {
+        let mut growth = Growth::NONE;
+        self.last_seen = Some(turn.seen);
         loop {
             if self.decoder.at_boundary() {
-                if self.whole_message(&mut input, seen, conversation, out)? {
+                if let Some(grew) = self.complete_message(&mut input, conversation, turn) {
+                    growth |= grew;
                     continue;
                 }
-                self.frame_first = seen;
+                self.frame_first = turn.seen;
                 self.frame_start = self.position;
             }
-            let Some(step) = self.decoder.next(&mut input) else { return Ok(()) };
+            let Some(step) = self.decoder.next(&mut input) else { return growth };
             match step {
-                FrameEvent::Header(header) => self.header(header, seen, conversation, out)?,
-                FrameEvent::Payload(payload, at) => self.payload(payload, at, seen, out.shared),
-                FrameEvent::End => self.end_frame(seen, conversation, out)?,
+                FrameEvent::Header(header) => growth |= self.header(header, conversation, turn),
+                FrameEvent::Payload(payload, at) => self.payload(payload, at, turn.seen, turn.shared),
+                FrameEvent::End => growth |= self.end_frame(conversation, turn),
                 FrameEvent::Missing(_) | FrameEvent::Lost(_) => {}
             }
         }
     }
 
-    /// Takes a hole.
+    /// Takes a gap, of so many bytes where that is known.
     pub(super) fn gap<S: Sink>(
         &mut self,
-        hole: Option<u64>,
-        seen: PacketRef,
+        len: Option<u64>,
         conversation: &mut Conversation,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
-        self.traffic.gaps += 1;
-        self.traffic.missing_bytes = self.traffic.missing_bytes.saturating_add(hole.unwrap_or(0));
+        turn: &mut Turn<'_, S>,
+    ) -> Growth {
+        self.counts.gap(len);
         let unknown = Detail::Fixed("an unknown number of bytes");
-        let detail = hole.map_or(unknown, |len| Detail::count("# byte", "# bytes", len));
+        let detail = len.map_or(unknown, |len| Detail::count("# byte", "# bytes", len));
+        let mut growth = Growth::SOME;
         match &mut self.frame {
-            Some(frame) => frame.broke(seen, (FindingCode::TcpGap, detail)),
-            None => self.tell(FindingCode::TcpGap, detail, seen, conversation, out)?,
+            Some(frame) => frame.broke(turn.seen, (FindingCode::TcpGap, detail)),
+            None => growth |= self.record(FindingCode::TcpGap, detail, conversation, turn),
         }
         let expect = self.expect();
         if let Some(lost) = &mut self.lost {
-            lost.resync.gap(hole, &expect);
-            return Ok(());
+            lost.resync.gap(len, &expect);
+            return growth;
         }
-        let mut left = hole;
+        let mut left = len;
         while left != Some(0) {
-            // A header that was not whole is not counted yet.
+            // A header that was cut off is not counted yet.
             let partial = self.decoder.partial_header().len();
             match self.decoder.gap(&mut left) {
-                FrameEvent::Missing(len) => self.missing(len, out.shared),
+                FrameEvent::Missing(len) => self.missing(len, turn.shared),
                 FrameEvent::Lost(rest) => {
                     self.position = self.position.saturating_add(partial as u64);
-                    return self.lose(rest, seen, conversation, out);
+                    return growth | self.lose(rest, conversation, turn);
                 }
-                _ => return Ok(()),
+                _ => return growth,
             }
             if let Some(FrameEvent::End) = self.decoder.next(&mut (&[][..])) {
-                self.end_frame(seen, conversation, out)?;
+                growth |= self.end_frame(conversation, turn);
             }
         }
-        Ok(())
+        growth
     }
 
-    /// No byte comes any more: what is open is told as far as it came.
-    pub(super) fn finish<S: Sink>(
-        &mut self,
-        seen: PacketRef,
-        conversation: &mut Conversation,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
-        self.resynchronize(true, seen, conversation, out)?;
-        let seen = self.last_seen.unwrap_or(seen);
+    /// No byte comes any more: an open frame or message is emitted as far as it came.
+    pub(super) fn finish<S: Sink>(&mut self, conversation: &mut Conversation, turn: &mut Turn<'_, S>) -> Growth {
+        let (_, mut growth) = self.resynchronize(true, conversation, turn);
+        let turn = &mut turn.at(self.last_seen.unwrap_or(turn.seen));
         if let Some(mut frame) = self.frame.take() {
-            let (have, want) = (frame_have(self.position, self.frame_start, &frame), frame.header.payload_len);
-            frame.broke(
-                seen,
-                (FindingCode::TruncatedFrame, Detail::Numbers("after # of # bytes of payload", have, want)),
-            );
-            self.tell_frame(frame, seen, false, conversation, out)?;
-        } else if let Some(frame) = self.partial_frame(seen) {
-            self.tell_frame(frame, seen, false, conversation, out)?;
+            let (have, want) = (frame.captured(self.frame_start, self.position), frame.header.payload_len);
+            let detail = Detail::Numbers("after # of # bytes of payload", have, want);
+            frame.broke(turn.seen, (FindingCode::TruncatedFrame, detail));
+            growth |= self.frame_over(frame, false, conversation, turn);
+        } else if let Some(frame) = OpenFrame::partial(&self.decoder, turn.seen) {
+            growth |= self.frame_over(frame, false, conversation, turn);
         }
-        self.drop_message(seen, conversation, out)?;
-        if let Some(mut inflater) = self.inflater.take() {
-            out.shared.memory.grown = true;
-            inflater.release(&mut out.shared.pool);
-        }
-        Ok(())
+        growth |= self.drop_message(conversation, turn);
+        growth | self.compression.release(&mut turn.shared.pool)
     }
 
-    /// The frame whose header the stream ends in, as far as it came.
-    fn partial_frame(&self, seen: PacketRef) -> Option<OpenFrame> {
-        let captured = self.decoder.partial_header();
-        let mut bytes = [0; FrameHeader::MAX_LEN];
-        let len = bytes.iter_mut().zip(captured).map(|(to, from)| *to = *from).count();
-        let header = FrameHeader::parse(&bytes).filter(|_| len > 0)?;
-        let mut frame = OpenFrame {
-            header,
-            header_captured: u8::try_from(len).unwrap_or(header.header_len),
-            kind: Kind::Stray,
-            fragment: 0,
-            missing: 0,
-            kept: Vec::new(),
-            keep: 0,
-            findings: FindingSet::default(),
-            broken: Vec::new(),
-        };
-        frame.broke(seen, (FindingCode::TruncatedFrame, Detail::Fixed("inside its header")));
-        Some(frame)
+    /// What this direction sent, counted.
+    pub(super) fn into_traffic(self) -> Traffic {
+        self.counts.traffic
     }
 
     /// A frame begins.
     fn header<S: Sink>(
         &mut self,
         header: FrameHeader,
-        seen: PacketRef,
         conversation: &mut Conversation,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
+        turn: &mut Turn<'_, S>,
+    ) -> Growth {
         self.position += u64::from(header.header_len);
         let context = HeaderContext {
             direction: self.direction,
-            deflate: self.deflate.is_some(),
+            deflate: self.compression.is_negotiated(),
             unknown_extension: self.unknown_extension,
             message_open: self.message.is_some(),
             close_sent: self.close_sent,
         };
-        let control = header.opcode.is_control();
-        let shared = &mut *out.shared;
-        let keep = if control {
-            shared.frame_keep().max(shared.content_keep()).max(CONTROL_KEEP)
+        let is_control = header.opcode.is_control();
+        let keep = if is_control {
+            conversation.frame_keep.max(conversation.content_keep).max(CONTROL_KEEP)
         } else {
-            shared.frame_keep()
+            conversation.frame_keep
         };
-        let kept = if keep > 0 { shared.buffers.lend() } else { Vec::new() };
-        let mut frame = OpenFrame {
-            header,
-            header_captured: header.header_len,
-            kind: Kind::Control,
-            fragment: 0,
-            missing: 0,
-            kept,
-            keep,
-            findings: FindingSet::default(),
-            broken: Vec::new(),
-        };
+        let kept = if keep > 0 { turn.shared.buffers.lend() } else { Vec::new() };
+        let mut frame = OpenFrame::new(header, kept, keep);
         let lost_beginning = self.unknown_message && header.opcode == Opcode::CONTINUATION;
         rules::check_header(&header, &context, |broken| {
             if !(lost_beginning && broken.0 == FindingCode::UnexpectedContinuation) {
-                frame.broke(seen, broken);
+                frame.broke(turn.seen, broken);
             }
         });
         self.masked = Some(header.masking_key.is_some());
-        self.unknown_message &= control || (lost_beginning && !header.fin);
+        self.unknown_message &= is_control || (lost_beginning && !header.fin);
+        let mut growth = Growth::NONE;
         match header.opcode {
             Opcode::TEXT | Opcode::BINARY => {
-                self.drop_message(seen, conversation, out)?;
-                self.begin_message(&header, out.shared);
-                frame.kind = Kind::Data;
+                growth |= self.drop_message(conversation, turn);
+                growth |= self.begin_message(&header, conversation.content_keep, turn.shared);
+                frame.kind = FrameKind::Data;
             }
-            Opcode::CONTINUATION if self.message.is_some() => frame.kind = Kind::Data,
-            _ if header.opcode.is_control() && !header.opcode.is_reserved() => {}
-            _ => frame.kind = Kind::Stray,
+            Opcode::CONTINUATION if self.message.is_some() => frame.kind = FrameKind::Data,
+            _ if is_control && !header.opcode.is_reserved() => {}
+            _ => frame.kind = FrameKind::Stray,
         }
-        if let (Kind::Data, Some(message)) = (frame.kind, &mut self.message) {
+        if let (FrameKind::Data, Some(message)) = (frame.kind, &mut self.message) {
             frame.fragment = message.frames;
             message.frames += 1;
         }
         self.frame = Some(frame);
-        Ok(())
+        growth
     }
 
-    /// A message begins: compressed if permessage-deflate was negotiated and this frame has RSV1 (RFC 7692 §6).
-    fn begin_message(&mut self, header: &FrameHeader, shared: &mut Shared) {
-        let compressed = self.deflate.filter(|_| header.rsv1);
-        let keep = shared.content_keep();
+    /// A message begins, of which at most `keep` bytes are kept.
+    fn begin_message(&mut self, header: &FrameHeader, keep: usize, shared: &mut Shared) -> Growth {
+        let (compressed, growth) = self.compression.begin_message(header, self.direction, &mut shared.pool);
         let content = if keep > 0 { shared.buffers.lend() } else { Vec::new() };
-        let form = match compressed {
-            Some(_) => PayloadEncoding::Deflated,
-            None if self.unknown_extension && (header.rsv1 || header.rsv2 || header.rsv3) => PayloadEncoding::Unknown,
-            None => PayloadEncoding::Plain,
+        let form = if compressed {
+            PayloadEncoding::Deflated
+        } else if self.unknown_extension && (header.rsv1 || header.rsv2 || header.rsv3) {
+            PayloadEncoding::Unknown
+        } else {
+            PayloadEncoding::Plain
         };
         self.message = Some(OpenMessage::begin(header, form, self.frame_first, content, keep));
-        if let Some(deflate) = compressed {
-            shared.memory.grown = true;
-            if self.inflater.is_none() {
-                let mut inflater = Box::new(Inflater::new(&deflate, self.direction));
-                if self.context_lost {
-                    inflater.lose_context(&mut shared.pool);
-                }
-                self.inflater = Some(inflater);
-            }
-            if let Some(inflater) = &mut self.inflater {
-                inflater.begin_message(&mut shared.pool);
-            }
-        }
+        growth
     }
 
     /// Bytes of payload, masked as on the wire; `at` is their place in it.
     fn payload(&mut self, payload: &[u8], at: u64, seen: PacketRef, shared: &mut Shared) {
         self.position += payload.len() as u64;
         let Some(frame) = &mut self.frame else { return };
-        let message = if frame.kind == Kind::Data { self.message.as_mut() } else { None };
+        let message = if frame.kind == FrameKind::Data { self.message.as_mut() } else { None };
         let kept_wanted = frame.kept.len() < frame.keep;
         let wanted = message.as_ref().is_some_and(|message| message.wants_payload());
         if !kept_wanted && !wanted {
@@ -363,13 +283,13 @@ impl DirectionState {
             }
         }
         if let Some(message) = message {
-            let (inflater, quota) = (self.inflater.as_deref_mut(), &mut quota);
+            let (inflater, quota) = (self.compression.inflater(), &mut quota);
             let mut tools = MessageResources { inflater, pool: &mut shared.pool, limits: &shared.limits, quota };
             message.push(plain, &mut tools, &mut |broken| frame.broke(seen, broken));
         }
         shared.scratch = scratch;
         if quota.taken() > 0 || quota.refused() > 0 {
-            shared.note(&quota);
+            shared.spend(&quota);
         }
     }
 
@@ -378,21 +298,17 @@ impl DirectionState {
         self.position = self.position.saturating_add(len);
         let Some(frame) = &mut self.frame else { return };
         frame.missing = frame.missing.saturating_add(len);
-        if let (Kind::Data, Some(message)) = (frame.kind, &mut self.message) {
-            let (inflater, quota) = (self.inflater.as_deref_mut(), &mut MemoryQuota::default());
+        if let (FrameKind::Data, Some(message)) = (frame.kind, &mut self.message) {
+            let (inflater, quota) = (self.compression.inflater(), &mut MemoryQuota::default());
             let mut tools = MessageResources { inflater, pool: &mut shared.pool, limits: &shared.limits, quota };
             message.missing(len, &mut tools);
         }
     }
 
     /// A frame is complete.
-    fn end_frame<S: Sink>(
-        &mut self,
-        seen: PacketRef,
-        conversation: &mut Conversation,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
-        let Some(mut frame) = self.frame.take() else { return Ok(()) };
+    fn end_frame<S: Sink>(&mut self, conversation: &mut Conversation, turn: &mut Turn<'_, S>) -> Growth {
+        let Some(mut frame) = self.frame.take() else { return Growth::NONE };
+        let seen = turn.seen;
         if frame.header.opcode == Opcode::CLOSE && frame.missing == 0 {
             let OpenFrame { kept, findings, broken, .. } = &mut frame;
             rules::check_close(kept, |found| {
@@ -400,34 +316,113 @@ impl DirectionState {
                 broken.push((seen, found));
             });
         }
-        if let (Kind::Data, true, Some(message)) = (frame.kind, frame.header.fin, &mut self.message) {
-            let shared = &mut *out.shared;
-            let (inflater, quota) = (self.inflater.as_deref_mut(), &mut MemoryQuota::default());
+        if let (FrameKind::Data, true, Some(message)) = (frame.kind, frame.header.fin, &mut self.message) {
+            let shared = &mut *turn.shared;
+            let (inflater, quota) = (self.compression.inflater(), &mut MemoryQuota::default());
             let mut tools = MessageResources { inflater, pool: &mut shared.pool, limits: &shared.limits, quota };
             message.end(&mut tools, &mut |broken| frame.broke(seen, broken));
         }
-        self.tell_frame(frame, seen, true, conversation, out)
+        self.frame_over(frame, true, conversation, turn)
     }
 
-    /// Tells a message that will never be complete, if one is open.
-    fn drop_message<S: Sink>(
+    /// Counts a frame of which nothing more will come, hands it to the conversation, and the message that it ends.
+    fn frame_over<S: Sink>(
         &mut self,
-        seen: PacketRef,
+        frame: OpenFrame,
+        complete: bool,
         conversation: &mut Conversation,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
-        if self.message.is_none() {
-            return Ok(());
+        turn: &mut Turn<'_, S>,
+    ) -> Growth {
+        let (opcode, payload_len) = (frame.header.opcode, frame.header.payload_len);
+        let captured = frame.captured(self.frame_start, self.position);
+        self.counts.frame(opcode, frame.header_captured, captured + frame.missing);
+        if frame.kind == FrameKind::Control {
+            self.close_sent |= complete && opcode == Opcode::CLOSE;
+            self.counts.control_message(opcode, payload_len, complete && frame.missing == 0);
         }
-        if let (true, Some(inflater)) = (self.message.as_ref().is_some_and(|m| m.compressed), &mut self.inflater) {
-            inflater.lose_context(&mut out.shared.pool);
+        if let (FrameKind::Data, Some(open)) = (frame.kind, &mut self.message) {
+            open.findings.extend(frame.findings);
+        }
+        let parts = FrameParts {
+            direction: self.direction,
+            header: frame.header,
+            header_captured: frame.header_captured,
+            kind: frame.kind,
+            fragment: frame.fragment,
+            first: self.frame_first,
+            stream_offset: self.frame_start,
+            payload: &frame.kept,
+            missing: frame.missing,
+            complete,
+            findings: frame.findings,
+            broken: &frame.broken,
+        };
+        let (message, mut growth) = conversation.frame(parts, turn);
+        if let Some(number) = message {
+            growth |= self.message_over(number, true, conversation, turn);
+        }
+        turn.shared.buffers.give_back(frame.kept);
+        growth
+    }
+
+    /// Counts the open message, of which nothing more will come, and hands it to the conversation.
+    fn message_over<S: Sink>(
+        &mut self,
+        number: u64,
+        ended: bool,
+        conversation: &mut Conversation,
+        turn: &mut Turn<'_, S>,
+    ) -> Growth {
+        let Some(open) = self.message.take() else { return Growth::NONE };
+        let (opcode, compressed, first, findings) = (open.opcode, open.compressed, open.first, open.findings);
+        let (frames, wire_len) = (open.frames, open.wire_len);
+        let FinishedMessage { len, content, content_whole, holed, utf8 } = open.finish();
+        let complete = ended && !holed;
+        let message_len = MessageLen { len: len.unwrap_or(0), complete };
+        if compressed {
+            self.counts.compressed_message(wire_len, &message_len);
+        }
+        let growth = self.counts.data_message(opcode, &message_len, turn.seen);
+        let parts = MessageParts {
+            direction: self.direction,
+            number,
+            opcode,
+            compressed,
+            frames,
+            wire_len,
+            len,
+            content: &content,
+            content_whole,
+            complete,
+            utf8,
+            first,
+            close: None,
+            ping_rtt_us: None,
+            findings,
+        };
+        let growth = growth | conversation.message(parts, turn);
+        turn.shared.buffers.give_back(content);
+        growth
+    }
+
+    /// Emits a message that will never be complete, if one is open.
+    fn drop_message<S: Sink>(&mut self, conversation: &mut Conversation, turn: &mut Turn<'_, S>) -> Growth {
+        let Some(message) = &self.message else { return Growth::NONE };
+        if message.compressed {
+            self.compression.lose_context(&mut turn.shared.pool);
         }
         let number = conversation.next_message();
-        self.tell_message(number, false, seen, conversation, out)
+        self.message_over(number, false, conversation, turn)
     }
-}
 
-/// The bytes of payload that were captured.
-fn frame_have(position: u64, start: u64, frame: &OpenFrame) -> u64 {
-    position.saturating_sub(start).saturating_sub(frame.header.header_len.into()).saturating_sub(frame.missing)
+    /// Records a finding that belongs to no frame.
+    fn record<S: Sink>(
+        &self,
+        code: FindingCode,
+        detail: Detail,
+        conversation: &mut Conversation,
+        turn: &mut Turn<'_, S>,
+    ) -> Growth {
+        conversation.record(((code, detail), Some(self.direction), turn.seen), turn)
+    }
 }

@@ -1,6 +1,7 @@
-//! What was found on one connection: each code counted, the first of each kept for the report, all told as they come.
+//! The findings of one connection: each code counted, the first of each kept for the report, all emitted as they are made.
 
-use super::shared::Out;
+use super::memory::Growth;
+use super::turn::Turn;
 use crate::event::{FindingCount, Identity, Sink, What};
 use crate::types::Finding;
 
@@ -12,27 +13,22 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// Counts a finding and tells it, up to `max_findings` of its code.
-    pub(super) fn record<S: Sink>(
-        &mut self,
-        finding: Finding,
-        identity: &Identity,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
+    /// Counts a finding and emits it, up to `max_findings` of its code.
+    pub(super) fn record<S: Sink>(&mut self, finding: Finding, identity: &Identity, turn: &mut Turn<'_, S>) -> Growth {
         let known = self.counts.iter_mut().find(|count| count.code() == finding.code);
         let count = known.map_or(1, |count| {
             count.count += 1;
             count.count
         });
-        if count <= out.shared.limits.max_findings {
-            out.say(identity, finding.seen, finding.direction, What::Finding(&finding))?;
+        if count <= turn.shared.limits.max_findings {
+            turn.at(finding.seen).emit(identity, finding.direction, What::Finding(&finding));
         }
-        if count == 1 {
-            out.shared.memory.grown = true;
-            self.details = self.details.saturating_add(finding.detail.held());
-            self.counts.push(FindingCount { first: finding, count });
+        if count > 1 {
+            return Growth::NONE;
         }
-        Ok(())
+        self.details = self.details.saturating_add(finding.detail.held());
+        self.counts.push(FindingCount { first: finding, count });
+        Growth::SOME
     }
 
     /// Bytes that it keeps.

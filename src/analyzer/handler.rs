@@ -1,7 +1,8 @@
-//! Between the TCP floor and the sessions: every connection has one.
+//! Between the TCP layer and the sessions: every connection has one.
 
 use super::session::Session;
 use super::shared::Out;
+use super::turn::Turn;
 use crate::event::Sink;
 use crate::stream::{Chunk, EndReason, Interest};
 use crate::tcp::{Anomaly, Depth, Flow, Handler};
@@ -15,20 +16,21 @@ impl<S: Sink> Handler for Out<'_, S> {
     }
 
     fn chunk(&mut self, flow: &mut Flow, session: &mut Session, direction: Direction, chunk: Chunk<'_>) -> Interest {
-        session.chunk(flow, direction, chunk, self).unwrap_or(Interest::Keep)
+        session.run(direction, chunk.run, &mut Turn::new(flow, chunk.seen, self))
     }
 
-    fn anomaly(&mut self, _: &Flow, session: &mut Session, direction: Direction, anomaly: Anomaly, seen: PacketRef) {
+    fn anomaly(&mut self, flow: &Flow, session: &mut Session, direction: Direction, anomaly: Anomaly, seen: PacketRef) {
         match anomaly {
             Anomaly::OverlapConflict { offset } => {
                 let detail = Detail::Number("at byte # of the TCP stream", offset);
-                _ = session.fault(direction, (FindingCode::TcpOverlapConflict, detail), seen, self);
+                let broken = (FindingCode::TcpOverlapConflict, detail);
+                session.fault(direction, broken, &mut Turn::new(&mut flow.clone(), seen, self));
             }
         }
     }
 
     fn ended(&mut self, flow: &Flow, session: Session, reason: EndReason, seen: PacketRef) {
-        _ = session.ended(flow, reason, seen, self);
+        session.ended(reason, &mut Turn::new(&mut flow.clone(), seen, self));
     }
 
     #[inline]
@@ -45,6 +47,6 @@ impl<S: Sink> Handler for Out<'_, S> {
     }
 
     fn shed(&mut self, flow: &Flow, session: &mut Session, depth: Depth, seen: PacketRef) -> Interest {
-        session.shed(flow, depth, seen, self).unwrap_or(Interest::Keep)
+        session.shed(depth, &mut Turn::new(&mut flow.clone(), seen, self))
     }
 }

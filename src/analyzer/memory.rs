@@ -1,25 +1,88 @@
-//! What all connections of one worker keep, counted, and held against [`Limits::max_memory_bytes`].
+//! What sessions keep, counted against [`Limits::max_memory_bytes`], and buffers that are lent.
 //!
-//! Every session says what it keeps when that has changed ([`Memory::settle`]); nothing is shared between workers, so the
-//! counters are plain numbers. Who pays when the memory is spent is the TCP floor's to say (`tcp/relief.rs`): it sees all
-//! connections.
+//! In: what each session keeps, whenever that may have changed ([`Growth`]). Out: the sum, and how much more may be kept. What
+//! is discarded when memory is spent is not decided here but in `tcp/reclaim.rs`: the TCP layer knows all connections.
+//!
+//! Whatever may change what is kept returns a [`Growth`]. It cannot be dropped without a warning, and is handed on until
+//! [`Counted::settle`] spends it: growth that nobody counts does not pass clippy.
+
+use core::ops::{BitOr, BitOrAssign};
 
 use super::shared::Shared;
 #[cfg(doc)]
 use crate::types::Limits;
 use crate::types::MemoryQuota;
 
+/// Whether what is kept may have changed.
+#[must_use = "what is kept may have changed: hand this on to where it is counted"]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Growth(bool);
+
+impl Growth {
+    /// Nothing has changed.
+    pub(super) const NONE: Self = Self(false);
+    /// Something may have changed, in either direction.
+    pub(super) const SOME: Self = Self(true);
+
+    /// Changed, if `grew`.
+    #[inline]
+    pub(super) const fn of(grew: bool) -> Self {
+        Self(grew)
+    }
+
+    /// What is kept is counted by the caller whether it changed or not.
+    #[inline]
+    pub(super) const fn counted_anyway(self) {}
+}
+
+impl BitOr for Growth {
+    type Output = Self;
+
+    #[inline]
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Growth {
+    #[inline]
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+/// What a session was last counted to keep.
+#[derive(Debug, Default)]
+pub(super) struct Counted(usize);
+
+impl Counted {
+    /// Spends `growth`: counts what is kept `now`, if that may have changed. A packet that changes nothing costs a
+    /// comparison.
+    #[inline]
+    pub(super) fn settle(&mut self, growth: Growth, now: impl FnOnce() -> usize, memory: &mut Memory) {
+        memory.unsettled = 0;
+        if growth == Growth::SOME {
+            let now = now();
+            memory.sessions = memory.sessions.saturating_sub(self.0).saturating_add(now);
+            self.0 = now;
+        }
+    }
+
+    /// Bytes that were last counted.
+    pub(super) const fn bytes(&self) -> usize {
+        self.0
+    }
+}
+
 /// The counters.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Memory {
     max: usize,
-    /// What sessions keep, as they last said.
+    /// What sessions keep, as last counted.
     sessions: usize,
     /// What buffers grew by since then, while the packet at hand is handled.
     unsettled: usize,
-    /// Something may have grown, or gone, that is not looked at after each packet: sketches, what was found, Pings, contexts.
-    pub(super) grown: bool,
-    /// What the floors below keep: as of the last packet, and as of the last that was no segment.
+    /// What the layers before keep: as of the last packet, and as of the last that was no segment.
     pub(super) table: usize,
     pub(super) datagrams: usize,
 }
@@ -33,19 +96,6 @@ impl Memory {
     #[inline]
     pub(super) const fn sessions(&self) -> usize {
         self.sessions.saturating_add(self.unsettled)
-    }
-
-    /// A session kept `before` bytes and keeps `now`.
-    pub(super) const fn settle(&mut self, before: usize, now: usize) {
-        self.sessions = self.sessions.saturating_sub(before).saturating_add(now);
-        self.unsettled = 0;
-        self.grown = false;
-    }
-
-    /// The session at hand keeps what it kept before.
-    #[inline]
-    pub(super) const fn stay(&mut self) {
-        self.unsettled = 0;
     }
 }
 
@@ -90,7 +140,7 @@ impl Buffers {
         self.bytes
     }
 
-    /// Lets go of all idle ones.
+    /// Frees all idle ones.
     pub(super) fn trim(&mut self) {
         self.idle = Vec::new();
         self.bytes = 0;
@@ -98,10 +148,15 @@ impl Buffers {
 }
 
 impl Shared {
-    /// Bytes kept for all connections, those of the floors below left out.
+    /// Bytes kept for all connections, those of the layers before left out.
     #[inline]
     pub(super) const fn held(&self) -> usize {
-        let caches = self.buffers.held().saturating_add(self.scratch.capacity()).saturating_add(self.pool.charge());
+        let caches = self
+            .buffers
+            .held()
+            .saturating_add(self.scratch.capacity())
+            .saturating_add(self.pool.charge())
+            .saturating_add(self.notes.held());
         self.memory.sessions().saturating_add(self.memory.datagrams).saturating_add(caches)
     }
 
@@ -113,12 +168,12 @@ impl Shared {
 
     /// Buffers grew, or could not.
     #[cold]
-    pub(super) const fn note(&mut self, room: &MemoryQuota) {
-        self.memory.unsettled = self.memory.unsettled.saturating_add(room.taken());
-        self.totals.shed_bytes = self.totals.shed_bytes.saturating_add(room.refused());
+    pub(super) const fn spend(&mut self, quota: &MemoryQuota) {
+        self.memory.unsettled = self.memory.unsettled.saturating_add(quota.taken());
+        self.totals.shed_bytes = self.totals.shed_bytes.saturating_add(quota.refused());
     }
 
-    /// What nobody will miss is let go.
+    /// Frees what is kept for speed alone.
     pub(super) fn trim(&mut self) {
         self.buffers.trim();
         self.scratch = Vec::new();
@@ -144,13 +199,17 @@ mod tests {
     #[test]
     fn sessions_settle_what_they_keep() {
         let mut memory = Memory::new(1000);
-        memory.settle(0, 300);
-        memory.settle(0, 50);
-        memory.settle(300, 100);
-        assert_eq!(memory.sessions(), 150);
+        let [mut a, mut b] = [(); 2].map(|()| Counted::default());
+        a.settle(Growth::SOME, || 300, &mut memory);
+        b.settle(Growth::SOME, || 50, &mut memory);
+        a.settle(Growth::NONE | Growth::SOME, || 100, &mut memory);
+        assert_eq!((memory.sessions(), a.bytes(), b.bytes()), (150, 100, 50));
         memory.unsettled = 20;
         assert_eq!(memory.sessions(), 170);
-        memory.settle(50, 70);
+        b.settle(Growth::SOME, || 70, &mut memory);
+        assert_eq!(memory.sessions(), 170);
+        memory.unsettled = 5;
+        b.settle(Growth::NONE, || panic!("nothing has changed"), &mut memory);
         assert_eq!(memory.sessions(), 170);
     }
 }

@@ -1,14 +1,16 @@
 //! A connection whose handshake was not captured: is it a WebSocket?
 //!
-//! Each direction is searched for frames as if a boundary had been lost in it, masked and not, since the mask tells who is
-//! the client (RFC 6455 §5.1). It takes more evidence than after a loss: most connections are something else.
+//! In: runs of both directions. Out: whether frames were recognized in them, and with what evidence. Each direction is searched
+//! as if a boundary had been lost in it, for masked frames and for unmasked ones, since the mask shows who is the client
+//! (RFC 6455 §5.1). It takes more evidence than after a loss: most connections are something else.
 
-use super::shared::Out;
-use super::websocket::WebSocket;
+use super::leftover::{Leftover, last_bytes};
+use super::turn::Turn;
+use super::websocket::{Gathered, WebSocket};
 use crate::event::{Identity, Sink};
 use crate::http::h2::{BoundarySearch, SearchContext};
 use crate::stream::Run;
-use crate::types::{Detail, Direction, PacketRef, PerDirection};
+use crate::types::{Detail, Direction, Limits, PacketRef, PerDirection, Role};
 use crate::websocket::resync::{Boundary, ExpectedFrames, FrameSearch};
 use crate::websocket::{CheckedRequest, Deflate, ExtensionOffer, FrameHeader, Handshake, Negotiated, check_handshake};
 
@@ -24,14 +26,16 @@ const HTTP2_BYTES: usize = 40 << 10;
 
 /// One connection.
 pub(super) struct Midstream {
-    /// A request whose answer was not captured; then it is known who is the client.
-    pub(super) asked: Option<CheckedRequest>,
-    /// The client's frames begin with its next byte, if they are frames: all of the request was captured, and nothing
-    /// behind it is missing.
+    /// A request whose response was not captured; then it is known who is the client.
+    pub(super) request: Option<CheckedRequest>,
+    /// The client's frames begin with its next byte, if they are frames: the complete request was captured, and nothing
+    /// after it is missing.
     boundary: bool,
     oriented: bool,
+    /// Bytes of a direction after which the search ends.
+    max_bytes: u64,
     searches: PerDirection<Searches>,
-    /// Frames of HTTP/2 are looked for too; not in its streams.
+    /// Frames of HTTP/2 are looked for, too; not in its streams.
     http2: Option<PerDirection<Option<Box<BoundarySearch>>>>,
 }
 
@@ -42,73 +46,82 @@ struct Searches {
     bytes: u64,
 }
 
-/// What a search said.
-pub(super) enum Verdict {
+/// The result of a search so far.
+pub(super) enum SearchResult<'r> {
     /// Nothing yet.
     Unknown,
-    /// It is a WebSocket; its client sends in this direction (of those that were searched). So many bytes of the piece at
-    /// hand were left, or 1 of a hole or an end.
-    WebSocket(Direction, Boundary, usize),
+    /// It is a WebSocket; its client sends in this direction (of those that were searched). This of the run at hand was not
+    /// taken.
+    WebSocket(Direction, Boundary, Leftover<'r>),
     /// It was looked through long enough.
     Other,
 }
 
 impl Midstream {
     /// Begins; `oriented` if it is known who is the client.
-    pub(super) fn new(asked: Option<CheckedRequest>, oriented: bool) -> Self {
+    pub(super) fn new(request: Option<CheckedRequest>, oriented: bool, limits: &Limits) -> Self {
         let searches =
             || Searches { masked: FrameSearch::new(KEPT_BYTES), unmasked: FrameSearch::new(KEPT_BYTES), bytes: 0 };
-        let oriented = oriented || asked.is_some();
+        let oriented = oriented || request.is_some();
         Self {
-            asked,
+            request,
             boundary: false,
             oriented,
+            max_bytes: limits.max_midstream_bytes,
             searches: PerDirection { to_server: searches(), to_client: searches() },
             http2: None,
         }
     }
 
     /// The same for a connection that may be HTTP/2 as well.
-    pub(super) fn or_http2(oriented: bool) -> Self {
+    pub(super) fn or_http2(oriented: bool, limits: &Limits) -> Self {
         let search = |_| Some(Box::new(BoundarySearch::new(HTTP2_BYTES, HTTP2_BITS)));
-        Self { http2: Some(PerDirection::from_fn(search)), ..Self::new(None, oriented) }
+        Self { http2: Some(PerDirection::from_fn(search)), ..Self::new(None, oriented, limits) }
     }
 
-    /// Takes a piece of one direction; gives what was gathered of both if it has frames of HTTP/2.
-    pub(super) fn find_http2(
-        &mut self,
-        direction: Direction,
-        run: Run<'_>,
-        seen: PacketRef,
-    ) -> Option<PerDirection<Option<Box<BoundarySearch>>>> {
-        let search = self.http2.as_mut()?.get_mut(direction).as_mut()?;
-        // Whoever is the client, PUSH_PROMISE is rare.
+    /// Begins after a complete request, with all that the client sent since.
+    pub(super) fn after_request(request: CheckedRequest, limits: &Limits) -> Self {
+        Self { boundary: true, ..Self::new(Some(request), true, limits) }
+    }
+
+    /// Takes a run of one direction. Whether it has frames of HTTP/2: then [`Self::take_http2`] gives what was gathered.
+    pub(super) fn finds_http2(&mut self, direction: Direction, run: Run<'_>, seen: PacketRef) -> bool {
+        let Some(search) = self.http2_search(direction) else { return false };
+        // Whichever side is the client, PUSH_PROMISE is rare.
         let known = SearchContext { direction: Direction::ToServer, highest_stream: None, max_frame: 1 << 14 };
-        let found = match run {
+        match run {
             Run::Data(data) => search.push(data, seen, &known),
             Run::Gap(_) => {
                 search.gap();
                 false
             }
             Run::End(_) => false,
-        };
-        if found { self.http2.take() } else { None }
+        }
     }
 
-    /// Begins behind a request that was captured whole, with all that the client sent since.
-    pub(super) fn behind(asked: CheckedRequest) -> Self {
-        Self { boundary: true, ..Self::new(Some(asked), true) }
+    /// The sender of the frames of HTTP/2 in one direction, where they show it.
+    pub(super) fn http2_sender(&mut self, direction: Direction) -> Option<Role> {
+        self.http2_search(direction)?.sender()
+    }
+
+    /// The searches for frames of HTTP/2, with what they gathered.
+    pub(super) fn take_http2(&mut self) -> PerDirection<Option<Box<BoundarySearch>>> {
+        self.http2.take().unwrap_or_default()
+    }
+
+    fn http2_search(&mut self, direction: Direction) -> Option<&mut BoundarySearch> {
+        self.http2.as_mut()?.get_mut(direction).as_deref_mut()
     }
 
     /// Bytes that it keeps, itself included.
     pub(super) fn held(&self) -> usize {
         let of = |searches: &Searches| searches.masked.held() + searches.unmasked.held();
-        let asked = self.asked.as_ref().map_or(0, CheckedRequest::held);
+        let request = self.request.as_ref().map_or(0, CheckedRequest::held);
         let http2 = self.http2.as_ref().map_or(0, |both| {
             let searches = [&both.to_server, &both.to_client];
             searches.into_iter().flatten().map(|search| size_of_val(&**search) + search.held()).sum::<usize>()
         });
-        http2 + size_of::<Self>() + of(&self.searches.to_server) + of(&self.searches.to_client) + asked
+        http2 + size_of::<Self>() + of(&self.searches.to_server) + of(&self.searches.to_client) + request
     }
 
     /// Bytes of the connection that are kept to be looked through.
@@ -122,7 +135,7 @@ impl Midstream {
         self.oriented
     }
 
-    /// Takes a piece of one direction, and does not say yet what it is.
+    /// Takes a run of one direction, and does not look at it yet.
     pub(super) fn gather(&mut self, direction: Direction, run: Run<'_>, seen: PacketRef) {
         let searches = self.searches.get_mut(direction);
         for (search, masked) in [(&mut searches.masked, true), (&mut searches.unmasked, false)] {
@@ -130,7 +143,7 @@ impl Midstream {
             match run {
                 Run::Data(mut data) => loop {
                     let left = search.push(data, seen);
-                    data = data.len().checked_sub(left).and_then(|taken| data.get(taken..)).unwrap_or_default();
+                    data = last_bytes(data, left);
                     if data.is_empty() {
                         break;
                     }
@@ -146,17 +159,17 @@ impl Midstream {
         }
     }
 
-    /// Takes a piece of one direction.
-    pub(super) fn take(&mut self, direction: Direction, run: Run<'_>, seen: PacketRef, max: u64) -> Verdict {
+    /// Takes a run of one direction, and looks at all that was gathered.
+    pub(super) fn run<'r>(&mut self, direction: Direction, run: Run<'r>, seen: PacketRef) -> SearchResult<'r> {
         let oriented = self.oriented;
         if direction == Direction::ToServer && core::mem::take(&mut self.boundary) {
-            match self.behind_request(run, seen) {
-                Opening::Frame(found, left) => return Verdict::WebSocket(direction, found, left),
-                Opening::NeedMore => {
+            match self.first_bytes(run, seen) {
+                FirstBytes::Frame(found, left) => return SearchResult::WebSocket(direction, found, left),
+                FirstBytes::NeedMore => {
                     self.boundary = true;
-                    return Verdict::Unknown;
+                    return SearchResult::Unknown;
                 }
-                Opening::Other => {}
+                FirstBytes::Other => {}
             }
         }
         let searches = self.searches.get_mut(direction);
@@ -166,20 +179,25 @@ impl Midstream {
             let search = if masked { &mut searches.masked } else { &mut searches.unmasked };
             let expect = ExpectedFrames { masked, deflate: true, unknown_extension: false };
             if let Some((found, left)) = look(search, &expect, run, seen) {
-                return Verdict::WebSocket(if masked { direction } else { direction.reverse() }, found, left);
+                return SearchResult::WebSocket(if masked { direction } else { direction.reverse() }, found, left);
             }
         }
         if let Run::Data(data) = run {
             searches.bytes = searches.bytes.saturating_add(data.len() as u64);
         }
-        let spent = |direction| self.searches.get(direction).bytes;
-        let both = spent(Direction::ToServer).saturating_add(spent(Direction::ToClient));
-        if both > max.saturating_mul(2) || spent(direction) > max { Verdict::Other } else { Verdict::Unknown }
+        let looked_at = |direction| self.searches.get(direction).bytes;
+        let both = looked_at(Direction::ToServer).saturating_add(looked_at(Direction::ToClient));
+        let max = self.max_bytes;
+        if both > max.saturating_mul(2) || looked_at(direction) > max {
+            SearchResult::Other
+        } else {
+            SearchResult::Unknown
+        }
     }
 
-    /// Whether the client's first bytes behind its request are a frame. What is no frame is gathered by the search.
-    fn behind_request(&mut self, run: Run<'_>, seen: PacketRef) -> Opening {
-        let Run::Data(data) = run else { return Opening::Other };
+    /// Looks whether the client's first bytes after its request are a frame. Bytes that are none are gathered by the search.
+    fn first_bytes<'r>(&mut self, run: Run<'r>, seen: PacketRef) -> FirstBytes<'r> {
+        let Run::Data(data) = run else { return FirstBytes::Other };
         let search = &mut self.searches.to_server.masked;
         let mut first = [0; FrameHeader::MAX_LEN];
         let len = first.iter_mut().zip(search.first_bytes().iter().chain(data)).map(|(to, from)| *to = *from).count();
@@ -187,17 +205,17 @@ impl Midstream {
             Some(true) => {
                 let left = search.push(data, seen);
                 self.boundary = true;
-                Opening::Frame(Boundary::at_start(), left)
+                FirstBytes::Frame(Boundary::at_start(), Leftover::bytes(last_bytes(data, left)))
             }
             None => {
                 search.push(data, seen);
-                Opening::NeedMore
+                FirstBytes::NeedMore
             }
-            Some(false) => Opening::Other,
+            Some(false) => FirstBytes::Other,
         }
     }
 
-    /// The directions turn out to be the other way round.
+    /// The client turns out to be the server.
     pub(super) const fn swap(&mut self) {
         self.searches.swap();
         if let Some(http2) = &mut self.http2 {
@@ -205,33 +223,28 @@ impl Midstream {
         }
     }
 
-    /// It is a WebSocket: tells of it, and of all that was gathered.
-    pub(super) fn adopt<S: Sink>(
-        self,
-        identity: Identity,
-        found: &Boundary,
-        seen: PacketRef,
-        out: &mut Out<'_, S>,
-    ) -> Result<WebSocket, S::Error> {
+    /// It is a WebSocket: emits that, and all that was gathered.
+    pub(super) fn adopt<S: Sink>(self, identity: Identity, found: &Boundary, turn: &mut Turn<'_, S>) -> WebSocket {
         // What was not offered was not agreed on (RFC 6455 §9.1).
-        let negotiated = match &self.asked {
-            Some(asked) if self.boundary && !offers_deflate(asked) => Negotiated::default(),
+        let negotiated = match &self.request {
+            Some(request) if self.boundary && !offers_deflate(request) => Negotiated::default(),
             _ => assumed(),
         };
-        let mut judged = check_handshake(self.asked, None);
+        let mut judged = check_handshake(self.request, None);
         judged.handshake = Handshake { negotiated, ..judged.handshake };
         let ppm = found.confidence_ppm();
         let detail = format!("confidence {}.{:04} %", ppm / 10_000, ppm % 10_000);
         let PerDirection { to_server, to_client } = self.searches;
         let resyncs = PerDirection { to_server: to_server.masked, to_client: to_client.unmasked };
-        WebSocket::adopt(identity, judged, (resyncs, self.boundary), Detail::text(detail), seen, out)
+        let gathered = Gathered { resyncs, boundary: self.boundary };
+        WebSocket::adopt(identity, judged, (gathered, Detail::text(detail)), turn)
     }
 }
 
-/// What the client's first bytes behind its request are.
-enum Opening {
-    /// A frame; so many bytes of the piece at hand were left.
-    Frame(Boundary, usize),
+/// What the client's first bytes after its request are.
+enum FirstBytes<'r> {
+    /// A frame; this of the run at hand was not taken.
+    Frame(Boundary, Leftover<'r>),
     /// Too few to say.
     NeedMore,
     /// Something else.
@@ -251,29 +264,34 @@ pub(super) fn begins_frames(bytes: &[u8]) -> Option<bool> {
         2 => header.payload_len >= 126,
         _ => (1 << 16..1 << 63).contains(&header.payload_len),
     };
-    let whole = !header.opcode.is_control() || header.payload_len <= 125;
-    Some(header.masking_key.is_some() && minimal && whole)
+    let allowed = !header.opcode.is_control() || header.payload_len <= 125;
+    Some(header.masking_key.is_some() && minimal && allowed)
 }
 
-fn offers_deflate(asked: &CheckedRequest) -> bool {
-    asked.request.extensions.iter().any(|offer| ExtensionOffer::parse(offer).is_deflate())
+fn offers_deflate(request: &CheckedRequest) -> bool {
+    request.request.extensions.iter().any(|offer| ExtensionOffer::parse(offer).is_deflate())
 }
 
-/// permessage-deflate with the largest window, should a frame have RSV1: nobody knows what was negotiated.
+/// permessage-deflate with the largest window, should a frame have RSV1: what was negotiated is not known.
 pub(super) fn assumed() -> Negotiated {
     Negotiated { deflate: Some(Deflate::default()), unknown: false }
 }
 
-/// Gives a piece to one search. Says what it found, and how much of the piece it did not take.
-fn look(search: &mut FrameSearch, expect: &ExpectedFrames, run: Run<'_>, seen: PacketRef) -> Option<(Boundary, usize)> {
+/// Gives a run to one search. Returns the boundary that it found, and what it did not take of the run.
+fn look<'r>(
+    search: &mut FrameSearch,
+    expect: &ExpectedFrames,
+    run: Run<'r>,
+    seen: PacketRef,
+) -> Option<(Boundary, Leftover<'r>)> {
     let enough = |found: Option<Boundary>| found.filter(|found| found.bits >= ENOUGH_BITS);
     match run {
         Run::Data(mut data) => {
             while !data.is_empty() {
                 let left = search.push(data, seen);
-                data = data.len().checked_sub(left).and_then(|taken| data.get(taken..)).unwrap_or_default();
+                data = last_bytes(data, left);
                 if let Some(found) = enough(search.find(expect, false)) {
-                    return Some((found, left));
+                    return Some((found, Leftover::bytes(data)));
                 }
                 if left > 0 && search.is_full() {
                     search.gap(Some(0), expect);
@@ -286,8 +304,8 @@ fn look(search: &mut FrameSearch, expect: &ExpectedFrames, run: Run<'_>, seen: P
             if found.is_none() {
                 search.gap(len, expect);
             }
-            found.map(|found| (found, 1))
+            found.map(|found| (found, Leftover::all(run)))
         }
-        Run::End(_) => enough(search.find(expect, true)).map(|found| (found, 1)),
+        Run::End(_) => enough(search.find(expect, true)).map(|found| (found, Leftover::all(run))),
     }
 }

@@ -31,12 +31,16 @@
 //! # }
 //! ```
 
+mod carriers;
+mod conversation;
 mod direction;
+mod extended_connect;
 mod findings;
 mod handler;
 mod http;
 mod http2;
 mod identity;
+mod leftover;
 mod memory;
 mod midstream;
 mod pending;
@@ -45,7 +49,9 @@ pub mod run;
 mod session;
 pub mod shards;
 mod shared;
+mod silence;
 mod tls;
+mod turn;
 mod verdict;
 mod websocket;
 
@@ -56,10 +62,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::event::Totals;
 use crate::net::Decoder;
 use crate::quic::Recognizer;
+use crate::subprotocol::{Notes, Readers};
 use crate::tcp::Table;
 use crate::tls::{KeyLog, Scratch};
 use crate::types::{Limits, PacketRef};
 use crate::websocket::inflate::InflaterPool;
+use carriers::Carriers;
 use memory::{Buffers, Memory};
 use session::Session;
 use shared::Shared;
@@ -75,6 +83,8 @@ pub struct Options {
     pub capture: String,
     /// Whether connections whose handshake was not captured are looked for (`--mid-stream`).
     pub mid_stream: bool,
+    /// The readers of sub-protocols: each connection is read by the first that knows its sub-protocol.
+    pub readers: Readers,
     /// Whether every TLS connection that stays closed is told of (`--tls`), not only those that may carry WebSocket.
     pub list_tls: bool,
 }
@@ -86,6 +96,7 @@ impl Default for Options {
             demand: Demand::default(),
             capture: String::new(),
             mid_stream: true,
+            readers: Readers::default(),
             list_tls: false,
         }
     }
@@ -129,6 +140,9 @@ impl Analyzer {
                 mid_stream: options.mid_stream,
                 next_connection: 0,
                 totals: Totals::default(),
+                readers: options.readers.clone(),
+                notes: Notes::default(),
+                carriers: Carriers::default(),
                 limits,
             },
         }

@@ -1,29 +1,30 @@
-//! Bytes of one direction that wait for the other to say what they are: frames that were sent before the 101 (their
-//! packets remembered), or the first bytes of a connection that are too few to tell.
+//! Runs of one direction that wait, with the packets that carried them, until the other direction shows what they are: frames
+//! that were sent before the 101, or the first bytes of a connection, too few to recognize a protocol.
 
 use std::collections::VecDeque;
 
+use super::leftover::Leftover;
 use crate::stream::{EndReason, Run};
 use crate::types::PacketRef;
 
-/// What waits, in order.
+/// The runs that wait, in order.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     bytes: Vec<u8>,
-    /// Of the bytes, so many were taken.
+    /// Bytes at the front of `bytes` that were taken.
     taken: usize,
-    pieces: VecDeque<(Piece, PacketRef)>,
+    runs: VecDeque<(Waiting, PacketRef)>,
 }
 
-/// What a segment costs besides its bytes.
-const PIECE_BYTES: usize = size_of::<(Piece, PacketRef)>();
+/// What a run costs besides its bytes.
+const RUN_BYTES: usize = size_of::<(Waiting, PacketRef)>();
 
-/// Segments that cost nothing, so that a limit of a few bytes is one of bytes.
-const FREE_PIECES: usize = 32;
+/// Runs that cost nothing, so that a limit of a few bytes is one of bytes.
+const FREE_RUNS: usize = 32;
 
 #[derive(Debug, Clone, Copy)]
-enum Piece {
-    /// So many of the bytes.
+enum Waiting {
+    /// So many bytes of [`Pending::bytes`].
     Data(usize),
     Gap(Option<u64>),
     End(EndReason),
@@ -32,125 +33,103 @@ enum Piece {
 impl Pending {
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.runs.is_empty()
     }
 
     /// Bytes that it keeps.
     #[inline]
     pub(super) fn held(&self) -> usize {
-        self.bytes.capacity() + self.pieces.capacity() * PIECE_BYTES
+        self.bytes.capacity() + self.runs.capacity() * RUN_BYTES
     }
 
-    /// Lets go of all bytes, which leaves a hole. Gives how many these were.
+    /// Frees all bytes, which leaves a gap. Gives how many these were.
     pub(super) fn forget(&mut self) -> u64 {
-        let len = self.left().len() as u64;
+        let len = self.untaken().len() as u64;
         (self.bytes, self.taken) = (Vec::new(), 0);
-        let mut left = VecDeque::new();
-        for (piece, seen) in core::mem::take(&mut self.pieces) {
-            let piece = match piece {
-                Piece::Data(len) => Piece::Gap(Some(len as u64)),
+        let mut runs = VecDeque::new();
+        for (run, seen) in core::mem::take(&mut self.runs) {
+            let run = match run {
+                Waiting::Data(len) => Waiting::Gap(Some(len as u64)),
                 other => other,
             };
-            add(&mut left, piece, seen);
+            add(&mut runs, run, seen);
         }
-        self.pieces = left;
+        self.runs = runs;
         len
     }
 
-    /// Lets something wait; bytes beyond `max` are lost, which is a hole. Segments count too, since a segment of a byte
-    /// costs more than the byte.
+    /// Keeps a run; bytes beyond `max` are dropped, which leaves a gap. Runs count, too, since a segment of one byte costs more
+    /// than the byte.
     pub(super) fn push(&mut self, run: Run<'_>, seen: PacketRef, max: usize) {
-        let piece = match run {
-            Run::Data(data) if self.cost().saturating_add(data.len()) > max => Piece::Gap(Some(data.len() as u64)),
+        let run = match run {
+            Run::Data(data) if self.cost().saturating_add(data.len()) > max => Waiting::Gap(Some(data.len() as u64)),
             Run::Data(data) => {
                 self.bytes.extend_from_slice(data);
-                Piece::Data(data.len())
+                Waiting::Data(data.len())
             }
-            Run::Gap(len) => Piece::Gap(len),
-            Run::End(reason) => Piece::End(reason),
+            Run::Gap(len) => Waiting::Gap(len),
+            Run::End(reason) => Waiting::End(reason),
         };
-        add(&mut self.pieces, piece, seen);
+        add(&mut self.runs, run, seen);
     }
 
     /// What counts against the limit of what may wait.
     pub(super) fn cost(&self) -> usize {
-        self.left().len().saturating_add(self.pieces.len().saturating_sub(FREE_PIECES) * PIECE_BYTES)
+        self.untaken().len().saturating_add(self.runs.len().saturating_sub(FREE_RUNS) * RUN_BYTES)
     }
 
-    /// The bytes at the front, up to a hole or the end.
+    /// The bytes at the front, up to a gap or the end.
     pub(super) fn front_bytes(&self) -> &[u8] {
-        let len =
-            self.pieces.iter().map_while(|(piece, _)| if let Piece::Data(len) = piece { Some(len) } else { None });
-        self.left().get(..len.sum()).unwrap_or_default()
+        let len = self.runs.iter().map_while(|(run, _)| if let Waiting::Data(len) = run { Some(len) } else { None });
+        self.untaken().get(..len.sum()).unwrap_or_default()
     }
 
-    /// Gives each piece to `offer`, which says how many bytes of it it left. Stops at the first that it left whole or in
-    /// part; that and what follows wait on. Says whether anything was taken.
-    pub(super) fn offer<E>(
-        &mut self,
-        mut offer: impl FnMut(Run<'_>, PacketRef) -> Result<usize, E>,
-    ) -> Result<bool, E> {
+    /// Gives each run to `offer`, which returns what it left of it. Stops at the first that it left in full or in part: that
+    /// one and those after it wait on. Whether anything was taken.
+    pub(super) fn offer(&mut self, mut offer: impl for<'r> FnMut(Run<'r>, PacketRef) -> Leftover<'r>) -> bool {
         let mut any = false;
-        while let Some((piece, seen)) = self.pieces.front_mut() {
-            let run = match piece {
-                Piece::Data(len) => {
+        while let Some((waiting, seen)) = self.runs.front_mut() {
+            let run = match waiting {
+                Waiting::Data(len) => {
                     Run::Data(self.bytes.get(self.taken..self.taken.saturating_add(*len)).unwrap_or_default())
                 }
-                Piece::Gap(len) => Run::Gap(*len),
-                Piece::End(reason) => Run::End(*reason),
+                Waiting::Gap(len) => Run::Gap(*len),
+                Waiting::End(reason) => Run::End(*reason),
             };
-            let left = offer(run, *seen)?;
-            if let Piece::Data(len) = piece {
-                let took = len.saturating_sub(left);
+            let left = offer(run, *seen);
+            if let Waiting::Data(len) = waiting {
+                let took = len.saturating_sub(left.byte_count());
                 self.taken += took;
                 any |= took > 0;
-                *len = left;
+                *len = left.byte_count();
             } else {
-                any |= left == 0;
+                any |= left.is_nothing();
             }
-            if left > 0 {
+            if !left.is_nothing() {
                 break;
             }
-            self.pieces.pop_front();
+            self.runs.pop_front();
         }
-        // Not each time: a record may be taken at a time.
+        // Not each time: bytes may be taken one record at a time.
         if self.taken > self.bytes.len() / 2 {
             self.bytes.drain(..self.taken.min(self.bytes.len()));
             self.taken = 0;
         }
-        Ok(any)
+        any
     }
 
     /// The bytes that were not taken.
-    fn left(&self) -> &[u8] {
+    fn untaken(&self) -> &[u8] {
         self.bytes.get(self.taken..).unwrap_or_default()
     }
 }
 
-/// All of a piece.
-pub(super) fn left_of(run: Run<'_>) -> usize {
-    match run {
-        Run::Data(data) => data.len(),
-        _ => 1,
-    }
-}
-
-/// The last bytes of a piece, or the hole or end that it is.
-pub(super) fn rest_of(run: Run<'_>, left: usize) -> Run<'_> {
-    match run {
-        Run::Data(data) => {
-            Run::Data(data.len().checked_sub(left).and_then(|taken| data.get(taken..)).unwrap_or_default())
-        }
-        other => other,
-    }
-}
-
-/// Adds a piece. Holes in a row are one, so that they cannot pile up; so are ends.
-fn add(pieces: &mut VecDeque<(Piece, PacketRef)>, piece: Piece, seen: PacketRef) {
-    match (pieces.back_mut(), piece) {
-        (Some((Piece::Gap(Some(sum)), _)), Piece::Gap(Some(len))) => *sum = sum.saturating_add(len),
-        (Some((Piece::Gap(None), _)), Piece::Gap(_)) | (Some((Piece::End(_), _)), Piece::End(_)) => {}
-        _ => pieces.push_back((piece, seen)),
+/// Adds a run. Gaps in a row are one, so that they cannot pile up; so are ends.
+fn add(runs: &mut VecDeque<(Waiting, PacketRef)>, run: Waiting, seen: PacketRef) {
+    match (runs.back_mut(), run) {
+        (Some((Waiting::Gap(Some(sum)), _)), Waiting::Gap(Some(len))) => *sum = sum.saturating_add(len),
+        (Some((Waiting::Gap(None), _)), Waiting::Gap(_)) | (Some((Waiting::End(_), _)), Waiting::End(_)) => {}
+        _ => runs.push_back((run, seen)),
     }
 }
 
@@ -163,60 +142,66 @@ mod tests {
     }
 
     #[test]
-    fn pieces_keep_their_packets_and_their_order() {
-        let mut waiting = Pending::default();
-        waiting.push(Run::Data(b"abc"), seen(1), 100);
-        waiting.push(Run::Data(b"de"), seen(2), 100);
-        waiting.push(Run::Gap(Some(4)), seen(3), 100);
-        waiting.push(Run::Data(b"f"), seen(4), 100);
-        assert_eq!((waiting.front_bytes(), waiting.bytes.len()), (&b"abcde"[..], 6));
+    fn runs_keep_their_packets_and_their_order() {
+        let mut pending = Pending::default();
+        pending.push(Run::Data(b"abc"), seen(1), 100);
+        pending.push(Run::Data(b"de"), seen(2), 100);
+        pending.push(Run::Gap(Some(4)), seen(3), 100);
+        pending.push(Run::Data(b"f"), seen(4), 100);
+        assert_eq!((pending.front_bytes(), pending.bytes.len()), (&b"abcde"[..], 6));
         // Takes "abc", and one of "de".
-        let took = waiting.offer(|run, at| {
-            Ok::<_, ()>(match (run, at.packet) {
-                (Run::Data(b"abc"), 1) => 0,
-                (Run::Data(b"de"), 2) => 1,
-                other => panic!("{other:?}"),
-            })
+        let took = pending.offer(|run, at| match (run, at.packet) {
+            (Run::Data(b"abc"), 1) => Leftover::Nothing,
+            (Run::Data(b"de"), 2) => Leftover::bytes(b"e"),
+            other => panic!("{other:?}"),
         });
-        assert_eq!((took, waiting.front_bytes()), (Ok(true), &b"e"[..]));
-        assert_eq!(waiting.offer(|_, _| Ok::<_, ()>(1)), Ok(false));
+        assert_eq!((took, pending.front_bytes()), (true, &b"e"[..]));
+        assert!(!pending.offer(|run, _| Leftover::all(run)), "nothing is taken");
         let mut all = Vec::new();
-        waiting
-            .offer(|run, at| {
-                Ok::<_, ()>({
-                    all.push(format!("{run:?} {}", at.packet));
-                    0
-                })
-            })
-            .unwrap();
-        assert_eq!(all, ["Data([101]) 2", "Gap(Some(4)) 3", "Data([102]) 4"]);
-        assert!(waiting.is_empty() && waiting.bytes.is_empty());
-    }
-
-    #[test]
-    fn what_is_too_much_is_a_hole() {
-        let mut waiting = Pending::default();
-        for packet in 0..1000 {
-            waiting.push(Run::Data(b"abcd"), seen(packet), 10);
-        }
-        assert_eq!((waiting.bytes.len(), waiting.pieces.len()), (8, 3));
-    }
-
-    #[test]
-    fn segments_of_a_byte_cost_more_than_a_byte() {
-        let mut waiting = Pending::default();
-        for packet in 0..100_000 {
-            waiting.push(Run::Data(b"x"), seen(packet), 64 << 10);
-            assert!(waiting.held() <= 2 * (64 << 10) + 2 * FREE_PIECES * PIECE_BYTES, "{}", waiting.held());
-        }
-        assert!(waiting.bytes.len() > 1000);
-        let mut told = Vec::new();
-        assert!(waiting.forget() > 1000);
-        assert!(waiting.held() < 1000);
-        _ = waiting.offer(|run, at| {
-            told.push(format!("{run:?} {}", at.packet));
-            Ok::<_, ()>(0)
+        pending.offer(|run, at| {
+            all.push(format!("{run:?} {}", at.packet));
+            Leftover::Nothing
         });
-        assert_eq!(told, ["Gap(Some(100000)) 0"]);
+        assert_eq!(all, ["Data([101]) 2", "Gap(Some(4)) 3", "Data([102]) 4"]);
+        assert!(pending.is_empty() && pending.bytes.is_empty());
+    }
+
+    #[test]
+    fn a_gap_or_an_end_that_is_left_waits_on() {
+        let mut pending = Pending::default();
+        pending.push(Run::Gap(None), seen(1), 100);
+        pending.push(Run::End(EndReason::Fin), seen(2), 100);
+        assert!(!pending.offer(|run, _| Leftover::all(run)));
+        let took =
+            pending.offer(|run, _| if matches!(run, Run::Gap(_)) { Leftover::Nothing } else { Leftover::all(run) });
+        assert!(took && !pending.is_empty());
+        assert!(pending.offer(|_, _| Leftover::Nothing) && pending.is_empty());
+    }
+
+    #[test]
+    fn bytes_beyond_the_limit_are_a_gap() {
+        let mut pending = Pending::default();
+        for packet in 0..1000 {
+            pending.push(Run::Data(b"abcd"), seen(packet), 10);
+        }
+        assert_eq!((pending.bytes.len(), pending.runs.len()), (8, 3));
+    }
+
+    #[test]
+    fn segments_of_one_byte_cost_more_than_one_byte() {
+        let mut pending = Pending::default();
+        for packet in 0..100_000 {
+            pending.push(Run::Data(b"x"), seen(packet), 64 << 10);
+            assert!(pending.held() <= 2 * (64 << 10) + 2 * FREE_RUNS * RUN_BYTES, "{}", pending.held());
+        }
+        assert!(pending.bytes.len() > 1000);
+        assert!(pending.forget() > 1000);
+        assert!(pending.held() < 1000);
+        let mut offered = Vec::new();
+        pending.offer(|run, at| {
+            offered.push(format!("{run:?} {}", at.packet));
+            Leftover::Nothing
+        });
+        assert_eq!(offered, ["Gap(Some(100000)) 0"]);
     }
 }

@@ -196,7 +196,7 @@ impl Analyzer {
         self.net.finish();
         let mut error = None;
         let shared = &mut self.shared;
-        self.table.finish(self.last, &mut Out { sink, error: &mut error, shared, tls: None, depth: 0 });
+        self.table.finish(self.last, &mut Out { sink, error: &mut error, shared });
         error.map_or(Ok(()), Err)
     }
 
@@ -226,7 +226,7 @@ impl Analyzer {
         // Matched by reference: a copy would wait until all fields of the segment are written.
         let decoded = self.net.decode(packet);
         let mut error = None;
-        let mut out = Out { sink, error: &mut error, shared, tls: None, depth: 0 };
+        let mut out = Out { sink, error: &mut error, shared };
         self.table.age(packet.seen, &mut out);
         match &decoded {
             Some(Transport::Tcp(segment)) => {

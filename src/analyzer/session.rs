@@ -1,38 +1,63 @@
-//! One TCP connection: what is spoken on it, from its first bytes to its end.
+//! One TCP connection, or one inside TLS: which protocol is spoken on it, from its first bytes to its end.
 //!
-//! Bytes go to the protocol at hand. What that cannot take yet waits, with the packets that carried it; a protocol that
-//! ends (HTTP at a 101, a tunnel's beginning) leaves its bytes to the next.
+//! In: runs of both directions, in order. Out: nothing of its own; the protocol at hand emits events. What the protocol at hand
+//! cannot take yet waits, with the packets that carried it; a protocol that ends (HTTP at a 101, the beginning of a tunnel)
+//! leaves its bytes to the next.
+//!
+//! ```text
+//!              ┌────────────── CONNECT was answered with 2xx: a tunnel ◀──────────────┐
+//!              ▼                                                                       │
+//!  begin ─▶ Sniffing ─── a head of HTTP/1 ─────▶ Http1 ────────────────────────────────┤
+//!              │                                 │ ├── 101 to WebSocket ─────────▶ WebSocket
+//!              │                                 │ ├── 101 to h2c ───────────────▶ Http2
+//!              │                                 │ ├── 101 to something else ────▶ Opaque
+//!              │                                 │ └── a gap, or no response ────▶ Midstream
+//!              │                                 ▲
+//!              │                                 └─────── a head of HTTP/1 ◀──────┐
+//!              ├── no beginning was captured ──▶ Midstream ───────────────────────┤
+//!              │                                   ├── frames, with evidence ────▶ WebSocket
+//!              │                                   ├── frames of HTTP/2 ─────────▶ Http2
+//!              │                                   └── neither, for long enough ─▶ Opaque
+//!              ├── a preface of HTTP/2 ────────▶ Http2 ── it is none ────────────▶ Opaque
+//!              ├── a record of TLS ────────────▶ Tls (a session of its own is inside)
+//!              └── anything else ──────────────▶ Opaque
+//! ```
+//!
+//! Which protocol it is, is decided in `session/recognize.rs`. WebSocket, Tls and Opaque are final.
 
 mod memory;
 mod recognize;
 
+use super::carriers::Carriers;
 use super::http::{Http, Next, refuse};
 use super::http2::Http2;
 use super::identity::identify;
-use super::midstream::{Midstream, Verdict};
+use super::leftover::Leftover;
+use super::memory::{Counted, Growth};
+use super::midstream::{Midstream, SearchResult};
 use super::pending::Pending;
-use super::shared::Out;
 use super::tls::Tls;
+use super::turn::Turn;
 use super::websocket::WebSocket;
 use crate::event::Sink;
-use crate::http::h2::BoundarySearch;
-use crate::http::{Sniffed, sniff};
-use crate::stream::{Chunk, EndReason, Interest, Run};
-use crate::tcp::Flow;
-use crate::types::{Detail, Direction, FindingCode, PacketRef, PerDirection};
+use crate::stream::{EndReason, Interest, Run};
+use crate::types::{Detail, Direction, FindingCode, PerDirection};
+use crate::websocket::resync::Boundary;
 
-/// One TCP connection.
+/// One connection.
 #[derive(Default)]
 pub(super) struct Session {
     protocol: Protocol,
     waiting: PerDirection<Option<Box<Pending>>>,
-    /// WebSockets asked for so far.
+    /// WebSockets that were asked for so far.
     attempts: u32,
     /// What it was last counted to keep.
-    counted: usize,
+    counted: Counted,
+    /// The packets so far, where outputs ask for packets.
+    carriers: Option<Box<Carriers>>,
 }
 
-/// What is spoken.
+/// The protocol at hand.
 #[derive(Default)]
 enum Protocol {
     /// Too early to say.
@@ -49,117 +74,133 @@ enum Protocol {
 }
 
 impl Session {
-    /// Takes the next piece of one direction.
-    pub(super) fn chunk<S: Sink>(
-        &mut self,
-        flow: &mut Flow,
-        mut direction: Direction,
-        chunk: Chunk<'_>,
-        out: &mut Out<'_, S>,
-    ) -> Result<Interest, S::Error> {
-        if let Protocol::WebSocket(websocket) = &mut self.protocol
-            && self.waiting.get(direction).is_none()
-        {
-            take(websocket, direction, chunk.run, chunk.seen, out)?;
-            let rests = websocket.is_at_rest(direction);
-            if out.shared.memory.grown || !rests {
-                self.settle(out);
-            } else {
-                out.shared.memory.stay();
-            }
-            return Ok(Interest::Retain);
+    /// Takes the next run of one direction.
+    #[inline]
+    pub(super) fn run<S: Sink>(&mut self, direction: Direction, run: Run<'_>, turn: &mut Turn<'_, S>) -> Interest {
+        if turn.shared.demand.packets && turn.depth == 0 {
+            return self
+                .with_carriers(Some((direction, run)), turn, |session, turn| session.take(direction, run, turn));
         }
-        if let Protocol::Tls(tls) = &mut self.protocol
-            && self.waiting.get(direction).is_none()
-        {
-            let interest = tls.chunk(flow, direction, chunk, out)?;
-            return Ok(self.conclude(interest, out));
+        self.take(direction, run, turn)
+    }
+
+    fn take<S: Sink>(&mut self, mut direction: Direction, run: Run<'_>, turn: &mut Turn<'_, S>) -> Interest {
+        if self.waiting.get(direction).is_none() {
+            match &mut self.protocol {
+                Protocol::WebSocket(websocket) => {
+                    let growth = websocket.run(direction, run, turn);
+                    self.settle(growth, turn);
+                    return Interest::Retain;
+                }
+                Protocol::Tls(tls) => {
+                    let interest = tls.run(direction, run, turn);
+                    return self.conclude(interest, turn);
+                }
+                _ => {}
+            }
         }
         match self.protocol {
-            Protocol::Sniffing => direction = self.sniff(flow, direction, chunk.run, out),
+            Protocol::Sniffing => direction = self.sniff(direction, run, turn),
             Protocol::Midstream(_) => {
-                direction = self.midstream(flow, direction, chunk.run, chunk.seen, out)?;
+                direction = self.midstream(direction, run, turn);
                 if matches!(self.protocol, Protocol::Midstream(_) | Protocol::WebSocket(_) | Protocol::Http2(_)) {
-                    self.settle(out);
-                    return Ok(Interest::Keep);
+                    self.settle(Growth::SOME, turn);
+                    return Interest::Keep;
                 }
             }
             _ => {}
         }
-        if self.waiting.get(direction).is_some() || matches!(self.protocol, Protocol::Sniffing) {
-            self.wait(direction, chunk.run, chunk.seen, out);
-        } else {
-            let left = self.offer(flow, direction, chunk.run, chunk.seen, out)?;
-            self.wait_rest(direction, chunk, left, out);
-        }
-        self.drain(flow, out)?;
-        Ok(self.conclude(self.interest(), out))
+        let waits = self.waiting.get(direction).is_some() || matches!(self.protocol, Protocol::Sniffing);
+        let left = if waits { Leftover::all(run) } else { self.offer(direction, run, turn) };
+        self.wait(direction, left, turn);
+        self.drain(turn);
+        self.conclude(self.interest(), turn)
     }
 
     /// The connection is over.
-    pub(super) fn ended<S: Sink>(
-        self,
-        flow: &Flow,
-        reason: EndReason,
-        seen: PacketRef,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
-        let counted = self.counted;
-        self.tell_end(flow, reason, seen, out)?;
-        out.shared.memory.settle(counted, 0);
-        Ok(())
+    pub(super) fn ended<S: Sink>(mut self, reason: EndReason, turn: &mut Turn<'_, S>) {
+        if turn.shared.demand.packets && turn.depth == 0 {
+            self.with_carriers(None, turn, |session, turn| {
+                core::mem::take(session).end(reason, turn);
+                Interest::Drop
+            });
+            return;
+        }
+        self.end(reason, turn);
     }
 
-    fn tell_end<S: Sink>(
-        mut self,
-        flow: &Flow,
-        reason: EndReason,
-        seen: PacketRef,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
+    fn end<S: Sink>(mut self, reason: EndReason, turn: &mut Turn<'_, S>) {
         if let Protocol::Http1(http) = &mut self.protocol {
-            // What the client sent behind a request that the capture has no answer to.
-            let waits = self.waiting.get(Direction::ToServer).as_ref().filter(|_| out.shared.mid_stream);
-            let unanswered = waits.and_then(|waiting| http.unanswered(waiting.front_bytes()));
-            let next = match unanswered {
-                Some(next) => next,
-                None => http.over(flow, &mut self.attempts, seen, out)?,
-            };
-            self.go_on(next, out);
-            self.drain(&mut flow.clone(), out)?;
+            // What the client sent after a request to which the capture has no response.
+            let waits = self.waiting.get(Direction::ToServer).as_ref().filter(|_| turn.shared.mid_stream);
+            let next = waits.and_then(|waiting| http.no_response(waiting.front_bytes(), &turn.shared.limits));
+            let next = next.unwrap_or_else(|| http.over(turn));
+            self.attempts = http.attempts();
+            self.go_on(next, turn);
+            self.drain(turn);
         }
         match self.protocol {
-            Protocol::Midstream(midstream) => match midstream.asked {
-                Some(asked) => refuse(asked, None, flow, &mut self.attempts, seen, out),
-                None => Ok(()),
-            },
-            Protocol::WebSocket(websocket) => websocket.close(flow, reason, seen, out),
-            Protocol::Http2(http2) => http2.close(flow, reason, seen, out),
-            Protocol::Tls(tls) => tls.ended(flow, reason, seen, out),
-            _ => Ok(()),
+            Protocol::Midstream(midstream) => {
+                if let Some(request) = midstream.request {
+                    refuse(request, None, &mut self.attempts, turn);
+                }
+            }
+            Protocol::WebSocket(websocket) => websocket.close(None, reason, turn),
+            Protocol::Http2(http2) => http2.close(reason, turn),
+            Protocol::Tls(tls) => tls.ended(reason, turn),
+            _ => {}
         }
+        self.counted.settle(Growth::SOME, || 0, &mut turn.shared.memory);
     }
 
-    /// Something went wrong below.
+    /// Something is wrong in the layers before.
     pub(super) fn fault<S: Sink>(
         &mut self,
         direction: Direction,
         broken: (FindingCode, Detail),
-        seen: PacketRef,
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
-        match &mut self.protocol {
-            Protocol::WebSocket(websocket) => websocket.fault(direction, broken, seen, out)?,
-            Protocol::Tls(tls) => tls.fault(direction, broken, seen, out)?,
-            Protocol::Http2(http2) => http2.fault(direction, broken, seen, out)?,
-            Protocol::Http1(http) => http.fault(direction, broken, seen),
-            _ => {}
-        }
-        self.settle(out);
-        Ok(())
+        turn: &mut Turn<'_, S>,
+    ) {
+        let growth = match &mut self.protocol {
+            Protocol::WebSocket(websocket) => websocket.fault(direction, broken, turn),
+            Protocol::Tls(tls) => tls.fault(direction, broken, turn),
+            Protocol::Http2(http2) => http2.fault(direction, broken, turn),
+            Protocol::Http1(http) => http.fault(direction, broken, turn.seen),
+            _ => Growth::NONE,
+        };
+        self.settle(growth, turn);
     }
 
-    /// What the table is to do with it.
+    /// Does something at a turn with the packets so far at hand; `carried` is the run that the packet at hand carried.
+    #[cold]
+    fn with_carriers<S: Sink>(
+        &mut self,
+        carried: Option<(Direction, Run<'_>)>,
+        turn: &mut Turn<'_, S>,
+        go: impl FnOnce(&mut Self, &mut Turn<'_, S>) -> Interest,
+    ) -> Interest {
+        let mut carriers = self.carriers.take().unwrap_or_default();
+        if matches!(&self.protocol, Protocol::Http1(http) if http.is_between_requests()) && !self.is_waiting() {
+            carriers.clear();
+        }
+        if let Some((direction, Run::Data(_))) = carried {
+            carriers.push(turn.seen, direction);
+        }
+        core::mem::swap(&mut *carriers, &mut turn.shared.carriers);
+        let interest = go(self, turn);
+        core::mem::swap(&mut *carriers, &mut turn.shared.carriers);
+        // A WebSocket of HTTP/1.1 emits its packets as they come.
+        if interest != Interest::Drop && !matches!(self.protocol, Protocol::WebSocket(_)) {
+            self.carriers = Some(carriers);
+        }
+        self.settle(Growth::SOME, turn);
+        interest
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.waiting.to_server.is_some() || self.waiting.to_client.is_some()
+    }
+
+    /// What the carrier is to do with it.
     fn interest(&self) -> Interest {
         match self.protocol {
             Protocol::Tls(ref tls) => tls.wants(),
@@ -170,152 +211,122 @@ impl Session {
         }
     }
 
-    /// Looks for frames in a connection without a beginning. Gives the direction, which they may turn round.
-    fn midstream<S: Sink>(
-        &mut self,
-        flow: &mut Flow,
-        direction: Direction,
-        run: Run<'_>,
-        seen: PacketRef,
-        out: &mut Out<'_, S>,
-    ) -> Result<Direction, S::Error> {
-        let Protocol::Midstream(midstream) = &mut self.protocol else { return Ok(direction) };
-        if let Run::Data(data) = run
-            && let Sniffed::Http1(role) = sniff(data)
-            && (role == direction.sender() || !flow.carrier.oriented)
-        {
-            // A request or a response begins here: it is HTTP, of which the beginning was not captured.
-            let turned = role != direction.sender();
-            if turned {
-                flow.reverse();
-                self.waiting.swap();
-            }
-            self.protocol = Protocol::Http1(Box::new(Http::joined(&out.shared.limits)));
-            return Ok(if turned { direction.reverse() } else { direction });
-        }
-        if let Some(searches) = midstream.find_http2(direction, run, seen) {
-            return self.join_http2(flow, direction, searches, out);
-        }
-        let verdict = midstream.take(direction, run, seen, out.shared.limits.max_midstream_bytes);
-        let turned = matches!(&verdict, Verdict::WebSocket(Direction::ToClient, ..)) && !flow.carrier.oriented;
-        if turned {
+    /// Turns the roles round: the endpoint that was taken for the server is the client. All that belongs to a direction is
+    /// swapped. Gives what `direction` is from here on.
+    fn turn_round<S: Sink>(&mut self, direction: Direction, turn: &mut Turn<'_, S>) -> Direction {
+        turn.flow.reverse();
+        turn.shared.carriers.swap();
+        self.waiting.swap();
+        if let Protocol::Midstream(midstream) = &mut self.protocol {
             midstream.swap();
-            flow.reverse();
         }
-        let direction = if turned { direction.reverse() } else { direction };
-        self.judge(verdict, flow, (direction, run, seen), out)?;
-        Ok(direction)
+        direction.reverse()
     }
 
-    /// It is HTTP/2, joined half-way. Gives the direction, which may turn round.
-    fn join_http2<S: Sink>(
-        &mut self,
-        flow: &mut Flow,
-        mut direction: Direction,
-        mut searches: PerDirection<Option<Box<BoundarySearch>>>,
-        out: &mut Out<'_, S>,
-    ) -> Result<Direction, S::Error> {
-        let sender = searches.get(direction).as_ref().and_then(|search| search.sender());
-        if !flow.carrier.oriented && sender.is_some_and(|sender| sender != direction.sender()) {
-            searches.swap();
-            flow.reverse();
-            self.waiting.swap();
-            direction = direction.reverse();
+    /// Looks for frames in a connection without a beginning. Gives the direction, which they may turn round.
+    fn search<S: Sink>(&mut self, direction: Direction, run: Run<'_>, turn: &mut Turn<'_, S>) -> Direction {
+        let Protocol::Midstream(midstream) = &mut self.protocol else { return direction };
+        if midstream.finds_http2(direction, run, turn.seen) {
+            return self.join_http2(direction, turn);
         }
-        out.shared.totals.http2_connections += 1;
-        let mut http2 = Box::new(Http2::joined(&out.shared.limits, searches));
-        http2.resume(flow, direction, out)?;
+        match midstream.run(direction, run, turn.seen) {
+            SearchResult::Unknown => direction,
+            SearchResult::WebSocket(client, found, left) => {
+                let wrong = client == Direction::ToClient && !turn.flow.carrier.oriented;
+                let direction = if wrong { self.turn_round(direction, turn) } else { direction };
+                self.adopt(&found, direction, left, turn);
+                direction
+            }
+            SearchResult::Other => {
+                self.end_search(turn);
+                direction
+            }
+        }
+    }
+
+    /// It is HTTP/2, joined mid-stream. Gives the direction, which may turn round.
+    fn join_http2<S: Sink>(&mut self, mut direction: Direction, turn: &mut Turn<'_, S>) -> Direction {
+        let Protocol::Midstream(midstream) = &mut self.protocol else { return direction };
+        let sender = midstream.http2_sender(direction);
+        if !turn.flow.carrier.oriented && sender.is_some_and(|sender| sender != direction.sender()) {
+            direction = self.turn_round(direction, turn);
+        }
+        let Protocol::Midstream(midstream) = &mut self.protocol else { return direction };
+        turn.shared.totals.http2_connections += 1;
+        let mut http2 = Box::new(Http2::joined(&turn.shared.limits, midstream.take_http2()));
+        http2.resume(direction, turn);
         self.protocol = Protocol::Http2(http2);
-        Ok(direction)
+        direction
     }
 
-    /// Does what the search in a connection without a beginning asks for; what it left of the piece at hand goes on.
-    fn judge<S: Sink>(
-        &mut self,
-        verdict: Verdict,
-        flow: &Flow,
-        (direction, run, seen): (Direction, Run<'_>, PacketRef),
-        out: &mut Out<'_, S>,
-    ) -> Result<(), S::Error> {
-        match (verdict, core::mem::take(&mut self.protocol)) {
-            (Verdict::WebSocket(_, found, left), Protocol::Midstream(midstream)) => {
-                let identity = identify(flow, &mut self.attempts, out);
-                let mut websocket = Box::new(midstream.adopt(identity, &found, seen, out)?);
-                let rest = match run {
-                    Run::Data(data) => {
-                        Run::Data(data.len().checked_sub(left).and_then(|taken| data.get(taken..)).unwrap_or_default())
-                    }
-                    other => other,
-                };
-                if left > 0 {
-                    take(&mut websocket, direction, rest, seen, out)?;
+    /// It is a WebSocket, joined mid-stream, in which a frame was found; it takes what the search left of the run at hand.
+    fn adopt<S: Sink>(&mut self, found: &Boundary, direction: Direction, left: Leftover<'_>, turn: &mut Turn<'_, S>) {
+        match core::mem::take(&mut self.protocol) {
+            Protocol::Midstream(midstream) => {
+                let identity = identify(&mut self.attempts, turn);
+                let mut websocket = Box::new(midstream.adopt(identity, found, turn));
+                if let Leftover::Rest(run) = left {
+                    // It is new: all of it is counted when the turn is over.
+                    websocket.run(direction, run, turn).counted_anyway();
                 }
                 self.protocol = Protocol::WebSocket(websocket);
             }
-            (Verdict::Other, Protocol::Midstream(midstream)) => {
-                self.protocol = Protocol::Opaque;
-                if let Some(asked) = midstream.asked {
-                    refuse(asked, None, flow, &mut self.attempts, seen, out)?;
-                }
-            }
-            (_, protocol) => self.protocol = protocol,
+            protocol => self.protocol = protocol,
         }
-        Ok(())
     }
 
-    /// Gives a piece to the protocol at hand. Says how much of it was left: bytes of data, or 1 of a hole or an end.
-    fn offer<S: Sink>(
-        &mut self,
-        flow: &mut Flow,
-        direction: Direction,
-        run: Run<'_>,
-        seen: PacketRef,
-        out: &mut Out<'_, S>,
-    ) -> Result<usize, S::Error> {
-        match &mut self.protocol {
-            Protocol::Sniffing => Ok(match run {
-                Run::Data(data) => data.len(),
-                _ => 1,
-            }),
-            Protocol::Opaque => Ok(0),
-            Protocol::Tls(tls) => tls.chunk(flow, direction, Chunk { offset: 0, run, seen }, out).map(|_| 0),
-            // What waited while nothing was known yet: roles cannot be turned round here, so where they are guessed it is
-            // only gathered, and the next piece decides.
-            Protocol::Midstream(midstream) if !midstream.is_oriented() => {
-                midstream.gather(direction, run, seen);
-                Ok(0)
-            }
+    /// The search for frames found none: nothing more is looked at.
+    fn end_search<S: Sink>(&mut self, turn: &mut Turn<'_, S>) -> u64 {
+        match core::mem::take(&mut self.protocol) {
             Protocol::Midstream(midstream) => {
-                if let Some(searches) = midstream.find_http2(direction, run, seen) {
-                    return self.join_http2(&mut flow.clone(), direction, searches, out).map(|_| 0);
+                let gathered = midstream.gathered();
+                self.protocol = Protocol::Opaque;
+                if let Some(request) = midstream.request {
+                    refuse(request, None, &mut self.attempts, turn);
                 }
-                let max = out.shared.limits.max_midstream_bytes;
-                let verdict = midstream.take(direction, run, seen, max);
-                self.judge(verdict, flow, (direction, run, seen), out)?;
-                Ok(0)
+                gathered
             }
-            Protocol::WebSocket(websocket) => take(websocket, direction, run, seen, out).map(|()| 0),
-            Protocol::Http2(http2) => {
-                if !http2.take(flow, direction, run, seen, out)? {
-                    self.protocol = Protocol::Opaque;
-                }
-                Ok(0)
-            }
-            Protocol::Http1(http) => {
-                let (left, next) = http.take(flow, &mut self.attempts, direction, run, seen, out)?;
-                self.go_on(next, out);
-                Ok(left)
+            protocol => {
+                self.protocol = protocol;
+                0
             }
         }
+    }
+
+    /// Gives a run to the protocol at hand, whatever waits. All that is kept is counted by the caller. Gives what was left of
+    /// it.
+    fn offer<'r, S: Sink>(&mut self, direction: Direction, run: Run<'r>, turn: &mut Turn<'_, S>) -> Leftover<'r> {
+        match &mut self.protocol {
+            Protocol::Sniffing => return Leftover::all(run),
+            Protocol::Opaque => {}
+            Protocol::Tls(tls) => _ = tls.run(direction, run, turn),
+            // What waited while nothing was known yet: roles cannot be turned round here, so where they are guessed it is
+            // only gathered, and the next run decides.
+            Protocol::Midstream(midstream) if !midstream.is_oriented() => midstream.gather(direction, run, turn.seen),
+            Protocol::Midstream(_) => _ = self.search(direction, run, turn),
+            Protocol::WebSocket(websocket) => websocket.run(direction, run, turn).counted_anyway(),
+            Protocol::Http2(http2) => {
+                if !http2.run(direction, run, turn) {
+                    self.protocol = Protocol::Opaque;
+                }
+            }
+            Protocol::Http1(http) => {
+                let (left, next) = http.run(direction, run, turn);
+                self.attempts = http.attempts();
+                self.go_on(next, turn);
+                return left;
+            }
+        }
+        Leftover::Nothing
     }
 
     /// Changes the protocol where HTTP is over.
-    fn go_on<S: Sink>(&mut self, next: Next, out: &mut Out<'_, S>) {
+    fn go_on<S: Sink>(&mut self, next: Next, turn: &mut Turn<'_, S>) {
         match next {
             Next::Http => {}
             Next::Http2(settings) => {
-                out.shared.totals.http2_connections += u64::from(out.depth == 0);
-                self.protocol = Protocol::Http2(Box::new(Http2::upgraded(&out.shared.limits, &settings)));
+                turn.shared.totals.http2_connections += u64::from(turn.depth == 0);
+                self.protocol = Protocol::Http2(Box::new(Http2::upgraded(&turn.shared.limits, &settings)));
             }
             Next::WebSocket(websocket) => self.protocol = Protocol::WebSocket(websocket),
             Next::Tunnel => self.protocol = Protocol::Sniffing,
@@ -324,57 +335,31 @@ impl Session {
         }
     }
 
-    /// Lets a piece wait.
-    fn wait<S: Sink>(&mut self, direction: Direction, run: Run<'_>, seen: PacketRef, out: &Out<'_, S>) {
-        let max = out.shared.limits.max_waiting_bytes;
-        self.waiting.get_mut(direction).get_or_insert_default().push(run, seen, max);
-    }
-
-    /// Lets what was left of a piece wait.
-    fn wait_rest<S: Sink>(&mut self, direction: Direction, chunk: Chunk<'_>, left: usize, out: &Out<'_, S>) {
-        match chunk.run {
-            _ if left == 0 => {}
-            Run::Data(data) => {
-                let rest = data.len().checked_sub(left).and_then(|taken| data.get(taken..)).unwrap_or_default();
-                self.wait(direction, Run::Data(rest), chunk.seen, out);
-            }
-            other => self.wait(direction, other, chunk.seen, out),
+    /// Keeps what was left of a run until it is offered again.
+    fn wait<S: Sink>(&mut self, direction: Direction, left: Leftover<'_>, turn: &Turn<'_, S>) {
+        if let Leftover::Rest(run) = left {
+            let max = turn.shared.limits.max_waiting_bytes;
+            self.waiting.get_mut(direction).get_or_insert_default().push(run, turn.seen, max);
         }
     }
 
-    /// Offers what waits until nobody takes anything.
-    fn drain<S: Sink>(&mut self, flow: &mut Flow, out: &mut Out<'_, S>) -> Result<(), S::Error> {
+    /// Offers what waits until nothing of it is taken.
+    fn drain<S: Sink>(&mut self, turn: &mut Turn<'_, S>) {
         let mut any = true;
         while any {
             any = false;
             for mut direction in Direction::BOTH {
                 if matches!(self.protocol, Protocol::Sniffing) {
-                    direction = self.sniff(flow, direction, Run::Data(&[]), out);
+                    direction = self.sniff(direction, Run::Data(&[]), turn);
                 }
                 let Some(mut waiting) = self.waiting.get_mut(direction).take() else { continue };
                 let before = core::mem::discriminant(&self.protocol);
-                any |= waiting.offer(|run, seen| self.offer(flow, direction, run, seen, out))?;
+                any |= waiting.offer(|run, seen| self.offer(direction, run, &mut turn.at(seen)));
                 any |= before != core::mem::discriminant(&self.protocol);
                 if !waiting.is_empty() && !matches!(self.protocol, Protocol::Opaque) {
                     *self.waiting.get_mut(direction) = Some(waiting);
                 }
             }
         }
-        Ok(())
-    }
-}
-
-/// Gives a piece to a WebSocket, which takes all.
-fn take<S: Sink>(
-    websocket: &mut WebSocket,
-    direction: Direction,
-    run: Run<'_>,
-    seen: PacketRef,
-    out: &mut Out<'_, S>,
-) -> Result<(), S::Error> {
-    match run {
-        Run::Data(data) => websocket.data(direction, data, seen, out),
-        Run::Gap(len) => websocket.gap(direction, len, seen, out),
-        Run::End(reason) => websocket.end(direction, reason, seen, out),
     }
 }

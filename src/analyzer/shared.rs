@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::carriers::Carriers;
 use super::memory::{Buffers, Memory};
-use crate::event::{ClosedTls, Event, Identity, Sink, Totals, What};
+use crate::event::{ClosedTls, Sink, Totals};
+use crate::subprotocol::{Notes, Readers};
 use crate::tcp::Flow;
 use crate::tls::{KeyLog, Scratch, TlsInfo, Undecryptable};
-use crate::types::{Direction, Endpoint, Limits, PacketRef};
+use crate::types::{Endpoint, Limits};
 use crate::websocket::inflate::InflaterPool;
 
 /// How much payload the outputs want. What nobody wants is neither kept nor, where nobody checks it, unmasked.
@@ -56,19 +58,20 @@ pub(super) struct Shared {
     pub(super) mid_stream: bool,
     /// The number of the next WebSocket connection.
     pub(super) next_connection: u64,
-    /// What was counted.
+    /// The counts for the report.
     pub(super) totals: Totals,
+    /// The readers of sub-protocols.
+    pub(super) readers: Readers,
+    /// What a reader says lies here until it is emitted.
+    pub(super) notes: Notes,
+    /// The packets that carried the beginning of the connection at hand.
+    pub(super) carriers: Carriers,
 }
 
 impl Shared {
-    /// How many bytes of a message's content are to be kept.
-    pub(super) fn content_keep(&self) -> usize {
-        usize::try_from(self.demand.content_bytes.min(self.limits.max_message_bytes)).unwrap_or(usize::MAX)
-    }
-
-    /// How many bytes of a frame's payload are to be kept.
-    pub(super) fn frame_keep(&self) -> usize {
-        usize::try_from(self.demand.frame_bytes.min(self.limits.max_message_bytes)).unwrap_or(usize::MAX)
+    /// How many bytes may be kept where so many are wanted.
+    pub(super) fn keep(&self, wanted: u64) -> usize {
+        usize::try_from(wanted.min(self.limits.max_message_bytes)).unwrap_or(usize::MAX)
     }
 }
 
@@ -109,7 +112,7 @@ impl Shared {
     }
 }
 
-/// Where events go, and what making them needs.
+/// Where events go, and what all connections share.
 pub(super) struct Out<'o, S: Sink> {
     /// The sink.
     pub(super) sink: &'o mut S,
@@ -117,37 +120,4 @@ pub(super) struct Out<'o, S: Sink> {
     pub(super) error: &'o mut Option<S::Error>,
     /// What all connections share.
     pub(super) shared: &'o mut Shared,
-    /// The TLS within which everything is that is told.
-    pub(super) tls: Option<&'o TlsInfo>,
-    /// How many TLS connections lie around it.
-    pub(super) depth: u8,
-}
-
-impl<S: Sink> Out<'_, S> {
-    /// The same for what is inside a TLS connection.
-    pub(super) fn inside<'i>(&'i mut self, tls: &'i TlsInfo) -> Out<'i, S> {
-        Out {
-            sink: self.sink,
-            error: self.error,
-            shared: self.shared,
-            tls: Some(tls),
-            depth: self.depth.saturating_add(1),
-        }
-    }
-}
-
-impl<S: Sink> Out<'_, S> {
-    /// Says something of a connection.
-    pub(super) fn say(
-        &mut self,
-        connection: &Identity,
-        seen: PacketRef,
-        direction: Option<Direction>,
-        what: What<'_>,
-    ) -> Result<(), S::Error> {
-        if self.error.is_none() {
-            *self.error = self.sink.event(&Event { seen, connection, direction, what }).err();
-        }
-        Ok(())
-    }
 }

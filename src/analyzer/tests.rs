@@ -344,6 +344,112 @@ fn what_is_dropped_is_counted_no_more() {
     play(vec![(9, 3, SERVER, 0, 1), (13, 3, SERVER, 0, 1), (10, 3, CLIENT, 0, 1)]);
 }
 
+/// Fails at the event of this number, and counts those that come all the same.
+struct Failing {
+    left: usize,
+    after: usize,
+}
+
+impl Sink for Failing {
+    type Error = &'static str;
+
+    fn event(&mut self, _: &Event<'_>) -> Result<(), Self::Error> {
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                if left == 0 { Err("full") } else { Ok(()) }
+            }
+            None => {
+                self.after += 1;
+                Ok(())
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sink_that_fails_gets_no_event_after_its_error() {
+    let frames = [frame(0x81, b"one"), frame(0x81, b"two"), frame(0x89, b"ping"), frame(0x83, b"reserved")].concat();
+    let open = [
+        ip([1000, 80], 999, 0, SYN, b""),
+        ip([80, 1000], 999, 1000, SYN | ACK, b""),
+        ip([1000, 80], 1000, 1000, ACK, REQUEST),
+        ip([80, 1000], 1000, 1000, ACK, RESPONSE),
+        ip([80, 1000], 1000 + u32::try_from(RESPONSE.len()).unwrap(), 1000, ACK, &frames),
+    ];
+    // Upgraded; two frames and their messages; a Ping, a finding and a frame; and what the end brings.
+    let mut errors = Vec::new();
+    for fail_at in 1..30 {
+        let mut analyzer = Analyzer::new(&Options::default());
+        let mut sink = Failing { left: fail_at, after: 0 };
+        let mut failed = None;
+        for (number, bytes) in open.iter().enumerate() {
+            let seen = PacketRef { packet: number as u64 + 1, ..PacketRef::default() };
+            let original_len = u32::try_from(bytes.len()).unwrap();
+            let packet = Packet { seen, link: LinkType::RAW, original_len, bytes };
+            if let Err(error) = analyzer.packet(&packet, &mut sink) {
+                assert_eq!(error, "full");
+                failed = Some(number);
+                break;
+            }
+        }
+        if failed.is_none() && analyzer.finish(&mut sink).is_err() {
+            failed = Some(open.len());
+        }
+        assert_eq!((sink.after, sink.left == 0), (0, failed.is_some()), "event {fail_at}");
+        errors.push(failed);
+    }
+    assert_eq!(errors[0], Some(3), "the 101");
+    assert!(errors[1..8].iter().all(|failed| *failed == Some(4)), "{errors:?}");
+    assert!(errors.contains(&Some(5)), "the end: {errors:?}");
+    assert_eq!(errors.last(), Some(&None), "there are fewer events");
+}
+
+/// Captures that begin in the middle, in which the first packet is the server's, so that it is taken for the client: whatever
+/// waits when that turns out wrong goes round, too.
+#[test]
+fn all_that_waits_is_turned_round_with_the_roles() {
+    /// A frame of the client.
+    fn masked(payload: &[u8]) -> Vec<u8> {
+        let mut masked = frame(0x81, payload);
+        masked[1] |= 0x80;
+        masked.splice(2..2, [0; 4]);
+        masked
+    }
+    // In pieces of any size: the first wait, since they are too few to tell.
+    for size in 1..60 {
+        let mut rig = Rig::new(64 * MIB);
+        let mut exchange = |pieces: &[(bool, &[u8])]| {
+            for (from, bytes) in pieces {
+                for piece in bytes.chunks(size) {
+                    rig.send(1000, *from, ACK, 0, piece);
+                }
+            }
+        };
+        let (answer, rest) = RESPONSE.split_at(7.min(size));
+        let (hello, good) = (frame(0x81, b"hello"), masked(b"good day"));
+        exchange(&[(SERVER, answer), (CLIENT, REQUEST), (SERVER, rest), (SERVER, &hello), (CLIENT, &good)]);
+        rig.finish();
+        assert_eq!((rig.count.closed, rig.count.messages), (1, 2), "HTTP in pieces of {size}");
+
+        // Frames without a handshake, of which the first bytes might be HTTP.
+        let mut rig = Rig::new(64 * MIB);
+        rig.send(1000, SERVER, ACK, 0, &b"HTTP"[..size.min(3)]).send(1000, CLIENT, ACK, 0, &b"PO"[..size.min(2)]);
+        for n in 0..60 {
+            let (up, down) =
+                (masked(format!("message {n:03} of the client").as_bytes()), frame(0x81, b"an answer to it"));
+            for (from, bytes) in [(SERVER, down), (CLIENT, up)] {
+                for piece in bytes.chunks(size) {
+                    rig.send(1000, from, ACK, 0, piece);
+                }
+            }
+        }
+        rig.finish();
+        assert_eq!(rig.count.closed, 1, "frames in pieces of {size}");
+        assert!(rig.count.messages >= 110, "frames in pieces of {size}: {}", rig.count.messages);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

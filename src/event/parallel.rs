@@ -37,7 +37,7 @@ pub struct Numbers {
     /// [`Identity::number`](super::Identity::number).
     pub connection: u64,
     /// [`Identity::tcp_stream`](super::Identity::tcp_stream).
-    pub tcp_stream: u64,
+    pub tcp_stream: Option<u64>,
 }
 
 /// A sink that can be fed by shards: the batches that its shards make of some events have the same effect on it as the

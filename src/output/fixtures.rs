@@ -30,7 +30,7 @@ pub(super) fn identity() -> Identity {
     Identity {
         number: 3,
         uid: Uid(*b"\x01\x23\x45\x67\x89\xab\xcd\xef\xfe\xdc\xba\x98\x76\x54\x32\x10"),
-        tcp_stream: 4,
+        tcp_stream: Some(4),
         stream_id: None,
         client: Endpoint { ip: [10, 0, 0, 9].into(), port: 51_000 },
         server: Endpoint { ip: [10, 0, 0, 1].into(), port: 80 },

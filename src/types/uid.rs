@@ -26,7 +26,7 @@ pub struct Origin<'a> {
     /// The sequence number of its first packet (RFC 9293 §3.1).
     pub first_seq: u32,
     /// The HTTP/2 stream, where the WebSocket lives in one (RFC 8441).
-    pub stream_id: Option<u32>,
+    pub stream_id: Option<u64>,
     /// How many WebSockets were asked for before on the same TCP connection (or HTTP/2 stream): refused ones, mostly.
     pub attempt: u32,
 }
@@ -42,7 +42,7 @@ impl Uid {
     ///   address, port)      port            2 bytes
     /// first packet's time   8 bytes, signed, nanoseconds since 1970
     /// its sequence number   4 bytes
-    /// HTTP/2 stream         0, or 1 and the stream in 4 bytes
+    /// HTTP/2 stream         0, or 1 and the stream in 4 bytes, or 2 and a larger one in 8
     /// earlier attempts      nothing where there are none, else their number in 4 bytes
     /// ```
     #[must_use]
@@ -69,10 +69,16 @@ impl Uid {
         hash.update(origin.first_seq.to_be_bytes());
         match origin.stream_id {
             None => hash.update([0]),
-            Some(stream) => {
-                hash.update([1]);
-                hash.update(stream.to_be_bytes());
-            }
+            Some(stream) => match u32::try_from(stream) {
+                Ok(stream) => {
+                    hash.update([1]);
+                    hash.update(stream.to_be_bytes());
+                }
+                Err(_) => {
+                    hash.update([2]);
+                    hash.update(stream.to_be_bytes());
+                }
+            },
         }
         if origin.attempt > 0 {
             hash.update(origin.attempt.to_be_bytes());
@@ -130,6 +136,7 @@ mod tests {
             Origin { first: Timestamp::from_nanos(-1), ..ORIGIN },
             Origin { first_seq: 0, ..ORIGIN },
             Origin { stream_id: Some(0), ..ORIGIN },
+            Origin { stream_id: Some(1 << 32), ..ORIGIN },
             Origin { attempt: 1, ..ORIGIN },
         ] {
             assert_ne!(Uid::of(&other), uid, "{other:?}");

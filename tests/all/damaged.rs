@@ -13,7 +13,7 @@ use super::losses::lab::random::Random;
 use super::support::{options, samples, secrets};
 
 /// One direction of one WebSocket: the ends, the stream in HTTP/2, whether it is the client's.
-type Way = (Endpoint, Endpoint, Option<u32>, bool);
+type Way = (Endpoint, Endpoint, Option<u64>, bool);
 type Said = BTreeMap<Way, Vec<(u8, Vec<u8>)>>;
 
 /// The messages that are whole.

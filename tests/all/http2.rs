@@ -24,14 +24,15 @@ fn close(stream: u32) -> [Vec<u8>; 2] {
 
 /// The contents of what one connection said in one direction.
 fn texts(told: &Told, stream: u32, from: Role) -> Vec<String> {
-    let number = told.closed.iter().find(|(identity, _)| identity.stream_id == Some(stream)).map(|(one, _)| one.number);
+    let number =
+        told.closed.iter().find(|(identity, _)| identity.stream_id == Some(stream.into())).map(|(one, _)| one.number);
     let direction = if from == CLIENT { ToServer } else { ToClient };
     let of = |message: &&super::craft::MessageTold| Some(message.connection) == number;
     told.data(direction).filter(of).map(|message| String::from_utf8(message.content.clone()).unwrap()).collect()
 }
 
 fn of_stream(told: &Told, stream: u32) -> (&Summary, &Http2) {
-    let found = told.closed.iter().find(|(identity, _)| identity.stream_id == Some(stream));
+    let found = told.closed.iter().find(|(identity, _)| identity.stream_id == Some(stream.into()));
     let (identity, summary) = found.unwrap_or_else(|| panic!("stream {stream} is not told of"));
     assert_eq!(identity.transport, Transport::Http2);
     (summary, summary.http2.as_ref().unwrap())

@@ -15,8 +15,9 @@ const FLOORS: [&str; 14] = [
     "tls",
     "http",
     "websocket",
-    "subprotocol",
     "event",
+    // A reader sees a message as a sink does.
+    "subprotocol",
     "check",
     "analyzer",
     "output",

@@ -148,7 +148,7 @@ pub(crate) struct Told {
     /// Client and server of each connection.
     pub(crate) ends: BTreeMap<u64, (Endpoint, Endpoint)>,
     /// The HTTP/2 stream of each connection.
-    pub(crate) streams: BTreeMap<u64, Option<u32>>,
+    pub(crate) streams: BTreeMap<u64, Option<u64>>,
 }
 
 impl Told {

@@ -75,7 +75,7 @@ pub(crate) fn compare(truth: &Value, told: &Told) -> Vec<String> {
         let (client, server) = (&connection["client"], &connection["server"]);
         let same = |number: &u64| {
             let (ours, theirs) = told.ends[number];
-            let stream = told.streams[number].map(u64::from);
+            let stream = told.streams[number];
             is(ours, client) && is(theirs, server) && stream == connection["stream_id"].as_u64()
         };
         // Without its keys, a connection may be told of, and nothing of what was said on it.

@@ -1,79 +1,62 @@
-//! What a session keeps, and what it lets go when memory is spent.
+//! What a session keeps, and what it frees when memory is spent.
 
 use super::{Protocol, Session};
-use crate::analyzer::http::refuse;
+use crate::analyzer::carriers::Carriers;
+use crate::analyzer::memory::Growth;
 use crate::analyzer::pending::Pending;
-use crate::analyzer::shared::Out;
+use crate::analyzer::turn::Turn;
 use crate::event::Sink;
 use crate::stream::Interest;
-use crate::tcp::{Depth, Flow};
-use crate::types::{Direction, PacketRef, PerDirection};
+use crate::tcp::Depth;
+use crate::types::{Direction, PerDirection};
 
-/// A connection in HTTP that keeps more than this after it let go of what it could is given up: its requests are that
-/// long, or that many.
+/// A connection in HTTP that keeps more than this after it freed what it could is given up: its requests are that long, or
+/// that many.
 const MODEST_BYTES: usize = 8 << 10;
 
 impl Session {
     /// Bytes that it keeps besides itself.
     #[cfg(test)]
     pub(in crate::analyzer) fn held(&self) -> usize {
-        self.own() + if let Protocol::Tls(tls) = &self.protocol { tls.inner_held() } else { 0 }
+        let inner = if let Protocol::Tls(tls) = &self.protocol { tls.inner_held() } else { 0 };
+        held(&self.protocol, &self.waiting, self.carriers.as_deref()) + inner
     }
 
-    /// The same without what a session inside TLS keeps, which counts that itself.
-    fn own(&self) -> usize {
-        let protocol = match &self.protocol {
-            Protocol::Sniffing | Protocol::Opaque => 0,
-            Protocol::Http1(http) => http.held(),
-            Protocol::Http2(http2) => http2.held(),
-            Protocol::Tls(tls) => tls.held(),
-            Protocol::Midstream(midstream) => midstream.held(),
-            Protocol::WebSocket(websocket) => websocket.held(),
-        };
-        protocol + waiting(self.waiting.to_server.as_deref()) + waiting(self.waiting.to_client.as_deref())
+    /// Counts what it keeps now, if `growth` says that it may have changed.
+    #[inline]
+    pub(super) fn settle<S: Sink>(&mut self, growth: Growth, turn: &mut Turn<'_, S>) {
+        let Self { protocol, waiting, carriers, counted, .. } = self;
+        counted.settle(growth, || held(protocol, waiting, carriers.as_deref()), &mut turn.shared.memory);
     }
 
-    /// Says what it keeps now.
-    pub(super) fn settle<S: Sink>(&mut self, out: &mut Out<'_, S>) {
-        let now = self.own();
-        out.shared.memory.settle(self.counted, now);
-        self.counted = now;
-    }
-
-    /// Says what it keeps now, which is nothing if nothing more is wanted of it: then it goes without an end.
-    pub(super) fn conclude<S: Sink>(&mut self, interest: Interest, out: &mut Out<'_, S>) -> Interest {
+    /// Counts what it keeps now, which is nothing if nothing more is wanted of it: then it goes without an end.
+    pub(super) fn conclude<S: Sink>(&mut self, interest: Interest, turn: &mut Turn<'_, S>) -> Interest {
         if interest == Interest::Drop {
-            self.drop_count(out);
+            self.discard(turn);
         } else {
-            self.settle(out);
+            self.settle(Growth::SOME, turn);
         }
         interest
     }
 
-    /// Bytes that [`Self::shed`] would let go.
+    /// Bytes that [`Self::shed`] would free.
     pub(in crate::analyzer) fn sheddable_bytes(&self, depth: Depth) -> usize {
         match &self.protocol {
             Protocol::WebSocket(websocket) => websocket.sheddable_bytes(depth),
             Protocol::Http2(http2) => http2.sheddable_bytes(depth),
             Protocol::Tls(tls) => tls.sheddable_bytes(depth),
-            _ => self.counted,
+            _ => self.counted.bytes(),
         }
     }
 
-    /// Memory is spent, and this session keeps much: lets go of what it can. What waits becomes a hole; a search without
-    /// a beginning ends.
-    pub(in crate::analyzer) fn shed<S: Sink>(
-        &mut self,
-        flow: &Flow,
-        depth: Depth,
-        seen: PacketRef,
-        out: &mut Out<'_, S>,
-    ) -> Result<Interest, S::Error> {
+    /// Memory is spent, and this session keeps much: frees what it can. What waits becomes a gap; a search without a beginning
+    /// ends.
+    pub(in crate::analyzer) fn shed<S: Sink>(&mut self, depth: Depth, turn: &mut Turn<'_, S>) -> Interest {
         let mut gone = match &mut self.protocol {
-            Protocol::WebSocket(websocket) => websocket.shed(depth, out.shared),
+            Protocol::WebSocket(websocket) => websocket.shed(depth, turn.shared),
             Protocol::Http1(http) => http.shed(),
-            Protocol::Http2(http2) => http2.shed(depth, seen, out.shared),
-            Protocol::Tls(tls) => tls.shed(flow, depth, seen, out)?,
+            Protocol::Http2(http2) => http2.shed(depth, turn),
+            Protocol::Tls(tls) => tls.shed(depth, turn),
             _ => 0,
         };
         for direction in Direction::BOTH {
@@ -81,37 +64,40 @@ impl Session {
                 gone += waiting.forget();
             }
         }
-        match core::mem::take(&mut self.protocol) {
-            Protocol::Midstream(midstream) => {
-                self.protocol = Protocol::Opaque;
-                gone += midstream.gathered();
-                if let Some(asked) = midstream.asked {
-                    refuse(asked, None, flow, &mut self.attempts, seen, out)?;
-                }
-            }
-            Protocol::Http1(http) if http.held() > MODEST_BYTES => self.protocol = Protocol::Opaque,
-            protocol => self.protocol = protocol,
+        gone += self.end_search(turn);
+        if matches!(&self.protocol, Protocol::Http1(http) if http.held() > MODEST_BYTES) {
+            self.protocol = Protocol::Opaque;
         }
-        let before = self.counted;
-        let interest = self.conclude(self.interest(), out);
-        let totals = &mut out.shared.totals;
-        totals.shed_times += u64::from(gone > 0 || self.counted < before);
+        let before = self.counted.bytes();
+        let interest = self.conclude(self.interest(), turn);
+        let totals = &mut turn.shared.totals;
+        totals.shed_times += u64::from(gone > 0 || self.counted.bytes() < before);
         totals.shed_bytes = totals.shed_bytes.saturating_add(gone);
-        Ok(interest)
+        interest
     }
-}
 
-impl Session {
-    /// It goes without an end: what it kept is kept no more.
-    pub(in crate::analyzer) fn drop_count<S: Sink>(&mut self, out: &mut Out<'_, S>) {
+    /// It goes without an end: what it kept is counted no more.
+    pub(in crate::analyzer) fn discard<S: Sink>(&mut self, turn: &mut Turn<'_, S>) {
         if let Protocol::Tls(tls) = &mut self.protocol {
-            tls.drop_count(out);
+            tls.discard(turn);
         }
-        (self.protocol, self.waiting) = (Protocol::Opaque, PerDirection::default());
-        out.shared.memory.settle(core::mem::take(&mut self.counted), 0);
+        (self.protocol, self.waiting, self.carriers) = (Protocol::Opaque, PerDirection::default(), None);
+        self.settle(Growth::SOME, turn);
     }
 }
 
-fn waiting(waiting: Option<&Pending>) -> usize {
-    waiting.map_or(0, |waiting| size_of::<Pending>() + waiting.held())
+/// What a session keeps, without what a session inside TLS does: that counts itself.
+fn held(protocol: &Protocol, waiting: &PerDirection<Option<Box<Pending>>>, carriers: Option<&Carriers>) -> usize {
+    let protocol = match protocol {
+        Protocol::Sniffing | Protocol::Opaque => 0,
+        Protocol::Http1(http) => http.held(),
+        Protocol::Http2(http2) => http2.held(),
+        Protocol::Tls(tls) => tls.held(),
+        Protocol::Midstream(midstream) => midstream.held(),
+        Protocol::WebSocket(websocket) => websocket.held(),
+    };
+    let pending =
+        |waiting: &Option<Box<Pending>>| waiting.as_ref().map_or(0, |waiting| size_of::<Pending>() + waiting.held());
+    let carriers = carriers.map_or(0, |carriers| size_of::<Carriers>() + carriers.held());
+    protocol + pending(&waiting.to_server) + pending(&waiting.to_client) + carriers
 }

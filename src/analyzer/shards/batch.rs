@@ -50,8 +50,8 @@ pub(super) struct WorkerBatch<P> {
     groups: Vec<ItemGroup>,
     /// Groups that were taken.
     groups_taken: usize,
-    /// Of each connection that is reported for the first time, in order: its TCP connection, as its worker counts.
-    pub(super) new_connections: Vec<u64>,
+    /// Of each connection that is reported for the first time, in order: its TCP connection, if it has one, as its worker counts.
+    pub(super) new_connections: Vec<Option<u64>>,
     /// Of these, how many were taken.
     new_taken: usize,
     /// The packets that opened a TCP connection.
@@ -106,7 +106,7 @@ impl<P: Batch> WorkerBatch<P> {
     }
 
     /// Takes the next of the connections that are reported for the first time.
-    pub(super) fn take_new_connection(&mut self) -> u64 {
+    pub(super) fn take_new_connection(&mut self) -> Option<u64> {
         let tcp = self.new_connections.get(self.new_taken).copied().unwrap_or_default();
         self.new_taken += 1;
         tcp
@@ -116,7 +116,8 @@ impl<P: Batch> WorkerBatch<P> {
     pub(super) fn held(&self) -> usize {
         self.batch.held()
             + self.groups.len() * size_of::<ItemGroup>()
-            + (self.new_connections.len() + self.opened.len()) * size_of::<u64>()
+            + self.new_connections.len() * size_of::<Option<u64>>()
+            + self.opened.len() * size_of::<u64>()
     }
 
     /// Empties it for its next use.

@@ -122,7 +122,9 @@ impl<S: Shard> Sink for Emitter<S> {
             self.reported = connection.number.saturating_add(1);
             self.batch.new_connections.push(connection.tcp_stream);
             // Reported in its first packet: the batch may leave before the end of that.
-            self.count_opened(connection.tcp_stream.saturating_add(1));
+            if let Some(tcp_stream) = connection.tcp_stream {
+                self.count_opened(tcp_stream.saturating_add(1));
+            }
         }
         if item || new || last {
             self.batch.add(EventMark { key, connection: connection.number, item, last });

@@ -162,12 +162,14 @@ impl<'w, W: ParallelSink> Merger<'w, W> {
 }
 
 impl Numbering {
-    /// The numbers of the next connection, whose worker counts its TCP connection as `tcp`.
-    fn number(&mut self, worker: usize, tcp: u64) -> Numbers {
+    /// The numbers of the next connection, whose worker counts its TCP connection, where it has one, as `tcp`.
+    fn number(&mut self, worker: usize, tcp: Option<u64>) -> Numbers {
         let connection = self.next_connection;
         self.next_connection += 1;
-        let packet = self.openings.get(worker).and_then(|openings| openings.packet(tcp)).unwrap_or_default();
-        let tcp_stream = self.openings.iter().map(|openings| openings.before(packet)).sum();
+        let tcp_stream = tcp.map(|tcp| {
+            let packet = self.openings.get(worker).and_then(|openings| openings.packet(tcp)).unwrap_or_default();
+            self.openings.iter().map(|openings| openings.before(packet)).sum()
+        });
         Numbers { connection, tcp_stream }
     }
 }

@@ -1,57 +1,48 @@
-//! What a WebSocket keeps, and what it lets go when memory is spent.
+//! What a WebSocket keeps, and what it frees when memory is spent.
 
-use super::{Conversation, Opening, WebSocket};
+use super::{Beginning, WebSocket};
+use crate::analyzer::memory::Growth;
 use crate::analyzer::shared::Shared;
-use crate::event::CloseSent;
 use crate::tcp::Depth;
 use crate::types::Direction;
 
 impl WebSocket {
     /// Bytes that it keeps, itself included.
     pub(in crate::analyzer) fn held(&self) -> usize {
-        let Self { directions, conversation, openings, handshake_held, .. } = self;
-        let directions = |direction| directions.get(direction).held() + openings.get(direction).held();
+        let Self { directions, conversation, beginnings, handshake_held, .. } = self;
+        let directions = |direction| directions.get(direction).held() + beginnings.get(direction).held();
         size_of::<Self>()
             + handshake_held
             + conversation.held()
             + Direction::BOTH.map(directions).into_iter().sum::<usize>()
     }
 
-    /// Whether a direction gathers nothing now, and gathered nothing when that was last asked: then nothing has changed, but
-    /// for what says so itself ([`crate::analyzer::memory::Memory::grown`]).
+    /// Growth, unless a direction gathers nothing now and gathered nothing when this was last asked: a packet that is all
+    /// complete messages costs a few loads.
     #[inline]
-    pub(in crate::analyzer) fn is_at_rest(&mut self, direction: Direction) -> bool {
+    pub(super) fn gathering(&mut self, direction: Direction) -> Growth {
         let rests =
-            self.directions.get(direction).is_at_rest() && matches!(self.openings.get(direction), Opening::Frames);
-        core::mem::replace(self.rested.get_mut(direction), rests) && rests
+            self.directions.get(direction).is_at_rest() && matches!(self.beginnings.get(direction), Beginning::Frames);
+        let rested = core::mem::replace(self.rested.get_mut(direction), rests);
+        Growth::of(!(rests && rested))
     }
 
-    /// Bytes that [`Self::shed`] lets go.
+    /// Bytes that [`Self::shed`] frees.
     pub(in crate::analyzer) fn sheddable_bytes(&self, depth: Depth) -> usize {
-        self.directions.to_server.sheddable_bytes(depth) + self.directions.to_client.sheddable_bytes(depth)
+        self.directions.to_server.sheddable_bytes(depth)
+            + self.directions.to_client.sheddable_bytes(depth)
+            + self.conversation.sheddable_bytes()
     }
 
-    /// Memory is spent: lets go of what it can. Gives how many bytes that was.
+    /// Memory is spent: frees what it can. Gives how many bytes that was.
     pub(in crate::analyzer) fn shed(&mut self, depth: Depth, shared: &mut Shared) -> u64 {
-        self.directions.to_server.shed(depth, shared) + self.directions.to_client.shed(depth, shared)
+        self.directions.to_server.shed(depth, shared)
+            + self.directions.to_client.shed(depth, shared)
+            + self.conversation.shed()
     }
 }
 
-impl Conversation {
-    /// Bytes that it keeps besides itself.
-    #[inline]
-    fn held(&self) -> usize {
-        let reason = |close: &Option<CloseSent>| close.as_ref().map_or(0, |close| close.reason.capacity());
-        self.findings.held()
-            + self.ping_rtts_us.held()
-            + self.pings.to_server.held()
-            + self.pings.to_client.held()
-            + reason(&self.closes.to_server)
-            + reason(&self.closes.to_client)
-    }
-}
-
-impl Opening {
+impl Beginning {
     #[inline]
     fn held(&self) -> usize {
         if let Self::Unknown(waiting) = self { waiting.held() } else { 0 }

@@ -1,49 +1,40 @@
 //! A request for a WebSocket that came to nothing.
 
-use super::{Conversation, Note, tell_handshake};
-use crate::analyzer::shared::Out;
-use crate::event::{Http2, Identity, Outcome, Sink, Summary, What};
-use crate::tcp::Flow;
-use crate::types::{PacketRef, PerDirection, Sketch};
+use super::record_handshake;
+use crate::analyzer::conversation::{Conversation, Ending, Note};
+use crate::analyzer::turn::Turn;
+use crate::analyzer::verdict::Verdict;
+use crate::event::{Http2, Identity, Sink, What};
+use crate::types::PerDirection;
 use crate::websocket::CheckedHandshake;
 
-/// Tells of a request that did not become a WebSocket; in HTTP/2, with what it shows beyond that, and what was found around
-/// it.
+/// Emits a request that did not become a WebSocket; in HTTP/2, with what that shows beyond, and the findings of the connection
+/// around it.
 pub(in crate::analyzer) fn refuse<S: Sink>(
     identity: Identity,
     judged: CheckedHandshake,
     http2: Option<(Http2, Vec<Note>)>,
-    flow: &Flow,
-    seen: PacketRef,
-    out: &mut Out<'_, S>,
-) -> Result<(), S::Error> {
-    let mut conversation = Conversation::new(identity);
-    let handshake = tell_handshake(&mut conversation, judged, seen, out)?;
+    turn: &mut Turn<'_, S>,
+) {
+    let mut conversation = Conversation::new(identity, turn.shared);
+    conversation.emit_carriers(turn);
+    let handshake = record_handshake(&mut conversation, judged, turn);
     let (http2, notes) = http2.unzip();
-    for (broken, direction, seen) in notes.into_iter().flatten() {
-        conversation.tell(broken, direction, seen, out)?;
+    for note in notes.into_iter().flatten() {
+        // The conversation ends here: nothing of it is kept.
+        conversation.record(note, turn).counted_anyway();
     }
-    out.say(&conversation.identity, seen, None, What::Refused(&handshake))?;
-    let summary = Summary {
+    turn.emit(&conversation.identity, None, What::Refused(&handshake));
+    let ending = Ending {
         handshake_seen: true,
         handshake,
         opened: None,
-        last: seen,
-        last_byte: Some(seen),
-        outcome: Outcome::Rejected,
-        closed_by: None,
-        close_code: None,
-        close_reason: Vec::new(),
-        clean: None,
-        closes: PerDirection::default(),
+        last: turn.seen,
+        last_byte: Some(turn.seen),
+        verdict: Verdict::REJECTED,
         tcp_ends: PerDirection::default(),
-        tcp_handshake_us: flow.carrier.handshake_us,
         traffic: PerDirection::default(),
-        ping_rtts_us: Sketch::default(),
-        longest_silence: None,
         http2,
-        findings: conversation.findings.into_counts(),
-        tls: out.tls.cloned().map(Box::new),
     };
-    out.say(&conversation.identity, seen, None, What::Closed(&summary))
+    conversation.summary(ending, turn);
 }

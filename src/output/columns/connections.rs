@@ -97,14 +97,10 @@ impl Table for Connections {
         Column::capture(),
         Column::<Self>::number(
             "tcp_stream",
-            |row| Some(row.connection.tcp_stream),
+            |row| row.connection.tcp_stream,
             "The TCP connection's number, from 0 in the order of first packets, as in Wireshark.",
         ),
-        Column::<Self>::number(
-            "stream_id",
-            |row| row.connection.stream_id.map(u64::from),
-            "The HTTP/2 stream; empty in HTTP/1.1.",
-        ),
+        Column::<Self>::number("stream_id", |row| row.connection.stream_id, "The HTTP/2 stream; empty in HTTP/1.1."),
         Column::<Self>::new(
             "time_first",
             Kind::Time,

@@ -213,7 +213,7 @@ fn workers_make_the_same_calls() {
                 // A worker counts its own connections.
                 let own = Identity { number: connection.number - 3, ..connection.clone() };
                 assert!(Shard::event(&mut shard, &event(&own, direction, what), &mut batch));
-                made.push(Numbers { connection: connection.number, tcp_stream: 0 });
+                made.push(Numbers { connection: connection.number, tcp_stream: Some(0) });
             } else {
                 outputs.event(&event(connection, direction, what)).unwrap();
             }

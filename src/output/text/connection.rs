@@ -56,12 +56,12 @@ fn identity_lines(connection: &Identity, summary: &Summary, secrets: Secrets) ->
     let request = summary.handshake.request.as_ref();
     lines.extend(request.map(|request| url(connection, request, secrets)));
     let stream = connection.stream_id.map_or_else(String::new, |id| format!(", HTTP/2 stream {id}"));
+    let tcp = connection.tcp_stream.map_or_else(String::new, |number| format!("   tcp.stream {number}"));
     lines.push(format!(
-        "{} → {}   {} UTC   tcp.stream {}{stream}   packets {}–{}",
+        "{} → {}   {} UTC{tcp}{stream}   packets {}–{}",
         connection.client,
         connection.server,
         clock(connection.first.at),
-        connection.tcp_stream,
         connection.first.packet,
         summary.last.packet,
     ));

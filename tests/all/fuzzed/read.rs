@@ -43,5 +43,12 @@ pub(super) fn options() -> Options {
         ..Limits::default()
     };
     let demand = Demand { content_bytes: u64::MAX, frame_bytes: u64::MAX, ..Demand::default() };
-    Options { limits, demand, capture: "=a \"label\";\n".to_owned(), mid_stream: true, list_tls: true }
+    Options {
+        limits,
+        demand,
+        capture: "=a \"label\";\n".to_owned(),
+        mid_stream: true,
+        list_tls: true,
+        ..Options::default()
+    }
 }
