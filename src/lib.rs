@@ -43,3 +43,11 @@ pub mod subprotocol;
 pub mod analyzer;
 
 pub mod output;
+
+// Helpers of tests name the library by its name, wherever they are compiled.
+#[cfg(test)]
+extern crate self as wslens;
+
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;

@@ -451,7 +451,7 @@ fn all_that_waits_is_turned_round_with_the_roles() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(crate::common::effort::cases(64, 1_000)))]
 
     /// Anything: what is counted is what is kept, after every packet.
     #[test]

@@ -204,7 +204,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(crate::common::effort::cases(64, 2_000)))]
         #[test]
         fn any_cut_gives_the_same_frames(frames in frames(), cuts in prop::collection::vec(0..70_000_usize, 0..8)) {
             let bytes = stream(&frames);

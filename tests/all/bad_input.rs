@@ -14,6 +14,7 @@ use wslens::output::{
     TextReport,
 };
 
+use super::common::effort::is_slow;
 use super::support::{Random, Sample, in_parallel, options, samples};
 
 /// How many corruptions of each sample, at most.
@@ -22,11 +23,6 @@ const CORRUPTIONS: usize = 1_000;
 const BUDGET: usize = 1 << 20;
 /// Samples up to this size are cut off at each of their bytes in an ordinary test run too.
 const SMALL: usize = 8 << 10;
-
-#[expect(clippy::disallowed_methods, reason = "a test's own switch")]
-fn is_slow() -> bool {
-    std::env::var("WSLENS_SLOW").is_ok_and(|value| value == "1")
-}
 
 /// All outputs at once, written nowhere.
 fn outputs() -> Outputs<'static> {

@@ -182,7 +182,7 @@ fn a_terminal_gets_colours_unless_no_color_says_otherwise() {
         script.output().ok().map(|output| String::from_utf8_lossy(&output.stdout).contains('\u{1b}'))
     };
     let Some(coloured) = on_terminal("X", "") else {
-        println!("skipped: there is no `script` here to make a terminal");
+        super::common::skip::skip("the program script, which makes a terminal");
         return;
     };
     assert!(coloured);

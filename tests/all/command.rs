@@ -2,8 +2,11 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
+
+#[cfg(unix)]
+use rustix::process::{Pid, Signal};
 
 use super::craft::{Capture, Conversation, Frame};
 
@@ -81,6 +84,13 @@ pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Run {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     })
+}
+
+/// Sends a signal to a child.
+#[cfg(unix)]
+#[track_caller]
+pub(crate) fn signal(child: &Child, signal: Signal) {
+    rustix::process::kill_process(Pid::from_child(child), signal).unwrap();
 }
 
 /// A folder of its own for a test, with captures in it.

@@ -141,7 +141,7 @@ fn each_sample_is_described() {
 #[test]
 fn crafted_samples_are_what_their_scripts_write() {
     if Command::new("python3").arg("--version").output().is_err() {
-        println!("skipped: there is no python3");
+        super::common::skip::skip("the program python3");
         return;
     }
     let scripted: Vec<_> = samples().into_iter().filter(|sample| script(sample).is_file()).collect();

@@ -9,7 +9,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::command::{Folder, Run, command, wslens};
+use rustix::process::Signal;
+
+use super::command::{Folder, Run, command, signal, wslens};
 use super::craft::{CLIENT, Frame, KEY, Reply, SERVER, Upgrade};
 
 /// Longer than anything here takes.
@@ -40,7 +42,7 @@ impl Sniffer {
                     let denied =
                         ["ermission", "not permitted", "capabilit"].iter().any(|word| sniffer.said.contains(word));
                     assert!(denied, "{}", sniffer.said);
-                    println!("skipped: this user may not sniff: {}", sniffer.said);
+                    super::common::skip::skip(&format!("a right to sniff: {}", sniffer.said));
                     return None;
                 }
             }
@@ -50,12 +52,7 @@ impl Sniffer {
 
     /// Ctrl-C.
     fn interrupt(&self) {
-        self.signal("-INT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(status.success());
+        signal(&self.child, Signal::INT);
     }
 
     /// Waits until it says `word` on standard error.
@@ -299,9 +296,9 @@ fn what_is_dropped_is_told_and_the_rest_is_read() {
     let Some(mut sniffer) = Sniffer::start(&folder, &args) else { return };
     let mut stream = server.connect();
     say(&mut stream, &["before"]);
-    sniffer.signal("-STOP");
+    signal(&sniffer.child, Signal::STOP);
     say(&mut stream, &["while nobody looks"; 5_000]);
-    sniffer.signal("-CONT");
+    signal(&sniffer.child, Signal::CONT);
     sniffer.wait_to_hear("dropped just now");
     // The kernel has room again when what waits in it was taken, which takes longer where there is other work to do. Then,
     // enough for a boundary to be found again.
@@ -351,12 +348,12 @@ fn rights_are_given_up_once_the_interface_is_open() {
     let folder = Folder::new();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     if status_of(std::process::id(), "Uid:") != "0 0 0 0" {
-        println!("skipped: only root can become another user");
+        super::common::skip::skip("root, who alone can become another user");
         let user = ["live", "lo", "--user", "nobody", "--duration", "1s"];
         return wslens(user).fails(&["--user nobody"]);
     }
     let Some([uid, gid]) = numbers_of("nobody") else {
-        println!("skipped: there is no user nobody");
+        super::common::skip::skip("a user nobody");
         return;
     };
     let server = Server::start();
@@ -396,6 +393,9 @@ fn whom_it_cannot_become() {
     if status_of(std::process::id(), "Uid:") != "0 0 0 0" {
         return;
     }
+    if Command::new("setpriv").arg("--version").output().is_err() {
+        return super::common::skip::skip("the program setpriv");
+    }
     // As somebody else, with the right to sniff or without.
     let mut other = Command::new("setpriv");
     other.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", env!("CARGO_BIN_EXE_wslens")]);
@@ -403,6 +403,6 @@ fn whom_it_cannot_become() {
     if run.status == Some(2) {
         run.fails(&["--user daemon", "only root"]);
     } else {
-        println!("skipped: {}", run.stderr);
+        super::common::skip::skip(&format!("a right to sniff for the user nobody: {}", run.stderr));
     }
 }

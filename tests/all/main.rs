@@ -12,6 +12,8 @@
 mod bad_input;
 mod cli;
 mod command;
+#[path = "../common/mod.rs"]
+mod common;
 mod craft;
 mod cuts;
 mod damaged;

@@ -66,14 +66,14 @@ pub(crate) fn json(path: &Path) -> Option<Value> {
     Some(serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
-/// A folder beside the package with captures that are too large, or not ours, to be part of it. `None`, saying so, where
-/// it is absent.
+/// A folder beside the package with captures that are too large, or not ours, to be part of it. `None`, recording that
+/// the test is skipped, where it is absent.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let path = Path::new("../shared").join(path);
     if path.is_dir() {
         return Some(path);
     }
-    println!("skipped: {} is not there", path.display());
+    super::common::skip::skip("captures in ../shared");
     None
 }
 

@@ -14,7 +14,7 @@ fn generator() -> Option<PathBuf> {
     let script = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/tools/synth.py"));
     let found = script.exists() && Command::new("python3").arg("--version").output().is_ok();
     if !found {
-        println!("skipped: no {} or no python3 here", script.display());
+        super::common::skip::skip("python3 and the generator in ../shared/tools");
     }
     found.then_some(script)
 }

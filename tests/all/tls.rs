@@ -48,7 +48,7 @@ impl Server {
     fn start_with(more: &[&str]) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         if !certificate(folder.path(), "rsa:2048", "rsa") || !certificate(folder.path(), "ec", "ec") {
-            println!("skipped: there is no openssl");
+            super::common::skip::skip("the program openssl");
             return None;
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

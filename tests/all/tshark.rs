@@ -40,7 +40,7 @@ fn is_there() -> bool {
     let there = Command::new("tshark").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let there = there.is_ok_and(|status| status.success());
     if !there {
-        println!("no tshark here: left out");
+        super::common::skip::skip("the program tshark");
     }
     there
 }

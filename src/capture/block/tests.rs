@@ -54,7 +54,7 @@ fn check(blocks: &Blocks) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(crate::common::effort::cases(48, 500)))]
 
     #[test]
     fn records_of_any_length_come_whole(

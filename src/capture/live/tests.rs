@@ -7,7 +7,7 @@ fn open(options: &LiveOptions) -> Option<Live> {
     match Live::open(options) {
         Ok(live) => Some(live),
         Err(error @ (CaptureError::NotPermitted { .. } | CaptureError::NoSuchInterface { .. })) => {
-            println!("skipped: {error}");
+            crate::common::skip::skip(&format!("a right to sniff: {error}"));
             None
         }
         Err(error) => panic!("{error}"),
@@ -107,7 +107,7 @@ fn mistakes_are_told_with_what_to_do() {
 fn the_loopback_is_among_the_interfaces() {
     let interfaces = interfaces().unwrap();
     let Some(loopback) = interfaces.iter().find(|interface| interface.loopback) else {
-        println!("skipped: no loopback interface to be seen");
+        crate::common::skip::skip("a loopback interface to be seen");
         return;
     };
     assert!(!loopback.name.is_empty());

@@ -129,7 +129,7 @@ fn part() -> impl Strategy<Value = Part> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(crate::common::effort::cases(2_000, 50_000)))]
 
     #[test]
     fn as_the_model_says(parts in prop::collection::vec(part(), 0..60)) {

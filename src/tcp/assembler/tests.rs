@@ -495,7 +495,7 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60_000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::common::effort::cases(60_000, 500_000)))]
 
     /// Any segments, in any order, with anything acknowledged: delivered are the first copy of each byte, in order; gaps
     /// only where nothing had come; conflicts exactly where copies differ; and in the end all that came.

@@ -529,7 +529,7 @@ fn at_the_end_connections_end_in_the_order_of_first_packets() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::common::effort::cases(20_000, 200_000)))]
 
     /// Any segments: no panic, memory is counted exactly and within its limits, every connection that was opened is ended
     /// once or dropped, the chunks of each direction follow one another from 0, and a second run gives the same calls.

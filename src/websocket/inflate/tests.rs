@@ -751,7 +751,7 @@ fn turn() -> impl Strategy<Value = Turn> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(crate::common::effort::cases(128, 4_000)))]
 
     #[test]
     fn what_is_given_out_is_right_or_is_the_beginning_of_it(

@@ -8,7 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::command::{Folder, command};
+use rustix::process::Signal;
+
+use super::super::command::{Folder, command, signal as send_signal};
 use super::super::craft::{CLIENT, Capture, Conversation, Frame, Reply, SERVER, Upgrade, pcap_head, pcap_record};
 
 /// Longer than anything here takes.
@@ -97,7 +99,7 @@ impl Mounted {
         if mount.status().is_ok_and(|status| status.success()) {
             return Some(Self(path));
         }
-        println!("skipped: this user may not mount");
+        super::super::common::skip::skip("a right to mount file systems");
         None
     }
 }
@@ -206,13 +208,13 @@ impl Fed {
     }
 
     /// Waits until the file has so many bytes, and sends the signal.
-    fn kill(mut self, file: &Path, bytes: u64, signal: &str) -> (std::process::ExitStatus, String) {
+    fn kill(mut self, file: &Path, bytes: u64, signal: Signal) -> (std::process::ExitStatus, String) {
         let begun = Instant::now();
         while std::fs::metadata(file).map_or(0, |about| about.len()) < bytes {
             assert!(begun.elapsed() < PATIENCE, "nothing is written");
             thread::sleep(Duration::from_millis(1));
         }
-        send(&self.child, signal);
+        send_signal(&self.child, signal);
         let mut stderr = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
         let status = self.child.wait().unwrap();
@@ -221,13 +223,9 @@ impl Fed {
     }
 }
 
-fn send(child: &Child, signal: &str) {
-    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
-}
-
 #[test]
 fn a_run_that_is_told_to_end_leaves_whole_rows_and_says_so() {
-    for (signal, name, ends) in [("-TERM", "SIGTERM", (Some(2), None)), ("-INT", "SIGINT", (None, Some(2)))] {
+    for (signal, name, ends) in [(Signal::TERM, "SIGTERM", (Some(2), None)), (Signal::INT, "SIGINT", (None, Some(2)))] {
         let folder = Folder::new();
         let run = Fed::start(&folder, &["--frames", "f.csv", "--messages", "m.ndjson"]);
         let (status, stderr) = run.kill(&folder.path().join("f.csv"), 300_000, signal);
@@ -250,7 +248,7 @@ fn a_run_that_is_killed_leaves_whole_rows_or_a_page_s_border() {
     for turn in 0..5 {
         let folder = Folder::new();
         let run = Fed::start(&folder, &["--frames", "f.csv", "--messages", "m.ndjson"]);
-        let (status, _) = run.kill(&folder.path().join("f.csv"), 100_000 + turn * 150_000, "-KILL");
+        let (status, _) = run.kill(&folder.path().join("f.csv"), 100_000 + turn * 150_000, Signal::KILL);
         assert_eq!(status.signal(), Some(9));
         for name in ["f.csv", "m.ndjson"] {
             let text = folder.text(name);
@@ -261,7 +259,7 @@ fn a_run_that_is_killed_leaves_whole_rows_or_a_page_s_border() {
 
 #[test]
 fn a_run_that_waits_for_input_ends_when_it_is_told_to() {
-    for (signal, ends) in [("-TERM", (Some(2), None)), ("-INT", (None, Some(2)))] {
+    for (signal, ends) in [(Signal::TERM, (Some(2), None)), (Signal::INT, (None, Some(2)))] {
         for fed in [&pcap_head()[..], &[]] {
             let folder = Folder::new();
             let mut child = command()
@@ -278,7 +276,7 @@ fn a_run_that_waits_for_input_ends_when_it_is_told_to() {
             }
             // The handlers are there right after the outputs are.
             thread::sleep(Duration::from_millis(300));
-            send(&child, signal);
+            send_signal(&child, signal);
             let said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok).collect::<String>();
             let status = child.wait().unwrap();
             assert_eq!((status.code(), status.signal()), ends, "{said}");
@@ -290,7 +288,7 @@ fn a_run_that_waits_for_input_ends_when_it_is_told_to() {
 #[test]
 fn a_full_standard_output_says_so_whatever_is_printed() {
     if File::open("/dev/full").is_err() {
-        println!("skipped: there is no /dev/full here");
+        super::super::common::skip::skip("/dev/full");
         return;
     }
     for args in [&["explain"][..], &["man"], &["completions", "bash"], &["--help"], &["--version"]] {

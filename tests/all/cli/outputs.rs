@@ -63,7 +63,7 @@ fn what_cannot_be_written_is_2_and_names_it() {
 #[test]
 fn a_full_disk_is_2_and_says_so() {
     if File::open("/dev/full").is_err() {
-        println!("skipped: there is no /dev/full here");
+        super::super::common::skip::skip("/dev/full");
         return;
     }
     let folder = Folder::of(&small_capture());
@@ -90,7 +90,7 @@ fn a_folder_that_is_read_only() {
     permissions.set_readonly(true);
     std::fs::set_permissions(&locked, permissions).unwrap();
     if File::create(locked.join("probe")).is_ok() {
-        println!("skipped: this user may write into read-only folders");
+        super::super::common::skip::skip("a user who may not write into read-only folders");
         return;
     }
     folder.run(["talk.pcap", "--frames", "locked/f.csv"]).fails(&["locked/f.csv", "ermission"]);

@@ -23,7 +23,7 @@ fn captures() -> Vec<PathBuf> {
     }
     found.sort();
     if found.is_empty() {
-        println!("skipped: no captures in ../shared/captures");
+        crate::common::skip::skip("captures in ../shared");
     }
     found
 }
