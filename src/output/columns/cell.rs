@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use crate::event::Uid;
+use crate::event::{Close, Uid};
 use crate::output::escape;
 use crate::output::redact::Secrets;
 use crate::types::{Direction, FindingSet, Timestamp};
@@ -106,6 +106,12 @@ impl<'a> Cell<'a> {
         Self::name(direction.map(Direction::as_str))
     }
 
+    /// The reason of a Close that has a status code; without a code there is none (RFC 6455 §5.5.1).
+    pub(super) fn close_reason(close: Option<Close<'a>>) -> Self {
+        let close = close.filter(|close| close.code.is_some());
+        close.map_or(Cell::Null, |close| Cell::Text(Cow::Borrowed(close.reason)))
+    }
+
     /// The beginning of `bytes`, which are a payload or what is kept of it; `more` where it is longer than these.
     pub(super) fn preview(bytes: &'a [u8], more: bool) -> Self {
         let (head, cut) = escape::preview(bytes, PREVIEW_BYTES, more);
@@ -127,7 +133,7 @@ impl<'a> TextList<'a> {
     }
 
     /// Texts that hold no secrets.
-    pub(in crate::output) const fn plain(texts: &'a [String]) -> Self {
+    pub(crate) const fn plain(texts: &'a [String]) -> Self {
         Self { texts, secrets: Secrets::Show }
     }
 

@@ -1,7 +1,5 @@
 //! The table `frames`: one row per WebSocket frame (RFC 6455 §5.2).
 
-use std::borrow::Cow;
-
 use super::super::escape;
 use super::column::ends;
 use super::{CacheKey, Cell, Column, Kind, Payload, Row, Shown, Table};
@@ -183,7 +181,7 @@ impl Table for Frames {
         Column::<Self>::new(
             "close_reason",
             Kind::Text,
-            |row| super::messages::close_reason(row.what.close),
+            |row| Cell::close_reason(row.what.close),
             "The reason of a Close that has a status code.",
         ),
         Column::<Self>::number(
@@ -255,9 +253,4 @@ impl<'a> FrameRow<'a> {
     fn data(&self) -> Cell<'a> {
         if self.known() && self.text().is_none() { Cell::Data(self.what.payload) } else { Cell::Null }
     }
-}
-
-/// The bytes of a reason, as text.
-pub(super) const fn reason_cell(reason: &[u8]) -> Cell<'_> {
-    Cell::Text(Cow::Borrowed(reason))
 }

@@ -1,9 +1,8 @@
 //! The table `messages`: one row per message (RFC 6455 §5.4); control frames are messages of one frame.
 
 use super::super::escape;
-use super::frames::reason_cell;
 use super::{CacheKey, Cell, Column, Kind, Payload, Row, Shown, Table};
-use crate::event::{Close, Message, What};
+use crate::event::{Message, What};
 use crate::output::list::EventKinds;
 use crate::websocket::Opcode;
 
@@ -13,11 +12,6 @@ pub struct Messages;
 
 /// What a row of [`Messages`] shows.
 pub type MessageRow<'a> = Row<'a, Message<'a>>;
-
-/// The reason of a Close that has a status code; without a code there is none (RFC 6455 §5.5.1).
-pub(super) fn close_reason(close: Option<Close<'_>>) -> Cell<'_> {
-    close.filter(|close| close.code.is_some()).map_or(Cell::Null, |close| reason_cell(close.reason))
-}
 
 impl<'a> MessageRow<'a> {
     /// Whether anything is known of the content; an empty message is.
@@ -122,7 +116,7 @@ impl Table for Messages {
         Column::<Self>::new(
             "close_reason",
             Kind::Text,
-            |row| close_reason(row.what.close),
+            |row| Cell::close_reason(row.what.close),
             "The reason of a Close that has a status code.",
         ),
         Column::<Self>::new("subprotocol", Kind::Text, |_| Cell::Null, "The sub-protocol that it was read as."),

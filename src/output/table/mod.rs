@@ -27,8 +27,8 @@ mod shard;
 mod writer;
 
 pub use format::Format;
-pub use name::{TableName, TableOptions};
-pub use writer::TableWriter;
+pub use name::TableName;
+pub use writer::{TableOptions, TableWriter};
 
 pub(super) use ndjson::Ndjson;
 pub(super) use rows::LineFormat;

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use super::format::Format;
-use super::writer::TableWriter;
-use crate::output::columns::{Connections, Context, Findings, Frames, Messages, Table};
+use super::writer::{TableOptions, TableWriter};
+use crate::output::columns::{Connections, Findings, Frames, Messages, Table};
 use crate::output::list::Output;
 
 /// Which table.
@@ -18,23 +18,6 @@ pub enum TableName {
     Messages,
     /// One row per finding.
     Findings,
-}
-
-/// What all tables of a run have in common.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableOptions {
-    /// What they show.
-    pub context: Context,
-    /// Bytes of rows that may wait for the number of a message, in each table
-    /// ([`Limits::max_row_bytes`](crate::types::Limits::max_row_bytes)). A sender that leaves a message open for longer than
-    /// that gets frames without a message number.
-    pub max_row_bytes: usize,
-}
-
-impl Default for TableOptions {
-    fn default() -> Self {
-        Self { context: Context::default(), max_row_bytes: 16 << 20 }
-    }
 }
 
 impl TableName {

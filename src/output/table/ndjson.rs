@@ -17,7 +17,7 @@ use crate::output::escape;
 
 /// Writes rows of NDJSON.
 #[derive(Debug, Default)]
-pub(in crate::output) struct Ndjson {
+pub(crate) struct Ndjson {
     times: Times,
     text: Vec<u8>,
     keys: Vec<Key>,
@@ -87,7 +87,7 @@ impl LineFormat for Ndjson {
 
 impl Ndjson {
     /// Appends one value.
-    pub(in crate::output) fn value(&mut self, out: &mut Vec<u8>, cell: &Cell<'_>) {
+    pub(crate) fn value(&mut self, out: &mut Vec<u8>, cell: &Cell<'_>) {
         match cell {
             Cell::Null | Cell::Pending => out.extend_from_slice(b"null"),
             Cell::Bool(value) => plain::boolean(out, *value),

@@ -63,7 +63,7 @@ pub(super) struct MadeLine<'a> {
 }
 
 /// A format whose rows are lines of text.
-pub(in crate::output) trait LineFormat: Default + Send + 'static {
+pub(crate) trait LineFormat: Default + Send + 'static {
     /// Takes the columns' names; what stands before the first row.
     fn start(&mut self, names: &[&'static str]) -> Vec<u8>;
     /// Appends the cell at that place of a row, with what stands before it; of [`Cell::Pending`] only that.

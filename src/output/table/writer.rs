@@ -6,7 +6,6 @@ use core::any::Any;
 use std::io::{self, Write};
 
 use super::format::Format;
-use super::name::TableOptions;
 use super::pending::{OpenMessage, PendingRows};
 use super::rows::{MadeLine, RowWriter};
 use super::shard::{LineBatch, Next, TableShard, each_resolved};
@@ -21,6 +20,23 @@ const BYTES_FOR_A_ROW: usize = 256;
 
 /// A character more than a preview shows, so that a cut shows.
 const NEXT_CHAR: u64 = 4;
+
+/// What all tables of a run have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableOptions {
+    /// What they show.
+    pub context: Context,
+    /// Bytes of rows that may wait for the number of a message, in each table
+    /// ([`Limits::max_row_bytes`](crate::types::Limits::max_row_bytes)). A sender that leaves a message open for longer than
+    /// that gets frames without a message number.
+    pub max_row_bytes: usize,
+}
+
+impl Default for TableOptions {
+    fn default() -> Self {
+        Self { context: Context::default(), max_row_bytes: 16 << 20 }
+    }
+}
 
 /// Writes one table.
 pub struct TableWriter<T: Table, W> {
