@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex};
 use wslens::analyzer::Options;
 use wslens::analyzer::shards::{self, Job, ReadOutcome, Workers};
 use wslens::capture::Input;
+use wslens::event::{Event, Identity, Numbers, Totals, What};
 use wslens::output::{
-    Context, Follow, Format, JsonReport, Order, Output, Outputs, Payload, Secrets, Selection, Style, TableName,
-    TableOptions, TextReport,
+    Context, EventKinds, Follow, Format, JsonReport, Order, Output, Outputs, Payload, Secrets, Selection, Style,
+    TableName, TableOptions, TextReport, Wants,
 };
-use wslens::types::Limits;
+use wslens::types::{Direction, Limits, PacketRef};
 
 use super::command::{Folder, command, small_capture};
 use super::craft::h2;
@@ -63,10 +64,56 @@ fn read(from: From<'_>, options: &Options, count: usize, batch_packets: u64, mut
     };
     let workers = Workers { batch_bytes: 1, batch_packets, ..Workers::new(NonZeroUsize::new(count).unwrap()) };
     let watch = |_| ControlFlow::Continue(());
-    let outcome = shards::read(input, Job::new(options, workers), &mut outputs, watch).unwrap();
+    let options = Options { demand: outputs.demand(), ..options.clone() };
+    let outcome = shards::read(input, Job::new(&options, workers), &mut outputs, watch).unwrap();
     let ReadOutcome { totals, problems } = outcome.unwrap();
     assert!(problems.unreadable.is_none());
     outputs.finish(&totals).unwrap();
+}
+
+/// Writes a line for each call that it gets, packets included.
+struct Recorder(Paper);
+
+impl Output for Recorder {
+    fn wants(&self) -> Wants {
+        let all = [
+            EventKinds::UPGRADED,
+            EventKinds::REFUSED,
+            EventKinds::FRAME,
+            EventKinds::MESSAGE,
+            EventKinds::FINDING,
+            EventKinds::CLOSED,
+            EventKinds::PACKET,
+        ];
+        Wants::events(all.into_iter().fold(EventKinds::NONE, EventKinds::and)).with_content(20).with_payload(20)
+    }
+
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        let what = match event.what {
+            What::Frame(frame) => format!("frame {} {:?}", frame.number, frame.message),
+            What::Message(message) => format!("message {} {}", message.number, message.opcode),
+            What::Finding(finding) => format!("finding {} {:?}", finding.code, finding.frame),
+            What::Upgraded(_) => "upgraded".to_owned(),
+            What::Refused(_) => "refused".to_owned(),
+            What::Closed(summary) => format!("closed, {}", summary.outcome.as_str()),
+            _ => panic!("another call is for packets"),
+        };
+        let Identity { number, tcp_stream, .. } = event.connection;
+        writeln!(self.0, "{number} {tcp_stream:?} {what}, {:?}, packet {}", event.direction, event.seen.packet)
+    }
+
+    fn packet(&mut self, packet: PacketRef, direction: Option<Direction>, connection: Numbers) -> io::Result<()> {
+        let Numbers { connection, tcp_stream } = connection;
+        writeln!(self.0, "{connection} {tcp_stream:?} carried by packet {}, {direction:?}", packet.packet)
+    }
+
+    fn finish(&mut self, totals: &Totals) -> io::Result<()> {
+        writeln!(self.0, "{} packets", totals.packets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Every output there is, by name, and where it writes.
@@ -91,13 +138,14 @@ fn every_output() -> Vec<(String, Paper, Box<dyn Output>)> {
         let name = format!("follow {selection:?}");
         add(name, &|to| Box::new(Follow::new(to, selection.clone(), secrets, style)));
     }
+    add("recorder".to_owned(), &|to| Box::new(Recorder(to)));
     all
 }
 
 /// What every output writes of a capture, by name: all of them in one list; then some alone, since a list of one hands less to
 /// the merger.
 fn outputs(from: From<'_>, options: &Options, count: usize, batch_packets: u64) -> Vec<(String, String)> {
-    let alone = ["Csv Frames", "text"];
+    let alone = ["Csv Frames", "text", "recorder"];
     let mut lists = vec![every_output()];
     lists.extend(alone.map(|name| every_output().into_iter().filter(|(known, ..)| known == name).collect()));
     let mut all = Vec::new();
