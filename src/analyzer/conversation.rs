@@ -19,7 +19,7 @@ use crate::event::{self, Close, CloseSent, Frame, Identity, Message, Sink, Summa
 use crate::stream::EndReason;
 use crate::subprotocol::Reader;
 use crate::types::{Direction, Finding, FindingSet, PacketRef, PerDirection, Sketch};
-use crate::websocket::rules::Violation;
+use crate::websocket::Violation;
 use crate::websocket::{FrameHeader, Handshake, Opcode};
 
 /// What both directions share.

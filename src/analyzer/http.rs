@@ -20,7 +20,7 @@ use crate::http::h2::Setting;
 use crate::http::{Effect, H1, Sniffed, sniff};
 use crate::stream::Run;
 use crate::types::{Direction, Limits, PacketRef};
-use crate::websocket::rules::Violation;
+use crate::websocket::Violation;
 use crate::websocket::{CheckedResponse, check_handshake};
 
 use event::{EarlyResponse, HttpEvent, PendingRequest, http_event};

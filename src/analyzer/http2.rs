@@ -16,7 +16,7 @@ use crate::http::h2::{BoundarySearch, ErrorCode, H2, H2Event, HeaderList, Settin
 use crate::stream::{EndReason, Run};
 use crate::tcp::Depth;
 use crate::types::{Direction, Limits, PacketRef, PerDirection};
-use crate::websocket::rules::Violation;
+use crate::websocket::Violation;
 use crate::websocket::{CheckedRequest, CheckedResponse};
 
 /// Bits of evidence for a boundary between frames that was lost; the connection is known to be HTTP/2.

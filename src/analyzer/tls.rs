@@ -19,7 +19,7 @@ use crate::tcp::Depth;
 use crate::tls::{RecordEvent, TlsConnection, Undecryptable, WaitsFor};
 use crate::types::{Detail, Direction, FindingCode, PacketRef, PerDirection};
 use crate::websocket::Handshake;
-use crate::websocket::rules::Violation;
+use crate::websocket::Violation;
 
 /// What a run that waits costs besides its bytes.
 const RUN_OVERHEAD: usize = 64;

@@ -17,8 +17,8 @@ use crate::event::{Http2, Identity, Sink, Traffic, What};
 use crate::http::{SNIFF_BYTES, Sniffed, sniff};
 use crate::stream::{EndReason, Run};
 use crate::types::{Detail, Direction, FindingCode, PacketRef, PerDirection};
+use crate::websocket::Violation;
 use crate::websocket::resync::FrameSearch;
-use crate::websocket::rules::Violation;
 use crate::websocket::{CheckedHandshake, Handshake, HandshakeFault};
 
 pub(super) use refused::refuse;

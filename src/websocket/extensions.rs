@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::handshake::shorten;
+use super::violation::{Violation, shorten};
 use crate::http::is_token;
 use crate::types::{Detail, Direction, FindingCode};
 
@@ -140,15 +140,12 @@ fn unquote(value: &str) -> Cow<'_, str> {
     kept.collect::<String>().into()
 }
 
-/// What is wrong: which finding, and its particulars.
-pub(super) type Wrong = (FindingCode, Detail);
-
-fn invalid(sentence: String) -> Wrong {
+fn invalid(sentence: String) -> Violation {
     (FindingCode::ExtensionParamsInvalid, Detail::text(sentence))
 }
 
 /// What is wrong with the offers themselves, whatever the answer: a server must decline them (RFC 7692 §7.1).
-pub(super) fn check_offers(offers: &[String]) -> Vec<Wrong> {
+pub(super) fn check_offers(offers: &[String]) -> Vec<Violation> {
     let mut wrong = Vec::new();
     for text in offers {
         let offer = ExtensionOffer::parse(text);
@@ -164,7 +161,7 @@ pub(super) fn check_offers(offers: &[String]) -> Vec<Wrong> {
 
 /// What holds after a server chose `chosen`, and what is wrong with that. `offers` are the client's, where they were
 /// captured.
-pub(super) fn negotiate(offers: Option<&[String]>, chosen: &[String]) -> (Negotiated, Vec<Wrong>) {
+pub(super) fn negotiate(offers: Option<&[String]>, chosen: &[String]) -> (Negotiated, Vec<Violation>) {
     let offers: Option<Vec<_>> = offers.map(|texts| texts.iter().map(|text| ExtensionOffer::parse(text)).collect());
     let mut negotiated = Negotiated::default();
     let mut wrong = Vec::new();

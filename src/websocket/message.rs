@@ -5,8 +5,8 @@
 
 use super::frame::{FrameHeader, Opcode};
 use super::inflate::{InflateError, Inflater, InflaterPool};
-use super::rules::Violation;
 use super::utf8::Utf8Checker;
+use super::violation::Violation;
 use crate::types::{Detail, FindingCode, FindingSet, Limits, MemoryQuota, PacketRef};
 
 /// A message that is being received.

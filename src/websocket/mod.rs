@@ -1,10 +1,12 @@
-//! The heart: handshakes, frames, messages (RFC 6455, RFC 7692).
+//! Handshakes, frames, messages (RFC 6455, RFC 7692).
 //!
-//! In come heads from the HTTP floor and then the bytes of each direction; out come what was asked and settled, frames,
-//! messages, and what any of them breaks. Formats say what bytes mean, machines what happens over time; nobody here
-//! refuses anything: an endpoint must fail the connection, an observer records.
+//! In come heads from the HTTP layer and then the bytes of each direction; out come requests, responses and what they
+//! negotiated, frames, messages, and the rules that any of them breaks. Formats decode bytes, machines follow a direction
+//! over time. Nothing here refuses anything: an endpoint must fail the connection, an observer records.
 
 // The opening handshake.
+pub mod violation;
+//
 pub mod extensions;
 pub mod handshake;
 // Frames.
@@ -31,3 +33,4 @@ pub use handshake::{
     AcceptCheck, CheckedHandshake, CheckedRequest, CheckedResponse, Handshake, HandshakeFault, Request, Response,
     accept_for, check_handshake, check_settings, is_websocket_attempt,
 };
+pub use violation::Violation;

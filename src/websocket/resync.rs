@@ -19,18 +19,8 @@ mod evidence;
 
 use super::frame::{FrameHeader, Opcode};
 use crate::types::PacketRef;
-use evidence::{first_byte, is_periodic, worth};
-
-/// What the sender's frames look like, as far as is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ExpectedFrames {
-    /// Whether they are masked.
-    pub masked: bool,
-    /// Whether RSV1 may be set on the first frame of a message (RFC 7692 §6).
-    pub deflate: bool,
-    /// Whether any reserved bit may be set, since an extension was negotiated that is not known here (RFC 6455 §5.2).
-    pub unknown_extension: bool,
-}
+pub use evidence::ExpectedFrames;
+use evidence::{Tenths, first_byte, is_periodic, worth};
 
 /// A boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,9 +47,6 @@ impl Boundary {
         1_000_000 - doubt.max(1)
     }
 }
-
-/// Evidence, in tenths of bits.
-type Tenths = i32;
 
 /// Impossible.
 const NEVER: Tenths = Tenths::MIN / 4;

@@ -4,10 +4,8 @@
 
 use super::close::CloseBody;
 use super::frame::FrameHeader;
+use super::violation::Violation;
 use crate::types::{Detail, Direction, FindingCode};
-
-/// What a rule found.
-pub type Violation = (FindingCode, Detail);
 
 /// What a rule needs to know besides the header.
 #[derive(Debug, Clone, Copy)]

@@ -57,7 +57,7 @@ fn limits_md_is_the_table_of_limits() {
 }
 
 const LIMITS_BEGIN: &str =
-    "<!-- Written by `WSLENS_BLESS=1 cargo test --test all docs`: change src/types/limits.rs instead. -->\n";
+    "<!-- Written by `WSLENS_BLESS=1 cargo test --test all docs`: change src/types/limits/table.rs instead. -->\n";
 const LIMITS_END: &str = "<!-- To here. -->\n";
 
 /// The report in README.md is the one that its command prints, without the connections that it says are left out.

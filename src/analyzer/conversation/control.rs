@@ -7,7 +7,7 @@ use crate::analyzer::turn::Turn;
 use crate::event::{Close, CloseSent, Frame, Sink};
 use crate::stream::EndReason;
 use crate::types::{Detail, Direction, Finding, FindingCode, PacketRef};
-use crate::websocket::rules::Violation;
+use crate::websocket::Violation;
 use crate::websocket::{CloseBody, Opcode};
 
 /// A Ping at the very end of a capture is called unanswered only if it waited for so long.

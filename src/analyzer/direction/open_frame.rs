@@ -2,7 +2,7 @@
 
 use crate::analyzer::conversation::FrameKind;
 use crate::types::{Detail, FindingCode, FindingSet, PacketRef};
-use crate::websocket::rules::Violation;
+use crate::websocket::Violation;
 use crate::websocket::{FrameDecoder, FrameHeader};
 
 /// Bytes that are kept of a control frame's payload. One that is allowed has at most 125 (RFC 6455 §5.5); more are kept so

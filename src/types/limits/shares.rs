@@ -3,7 +3,7 @@
 //! What is bounded by itself (the table's entries, inflaters, datagrams, rows that wait) gets a share that it cannot
 //! leave; all else (what connections keep) shares the rest, and pays when it is spent.
 
-use super::Limits;
+use super::table::Limits;
 
 /// What may be added to what is kept while one packet is handled, before anybody looks: what the packet carries, one
 /// search for a boundary, one slot more of each kind.

@@ -1,7 +1,7 @@
-//! What handshakes keep: hostile heads are full of text.
+//! The bytes that handshakes keep: a hostile head is full of text.
 
 use super::{CheckedRequest, CheckedResponse, Handshake, Request, Response};
-use crate::types::Detail;
+use crate::websocket::violation::Violation;
 
 impl Handshake {
     /// Bytes that it keeps besides itself.
@@ -38,7 +38,7 @@ impl CheckedRequest {
     /// Bytes that it keeps besides itself.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.request.held() + texts([&self.accept]) + faults(&self.wrong)
+        self.request.held() + texts([&self.accept]) + violations(&self.violations)
     }
 }
 
@@ -46,7 +46,7 @@ impl CheckedResponse {
     /// Bytes that it keeps besides itself.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.response.held() + faults(&self.wrong)
+        self.response.held() + violations(&self.violations)
     }
 }
 
@@ -58,8 +58,9 @@ fn list(texts: &Vec<String>) -> usize {
     texts.capacity() * size_of::<String>() + texts.iter().map(String::capacity).sum::<usize>()
 }
 
-fn faults<T>(faults: &Vec<(T, Detail)>) -> usize {
-    faults.capacity() * size_of::<(T, Detail)>() + faults.iter().map(|(_, detail)| detail.held()).sum::<usize>()
+fn violations(violations: &Vec<Violation>) -> usize {
+    let details: usize = violations.iter().map(|(_, detail)| detail.held()).sum();
+    violations.capacity() * size_of::<Violation>() + details
 }
 
 #[cfg(test)]

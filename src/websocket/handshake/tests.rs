@@ -1,7 +1,7 @@
 use super::*;
 use crate::http::{H1, H1Event};
-use crate::types::{Detail, Direction, FindingCode, Limits, Timestamp};
-use crate::websocket::Deflate;
+use crate::types::{Detail, Direction, FindingCode, Limits, PacketRef, Timestamp};
+use crate::websocket::{Deflate, Negotiated};
 use FindingCode::{
     AcceptMismatch, AcceptMissing, ExtensionNotOffered, ExtensionParamsInvalid, HandshakeMalformed, KeyInvalid,
     SubprotocolNotOffered, UpgradeIgnored, VersionUnsupported,
@@ -42,32 +42,32 @@ fn read<T>(direction: Direction, lines: &[u8], mut then: impl FnMut(H1Event<'_>)
     then(h1.next(direction, &mut &bytes[..]).unwrap())
 }
 
-fn attempt(lines: &str) -> bool {
+fn is_attempt(lines: &str) -> bool {
     read(Direction::ToServer, lines.as_bytes(), |step| match step {
         H1Event::Request { head, .. } => is_websocket_attempt(&head),
         other => panic!("{other:?}"),
     })
 }
 
-fn asked(lines: &[u8]) -> CheckedRequest {
+fn read_request(lines: &[u8]) -> CheckedRequest {
     read(Direction::ToServer, lines, |step| match step {
         H1Event::Request { head, .. } => CheckedRequest::from_head(&head, seen(4)),
         other => panic!("{other:?}"),
     })
 }
 
-fn answered(lines: &[u8]) -> CheckedResponse {
+fn read_response(lines: &[u8]) -> CheckedResponse {
     read(Direction::ToClient, lines, |step| match step {
         H1Event::Response { head, .. } => CheckedResponse::from_head(&head, seen(6)),
         other => panic!("{other:?}"),
     })
 }
 
-fn judged(request: &str, response: &str) -> CheckedHandshake {
-    check_handshake(Some(asked(request.as_bytes())), Some(answered(response.as_bytes())))
+fn checked(request: &str, response: &str) -> CheckedHandshake {
+    check_handshake(Some(read_request(request.as_bytes())), Some(read_response(response.as_bytes())))
 }
 
-fn said(faults: &[HandshakeFault]) -> Vec<(FindingCode, Direction, String)> {
+fn listed(faults: &[HandshakeFault]) -> Vec<(FindingCode, Direction, String)> {
     faults.iter().map(|fault| (fault.code, fault.direction, fault.detail.to_string())).collect()
 }
 
@@ -86,27 +86,27 @@ fn with(lines: &str, name: &str, replacement: &str) -> String {
 #[track_caller]
 fn wrong_request(request: &str, code: FindingCode, sentence: &str) {
     let response = with(RESPONSE, "Sec-WebSocket-Protocol", "");
-    let faults: Vec<_> = said(&judged(request, &response).faults)
+    let faults: Vec<_> = listed(&checked(request, &response).faults)
         .into_iter()
         .filter(|(code, ..)| !matches!(code, AcceptMismatch))
         .collect();
     assert_eq!(faults, [(code, Direction::ToServer, sentence.to_owned())], "{request}");
     // A refusal does not take it away.
-    let refused = said(&judged(request, "HTTP/1.1 400 Bad Request\nContent-Length: 0\n").faults);
+    let refused = listed(&checked(request, "HTTP/1.1 400 Bad Request\nContent-Length: 0\n").faults);
     assert_eq!(refused, faults, "{request}");
 }
 
 /// A 101 that is wrong in this alone.
 #[track_caller]
 fn wrong_response(response: &str, code: FindingCode, sentence: &str) -> Handshake {
-    let CheckedHandshake { handshake, faults } = judged(REQUEST, response);
-    assert_eq!(said(&faults), [(code, Direction::ToClient, sentence.to_owned())], "{response}");
+    let CheckedHandshake { handshake, faults } = checked(REQUEST, response);
+    assert_eq!(listed(&faults), [(code, Direction::ToClient, sentence.to_owned())], "{response}");
     handshake
 }
 
 #[test]
 fn the_example_of_rfc_6455() {
-    let CheckedHandshake { handshake, faults } = judged(REQUEST, RESPONSE);
+    let CheckedHandshake { handshake, faults } = checked(REQUEST, RESPONSE);
     assert_eq!(faults, []);
     assert_eq!(handshake.accept, AcceptCheck::Valid);
     assert_eq!(handshake.negotiated, Negotiated::default());
@@ -172,7 +172,7 @@ Sec-WebSocket-Accept: PqfV+Vb3mDtpMlZ/bO+GBzyX4N8=
 Sec-WebSocket-Protocol: b
 Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10, x-z
 ";
-    let CheckedHandshake { handshake, faults } = judged(request, response);
+    let CheckedHandshake { handshake, faults } = checked(request, response);
     assert_eq!(faults, []);
     let deflate = Deflate { client_max_window_bits: 10, ..Deflate::default() };
     assert_eq!(handshake.negotiated, Negotiated { deflate: Some(deflate), unknown: true });
@@ -185,14 +185,15 @@ Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10, x-z
     assert_eq!(response.server.as_deref(), Some("nginx"));
     assert_eq!(response.extensions, ["permessage-deflate; client_max_window_bits=10", "x-z"]);
     // Credentials without a scheme are not shown in its place.
-    let bare = asked(format!("{REQUEST}Authorization: c2VjcmV0\nVia: 1.1 proxy\n").as_bytes()).request;
+    let bare = read_request(format!("{REQUEST}Authorization: c2VjcmV0\nVia: 1.1 proxy\n").as_bytes()).request;
     assert_eq!((bare.authorization.as_deref(), bare.via.as_deref(), bare.cookie), (Some(""), Some("1.1 proxy"), false));
 }
 
 #[test]
 fn text_that_is_not_utf8_loses_nothing() {
-    let asked =
-        asked(b"GET /\xe9 HTTP/1.1\nHost: \xc3\xa9\nOrigin: \xff\xfe\nUser-Agent: a\n\t b\nUpgrade: websocket\n");
+    let asked = read_request(
+        b"GET /\xe9 HTTP/1.1\nHost: \xc3\xa9\nOrigin: \xff\xfe\nUser-Agent: a\n\t b\nUpgrade: websocket\n",
+    );
     assert_eq!(asked.request.target, "/\u{e9}");
     assert_eq!(asked.request.host.as_deref(), Some("\u{e9}"));
     assert_eq!(asked.request.origin.as_deref(), Some("\u{ff}\u{fe}"));
@@ -201,9 +202,9 @@ fn text_that_is_not_utf8_loses_nothing() {
 
 #[test]
 fn attempts_and_what_is_none() {
-    assert!(attempt(REQUEST));
+    assert!(is_attempt(REQUEST));
     for name in ["Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Host"] {
-        assert!(attempt(&with(REQUEST, name, "")), "{name}");
+        assert!(is_attempt(&with(REQUEST, name, "")), "{name}");
     }
     for lines in [
         "GET / HTTP/1.1\nUpgrade: WebSocket\n",
@@ -213,7 +214,7 @@ fn attempts_and_what_is_none() {
         "GET / HTTP/1.1\nSec-WebSocket-Version: 8\n",
         "GET / HTTP/1.1\nConnection: Upgrade\nSec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\n",
     ] {
-        assert!(attempt(lines), "{lines}");
+        assert!(is_attempt(lines), "{lines}");
     }
     for lines in [
         "GET / HTTP/1.1\nHost: a\n",
@@ -223,7 +224,7 @@ fn attempts_and_what_is_none() {
         "GET / HTTP/1.1\nSec-WebSocket-Protocol: x\n",
         "CONNECT a:80 HTTP/1.1\nHost: a:80\n",
     ] {
-        assert!(!attempt(lines), "{lines}");
+        assert!(!is_attempt(lines), "{lines}");
     }
 }
 
@@ -295,7 +296,7 @@ fn requests_that_are_right_in_unusual_ways() {
         format!("{REQUEST}Sec-WebSocket-Extensions: permessage-deflate\nSec-WebSocket-Extensions: x; y\n"),
         format!("{REQUEST}Content-Length: 0\n"),
     ] {
-        assert_eq!(said(&judged(&request, RESPONSE).faults), [], "{request}");
+        assert_eq!(listed(&checked(&request, RESPONSE).faults), [], "{request}");
     }
 }
 
@@ -316,7 +317,7 @@ fn responses_that_are_malformed() {
     }
     let request = format!("{REQUEST}Sec-WebSocket-Extensions: a, b\n");
     let response = format!("{RESPONSE}Sec-WebSocket-Extensions: a\nSec-WebSocket-Extensions: b\n");
-    let faults = said(&judged(&request, &response).faults);
+    let faults = listed(&checked(&request, &response).faults);
     assert_eq!(faults, [(HandshakeMalformed, Direction::ToClient, "Sec-WebSocket-Extensions is repeated".to_owned())]);
 }
 
@@ -333,14 +334,14 @@ fn accepts_that_are_wrong_or_missing() {
     // The accept belongs to the key as it stands there, be that one wrong.
     let request = with(REQUEST, "Sec-WebSocket-Key", "Sec-WebSocket-Key: short");
     let response = with(RESPONSE, "Sec-WebSocket-Accept", &format!("Sec-WebSocket-Accept: {}", accept_for(b"short")));
-    let judged = judged(&request, &response);
-    assert_eq!((judged.handshake.accept, judged.faults.len()), (AcceptCheck::Valid, 1));
+    let checked = checked(&request, &response);
+    assert_eq!((checked.handshake.accept, checked.faults.len()), (AcceptCheck::Valid, 1));
     // And to its bytes, not to the text that is made of them.
     let request = [with(REQUEST, "Sec-WebSocket-Key", "").as_bytes(), b"Sec-WebSocket-Key: \xff\xfe\n"].concat();
     let accept = format!("Sec-WebSocket-Accept: {}", accept_for(b"\xff\xfe"));
     let response = with(RESPONSE, "Sec-WebSocket-Accept", &accept);
-    let judged = check_handshake(Some(asked(&request)), Some(answered(response.as_bytes())));
-    assert_eq!(judged.handshake.accept, AcceptCheck::Valid);
+    let checked = check_handshake(Some(read_request(&request)), Some(read_response(response.as_bytes())));
+    assert_eq!(checked.handshake.accept, AcceptCheck::Valid);
 }
 
 #[test]
@@ -353,9 +354,9 @@ fn subprotocols_that_were_not_offered() {
         assert_eq!(handshake.response.unwrap().subprotocol, Some(name.to_owned()).filter(|name| !name.is_empty()));
     }
     let request = with(REQUEST, "Sec-WebSocket-Protocol", "");
-    assert_eq!(judged(&request, RESPONSE).faults[0].code, SubprotocolNotOffered);
+    assert_eq!(checked(&request, RESPONSE).faults[0].code, SubprotocolNotOffered);
     // None has to be chosen.
-    assert_eq!(judged(REQUEST, &with(RESPONSE, "Sec-WebSocket-Protocol", "")).faults, []);
+    assert_eq!(checked(REQUEST, &with(RESPONSE, "Sec-WebSocket-Protocol", "")).faults, []);
 }
 
 #[test]
@@ -365,45 +366,46 @@ fn extensions_that_were_not_offered_or_not_like_that() {
     assert_eq!(handshake.negotiated.deflate, Some(Deflate::default()));
     let request = format!("{REQUEST}Sec-WebSocket-Extensions: permessage-deflate\n");
     let response = format!("{RESPONSE}Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=9\n");
-    let judged = judged(&request, &response);
+    let checked = checked(&request, &response);
     let sentence = "client_max_window_bits is in the answer and not in the offer".to_owned();
-    assert_eq!(said(&judged.faults), [(ExtensionParamsInvalid, Direction::ToClient, sentence)]);
+    assert_eq!(listed(&checked.faults), [(ExtensionParamsInvalid, Direction::ToClient, sentence)]);
 }
 
 #[test]
 fn refusals_are_judged_by_their_status_alone() {
     let wrong = "Upgrade: h2c\nSec-WebSocket-Protocol: other\nSec-WebSocket-Accept: x\nSec-WebSocket-Extensions: permessage-deflate\n";
     for status in ["400 Bad Request", "401 Unauthorized", "302 Found", "426 Upgrade Required", "503 Busy", "199 Odd"] {
-        // 199 is interim; its head alone is judged like any other.
-        let judged = judged(REQUEST, &format!("HTTP/1.1 {status}\n{wrong}"));
-        assert_eq!(judged.faults, [], "{status}");
-        assert_eq!((judged.handshake.accept, judged.handshake.negotiated.deflate), (AcceptCheck::Unknown, None));
+        // 199 is interim; its head alone is checked like any other.
+        let checked = checked(REQUEST, &format!("HTTP/1.1 {status}\n{wrong}"));
+        assert_eq!(checked.faults, [], "{status}");
+        assert_eq!((checked.handshake.accept, checked.handshake.negotiated.deflate), (AcceptCheck::Unknown, None));
     }
     for status in [200, 204, 299] {
-        let faults = judged(REQUEST, &format!("HTTP/1.1 {status} OK\n{wrong}")).faults;
+        let faults = checked(REQUEST, &format!("HTTP/1.1 {status} OK\n{wrong}")).faults;
         let detail = Detail::Number("status #", status);
         assert_eq!(faults, [HandshakeFault { code: UpgradeIgnored, direction: Direction::ToClient, detail }]);
     }
     // What did not ask for an upgrade cannot be ignored.
-    let faults = judged(&with(REQUEST, "Upgrade", ""), "HTTP/1.1 200 OK\n").faults;
+    let faults = checked(&with(REQUEST, "Upgrade", ""), "HTTP/1.1 200 OK\n").faults;
     assert_eq!(faults.iter().map(|fault| fault.code).collect::<Vec<_>>(), [HandshakeMalformed]);
     let refused =
-        judged(REQUEST, "HTTP/1.1 426 X\nSec-WebSocket-Version: 13\nSec-WebSocket-Version: 8, 7\nLocation: /\n");
+        checked(REQUEST, "HTTP/1.1 426 X\nSec-WebSocket-Version: 13\nSec-WebSocket-Version: 8, 7\nLocation: /\n");
     let response = refused.handshake.response.unwrap();
     assert_eq!((response.version.as_deref(), response.location.as_deref()), (Some("13, 8, 7"), Some("/")));
 }
 
 #[test]
 fn one_side_is_enough() {
-    let only_asked = check_handshake(Some(asked(with(REQUEST, "Host", "").as_bytes())), None);
-    assert_eq!((only_asked.faults.len(), only_asked.handshake.response), (1, None));
-    assert_eq!(only_asked.handshake.accept, AcceptCheck::Unknown);
+    let only_request = check_handshake(Some(read_request(with(REQUEST, "Host", "").as_bytes())), None);
+    assert_eq!((only_request.faults.len(), only_request.handshake.response), (1, None));
+    assert_eq!(only_request.handshake.accept, AcceptCheck::Unknown);
     let response = format!("{RESPONSE}Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\n");
-    let only_answered = check_handshake(None, Some(answered(response.as_bytes())));
-    assert_eq!((only_answered.faults, only_answered.handshake.accept), (vec![], AcceptCheck::Unknown));
-    assert!(only_answered.handshake.negotiated.deflate.unwrap().server_no_context_takeover);
-    let only_answered = check_handshake(None, Some(answered(with(RESPONSE, "Sec-WebSocket-Accept", "").as_bytes())));
-    assert_eq!(only_answered.handshake.accept, AcceptCheck::Missing);
+    let only_response = check_handshake(None, Some(read_response(response.as_bytes())));
+    assert_eq!((only_response.faults, only_response.handshake.accept), (vec![], AcceptCheck::Unknown));
+    assert!(only_response.handshake.negotiated.deflate.unwrap().server_no_context_takeover);
+    let only_response =
+        check_handshake(None, Some(read_response(with(RESPONSE, "Sec-WebSocket-Accept", "").as_bytes())));
+    assert_eq!(only_response.handshake.accept, AcceptCheck::Missing);
     assert_eq!(check_handshake(None, None), CheckedHandshake::default());
 }
 
@@ -420,14 +422,14 @@ fn a_head_that_was_cut_off_is_not_blamed_for_what_it_lacks() {
     };
     let (request, response) = (REQUEST.replace('\n', "\r\n"), RESPONSE.replace('\n', "\r\n"));
     for len in "GET /chat HTTP/1.1\r".len()..request.len() {
-        let (asked, _) = cut(Direction::ToServer, &request.as_bytes()[..len]);
-        let judged = check_handshake(asked, Some(answered(RESPONSE.as_bytes())));
-        assert_eq!((judged.faults, judged.handshake.request.unwrap().target.as_str()), (vec![], "/chat"), "{len}");
+        let (request_read, _) = cut(Direction::ToServer, &request.as_bytes()[..len]);
+        let checked = check_handshake(request_read, Some(read_response(RESPONSE.as_bytes())));
+        assert_eq!((checked.faults, checked.handshake.request.unwrap().target.as_str()), (vec![], "/chat"), "{len}");
     }
     for len in "HTTP/1.1 101".len()..response.len() {
-        let (_, answered) = cut(Direction::ToClient, &response.as_bytes()[..len]);
-        let judged = check_handshake(Some(asked(REQUEST.as_bytes())), answered);
-        assert_eq!((judged.faults, judged.handshake.response.unwrap().status), (vec![], 101), "{len}");
+        let (_, response_read) = cut(Direction::ToClient, &response.as_bytes()[..len]);
+        let checked = check_handshake(Some(read_request(REQUEST.as_bytes())), response_read);
+        assert_eq!((checked.faults, checked.handshake.response.unwrap().status), (vec![], 101), "{len}");
     }
 }
 
@@ -445,8 +447,8 @@ fn what_real_servers_refuse_is_an_attempt() {
         (base.replacen("GET", "POST", 1), HandshakeMalformed),
         (base.replacen("HTTP/1.1", "HTTP/1.0", 1), HandshakeMalformed),
     ] {
-        assert!(attempt(&request), "{request}");
-        let faults = check_handshake(Some(asked(request.as_bytes())), None).faults;
+        assert!(is_attempt(&request), "{request}");
+        let faults = check_handshake(Some(read_request(request.as_bytes())), None).faults;
         assert_eq!(faults.iter().map(|fault| fault.code).collect::<Vec<_>>(), [code], "{request}");
     }
 }
@@ -454,14 +456,14 @@ fn what_real_servers_refuse_is_an_attempt() {
 #[test]
 fn details_stay_short() {
     let request = with(REQUEST, "Upgrade", &format!("Upgrade: {}", "\u{e9}x".repeat(5000)));
-    let faults = check_handshake(Some(asked(request.as_bytes())), None).faults;
+    let faults = check_handshake(Some(read_request(request.as_bytes())), None).faults;
     assert!(faults.iter().all(|fault| fault.detail.to_string().chars().count() < 200));
 }
 
 #[test]
 fn thousands_of_faults_are_counted() {
     let request = with(REQUEST, "Sec-WebSocket-Protocol", &format!("Sec-WebSocket-Protocol: {}", "a,".repeat(5000)));
-    let faults = check_handshake(Some(asked(request.as_bytes())), None).faults;
+    let faults = check_handshake(Some(read_request(request.as_bytes())), None).faults;
     assert_eq!(faults.len(), 101);
     assert_eq!(faults.last().unwrap().detail, Detail::Number("# further faults", 4999 - 100));
 }

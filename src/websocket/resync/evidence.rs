@@ -1,9 +1,22 @@
 //! What one place is worth as a frame header, in tenths of bits of evidence (format).
 
-use super::{ExpectedFrames, Tenths};
 use crate::websocket::close::CloseBody;
 use crate::websocket::frame::{FrameHeader, Opcode};
 use crate::websocket::mask;
+
+/// Evidence, in tenths of bits.
+pub(super) type Tenths = i32;
+
+/// What the sender's frames look like, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpectedFrames {
+    /// Whether they are masked.
+    pub masked: bool,
+    /// Whether RSV1 may be set on the first frame of a message (RFC 7692 §6).
+    pub deflate: bool,
+    /// Whether any reserved bit may be set, since an extension was negotiated that is not known here (RFC 6455 §5.2).
+    pub unknown_extension: bool,
+}
 
 /// Frames longer than this are not looked for: nobody sends them.
 const LONGEST: u64 = 1 << 40;

@@ -1,12 +1,12 @@
-//! The opening handshake in HTTP/2: an extended CONNECT and the answer to it (RFC 8441 §4, §5).
+//! The opening handshake in HTTP/2: an extended CONNECT and the response to it (RFC 8441 §4, §5).
 
-use super::{
-    CheckedHandshake, CheckedRequest, CheckedResponse, HandshakeFault, Request, Response, Wrongs, extensions,
-    subprotocols,
+use super::check::{
+    CheckedHandshake, CheckedRequest, CheckedResponse, HandshakeFault, HeadCheck, check_subprotocol_names,
 };
+use super::heads::{Request, Response, text};
 use crate::http::h2::HeaderList;
 use crate::types::{Detail, Direction, FindingCode, PacketRef};
-use crate::websocket::handshake::{shorten, text};
+use crate::websocket::extensions;
 
 impl CheckedRequest {
     /// Reads the header list of a request that [`HeaderList::is_websocket_attempt`], or may be one, in the packet that ended
@@ -17,25 +17,22 @@ impl CheckedRequest {
         let method = list.method().unwrap_or_default();
         let mut request = Request::from_fields(method, list.path().unwrap_or_default(), &fields, seen);
         request.host = list.authority().map(text).or(request.host);
-        let mut wrong = Wrongs::new(list.is_complete());
+        let mut check = HeadCheck::new(list.is_complete());
         // "On requests that contain the :protocol pseudo-header field, the :scheme and :path pseudo-header fields of the
         // target URI MUST also be included." (RFC 8441 §4)
         for (name, value) in [(":scheme", list.scheme()), (":path", list.path()), (":authority", list.authority())] {
             if value.is_none() && !(name == ":authority" && request.host.is_some()) {
-                wrong.absent(name);
+                check.absent(name);
             }
         }
         if let Some(sentence) = list.malformed() {
-            wrong.malformed(sentence);
+            check.malformed(sentence);
         }
-        if let Some(version) = wrong.once(&fields, "Sec-WebSocket-Version")
-            && version != b"13"
-        {
-            wrong.say(FindingCode::VersionUnsupported, format!("version {}", shorten(&text(version))));
-        }
-        subprotocols(&request.subprotocols, &mut wrong);
-        wrong.list.extend(extensions::check_offers(&request.extensions));
-        Self { accept: None, upgrade: false, extended: true, complete: list.is_complete(), wrong: wrong.list, request }
+        check.version(&fields);
+        check_subprotocol_names(&request.subprotocols, &mut check);
+        check.violations.extend(extensions::check_offers(&request.extensions));
+        let (complete, violations) = (list.is_complete(), check.violations);
+        Self { accept: None, upgrade: false, extended: true, complete, violations, request }
     }
 }
 
@@ -44,28 +41,28 @@ impl CheckedResponse {
     #[must_use]
     pub fn from_list(list: &HeaderList, status: u16, seen: PacketRef) -> Self {
         let fields = list.fields();
-        let mut wrong = Wrongs::new(list.is_complete());
+        let mut check = HeadCheck::new(list.is_complete());
         if let Some(sentence) = list.malformed() {
-            wrong.malformed(sentence);
+            check.malformed(sentence);
         }
         for name in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"] {
-            wrong.at_most_once(&fields, name);
+            check.at_most_once(&fields, name);
         }
         Self {
             response: Response::from_fields(status, b"", &fields, seen),
             nameless_subprotocol: fields.first("Sec-WebSocket-Protocol").is_some_and(<[u8]>::is_empty),
             complete: list.is_complete(),
-            wrong: wrong.list,
+            violations: check.violations,
         }
     }
 }
 
-/// Adds what is wrong with an extended CONNECT to a server that did not announce that it takes one: "A client MAY use the
+/// Adds the fault of an extended CONNECT to a server that did not announce that it takes one: "A client MAY use the
 /// Extended CONNECT" only "Upon receipt of SETTINGS_ENABLE_CONNECT_PROTOCOL with a value of 1" (RFC 8441 §3).
-pub fn check_settings(judged: &mut CheckedHandshake, extended_connect: Option<bool>) {
-    if extended_connect == Some(false) && judged.handshake.request.is_some() {
+pub fn check_settings(checked: &mut CheckedHandshake, extended_connect: Option<bool>) {
+    if extended_connect == Some(false) && checked.handshake.request.is_some() {
         let detail = Detail::Fixed("an extended CONNECT without SETTINGS_ENABLE_CONNECT_PROTOCOL");
-        judged.faults.push(HandshakeFault {
+        checked.faults.push(HandshakeFault {
             code: FindingCode::HandshakeMalformed,
             direction: Direction::ToServer,
             detail,
