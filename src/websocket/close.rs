@@ -5,19 +5,19 @@
 pub struct CloseCode(pub u16);
 
 impl CloseCode {
-    /// What an API reports for a Close without a code (RFC 6455 §7.1.5).
+    /// The code that an API reports for a Close without a code (RFC 6455 §7.1.5).
     pub const NO_STATUS: Self = Self(1005);
-    /// What an API reports where no Close came (RFC 6455 §7.1.5).
+    /// The code that an API reports where no Close was received (RFC 6455 §7.1.5).
     pub const ABNORMAL: Self = Self(1006);
 
-    /// Whether an endpoint may send it: codes of RFC 6455 §7.4.1 but those that "MUST NOT be set as a status code in a
-    /// Close control frame", later registered ones, and the ranges for libraries and applications (§7.4.2).
+    /// Whether an endpoint may send it: the codes of RFC 6455 §7.4.1 except those that "MUST NOT be set as a status code in
+    /// a Close control frame", those registered later, and the ranges for libraries and applications (§7.4.2).
     #[must_use]
     pub const fn may_be_sent(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
 
-    /// Its name in the registry; for the open ranges, who defines it.
+    /// Its name in IANA's registry; for the open ranges, what they are for.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
@@ -47,12 +47,12 @@ impl CloseCode {
     }
 }
 
-/// What a Close frame's payload says.
+/// The payload of a Close frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CloseBody<'a> {
     /// The status code; `None` where the payload is empty or one byte.
     pub code: Option<CloseCode>,
-    /// What follows the code.
+    /// The bytes after the code; not always UTF-8.
     pub reason: &'a [u8],
 }
 

@@ -1,22 +1,31 @@
-//! One direction's bytes → frame headers, payload, ends (RFC 6455 §5.2).
+//! The bytes of one direction → frame headers, payload, ends of frames (RFC 6455 §5.2); machine.
 //!
-//! In come chunks of any size and holes; out come [`FrameEvent`]s. Payload is lent as it lies in the input, still masked. It
-//! does not know messages, and judges nothing.
+//! In come chunks of any size and gaps; out come [`FrameEvent`]s. Payload is lent from the input, still masked. Messages and
+//! rules are not its concern.
+//!
+//! ```text
+//!             header complete               all of the payload, or a gap over its rest
+//!  ┌─► Header ────────────────► Payload ──────────────────────┐
+//!  │     │ gap                     │ gap beyond the payload    │
+//!  │     └──────────► Lost ◄───────┘                          │
+//!  └──────────────────────────────────────────────────────────┘
+//! ```
 
 use super::frame::FrameHeader;
 
-/// What the bytes are, in order: `Header`, then any number of `Payload` and `Missing`, then `End`.
+/// The parts of a frame, in order: `Header`, then any number of `Payload` and `Missing`, then `End`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameEvent<'a> {
     /// A frame begins.
     Header(FrameHeader),
-    /// Bytes of its payload, as on the wire; and the place of the first of them in the payload.
+    /// Bytes of its payload, as on the wire; and the offset of the first of them in the payload.
     Payload(&'a [u8], u64),
     /// Bytes of its payload that the capture lacks.
     Missing(u64),
-    /// All of its payload was there, or in a hole.
+    /// Its payload is complete, gaps included.
     End,
-    /// A hole took a header: where the next frame begins is not known. So many bytes of it lay behind the last frame.
+    /// A gap took a header: where the next frame begins is not known. The length of the gap after the end of the last frame,
+    /// where it is known.
     Lost(Option<u64>),
 }
 
@@ -30,9 +39,9 @@ pub struct FrameDecoder {
 enum State {
     /// Between frames, or inside a header: its bytes so far.
     Header { bytes: [u8; FrameHeader::MAX_LEN], have: u8 },
-    /// Inside a payload: what is left of it, and what was.
+    /// Inside a payload: how many bytes are to come, and how many came.
     Payload { left: u64, position: u64 },
-    /// Out of step.
+    /// A gap took a frame boundary.
     Lost,
 }
 
@@ -43,20 +52,20 @@ impl Default for State {
 }
 
 impl FrameDecoder {
-    /// A decoder that stands before a frame.
+    /// A decoder at the beginning of a frame.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Reads from the front of `input` and says one thing; `None` when it wants more. What it did not read stays in
+    /// Reads one part of a frame from the front of `input`; `None` when it needs more. Bytes that it did not read stay in
     /// `input`.
     #[inline]
     pub fn next<'i>(&mut self, input: &mut &'i [u8]) -> Option<FrameEvent<'i>> {
         match &mut self.state {
             State::Header { bytes, have } => {
-                let header = if *have == 0 { whole_header(input) } else { None };
-                let header = header.or_else(|| pieced_header(bytes, have, input))?;
+                let header = if *have == 0 { complete_header(input) } else { None };
+                let header = header.or_else(|| split_header(bytes, have, input))?;
                 self.state = State::Payload { left: header.payload_len, position: 0 };
                 Some(FrameEvent::Header(header))
             }
@@ -80,15 +89,15 @@ impl FrameDecoder {
         }
     }
 
-    /// A hole of `len` bytes, or of unknown length. Takes from `len` what it explains; call again, after [`Self::next`]
-    /// with no input, until it is 0.
+    /// A gap of `len` bytes, or of unknown length. Takes from `len` the bytes that belong to the event; call it again, after
+    /// [`Self::next`] with no input, until `len` is 0.
     pub fn gap(&mut self, len: &mut Option<u64>) -> FrameEvent<'static> {
         match (&mut self.state, *len) {
-            (State::Payload { left, position }, Some(hole)) if *left > 0 => {
-                let missing = hole.min(*left);
+            (State::Payload { left, position }, Some(gap)) if *left > 0 => {
+                let missing = gap.min(*left);
                 *left -= missing;
                 *position = position.saturating_add(missing);
-                *len = Some(hole - missing);
+                *len = Some(gap - missing);
                 FrameEvent::Missing(missing)
             }
             _ => {
@@ -98,13 +107,13 @@ impl FrameDecoder {
         }
     }
 
-    /// Whether it stands exactly between two frames.
+    /// Whether it is exactly between two frames.
     #[must_use]
     pub const fn at_boundary(&self) -> bool {
         matches!(self.state, State::Header { have: 0, .. })
     }
 
-    /// The bytes of a header that is not complete.
+    /// The bytes so far of a header that is not complete.
     #[must_use]
     pub fn partial_header(&self) -> &[u8] {
         match &self.state {
@@ -120,17 +129,17 @@ impl FrameDecoder {
     }
 }
 
-/// A header that lies whole at the front of `input`.
+/// A header that is complete in `input`.
 #[inline]
-fn whole_header(input: &mut &[u8]) -> Option<FrameHeader> {
+fn complete_header(input: &mut &[u8]) -> Option<FrameHeader> {
     let header = FrameHeader::parse(input)?;
     *input = input.get(usize::from(header.header_len)..)?;
     Some(header)
 }
 
-/// A header of which `have` bytes came before: takes one more at a time, since its length is in its first bytes.
+/// A header of which `have` bytes came before: takes one byte at a time, since its length is in its first bytes.
 #[cold]
-fn pieced_header(bytes: &mut [u8; FrameHeader::MAX_LEN], have: &mut u8, input: &mut &[u8]) -> Option<FrameHeader> {
+fn split_header(bytes: &mut [u8; FrameHeader::MAX_LEN], have: &mut u8, input: &mut &[u8]) -> Option<FrameHeader> {
     while let Some((&byte, rest)) = input.split_first() {
         *bytes.get_mut(usize::from(*have))? = byte;
         *have += 1;
@@ -147,7 +156,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Frames as bytes: a client's and a server's way of writing each length.
+    /// Frames as bytes: first byte, payload, whether it is masked.
     fn stream(payloads: &[(u8, Vec<u8>, bool)]) -> Vec<u8> {
         let mut out = Vec::new();
         for (first, payload, masked) in payloads {
@@ -172,14 +181,14 @@ mod tests {
         out
     }
 
-    /// Steps with adjacent payload joined, so that cuts do not show.
+    /// Frames with the payload of adjacent events joined, so that cuts do not show.
     fn run(pieces: &[&[u8]]) -> Vec<(Option<FrameHeader>, Vec<u8>, bool)> {
         let mut decoder = FrameDecoder::new();
         let mut frames: Vec<(Option<FrameHeader>, Vec<u8>, bool)> = Vec::new();
         for piece in pieces {
             let mut input = *piece;
-            while let Some(step) = decoder.next(&mut input) {
-                match step {
+            while let Some(event) = decoder.next(&mut input) {
+                match event {
                     FrameEvent::Header(header) => frames.push((Some(header), Vec::new(), false)),
                     FrameEvent::Payload(bytes, at) => {
                         let frame = frames.last_mut().unwrap();
@@ -229,13 +238,13 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_inside_a_payload_keeps_the_boundary() {
+    fn a_gap_inside_a_payload_keeps_the_boundary() {
         let mut decoder = FrameDecoder::new();
         let mut input: &[u8] = &[0x82, 10, 1, 2];
         while decoder.next(&mut input).is_some() {}
-        let mut hole = Some(5);
-        assert_eq!(decoder.gap(&mut hole), FrameEvent::Missing(5));
-        assert_eq!(hole, Some(0));
+        let mut gap = Some(5);
+        assert_eq!(decoder.gap(&mut gap), FrameEvent::Missing(5));
+        assert_eq!(gap, Some(0));
         let mut input: &[u8] = &[8, 9, 10, 0x81, 0];
         assert_eq!(decoder.next(&mut input), Some(FrameEvent::Payload(&[8, 9, 10], 7)));
         assert_eq!(decoder.next(&mut input), Some(FrameEvent::End));
@@ -243,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_to_the_very_end_of_a_payload_keeps_the_boundary() {
+    fn a_gap_up_to_the_end_of_a_payload_keeps_the_boundary() {
         let mut decoder = FrameDecoder::new();
         let mut input: &[u8] = &[0x82, 3, 1];
         while decoder.next(&mut input).is_some() {}
@@ -254,14 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_over_a_header_is_lost() {
-        for (bytes, hole, left) in
+    fn a_gap_over_a_header_loses_the_boundary() {
+        for (bytes, gap, left) in
             [(&[0x82, 3, 1][..], Some(5), Some(3)), (&[0x82], Some(1), Some(1)), (&[], None, None)]
         {
             let mut decoder = FrameDecoder::new();
             let mut input: &[u8] = bytes;
             while decoder.next(&mut input).is_some() {}
-            let mut len = hole;
+            let mut len = gap;
             let mut last = decoder.gap(&mut len);
             while let (FrameEvent::Missing(_), Some(1..)) = (last, len) {
                 assert_eq!(decoder.next(&mut (&[][..])), Some(FrameEvent::End));
@@ -275,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_length_never_ends() {
+    fn the_longest_length_ends_only_with_a_gap_as_long() {
         let mut decoder = FrameDecoder::new();
         let mut input: &[u8] = &[0x82, 127, 255, 255, 255, 255, 255, 255, 255, 255];
         assert!(matches!(decoder.next(&mut input), Some(FrameEvent::Header(_))));

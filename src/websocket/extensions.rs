@@ -1,8 +1,8 @@
-//! Sec-WebSocket-Extensions (RFC 6455 §9.1) and permessage-deflate's parameters (RFC 7692 §7.1): texts of offers and
-//! answers come in, what was agreed and what is wrong with it go out (format).
+//! Sec-WebSocket-Extensions (RFC 6455 §9.1) and permessage-deflate's parameters (RFC 7692 §7.1): the texts of offers and
+//! responses come in, what was negotiated and what is wrong with it go out (format).
 //!
-//! Findings are strict, use is lenient: whatever can be made of an answer holds for the frames that follow, even if the
-//! RFC forbids it. Extensions other than permessage-deflate are known by name only.
+//! Findings are strict, use is lenient: the response is applied to the frames that follow as far as it can be understood,
+//! even where the RFC forbids it. Extensions other than permessage-deflate are known by name only.
 
 use std::borrow::Cow;
 
@@ -10,17 +10,17 @@ use super::violation::{Violation, shorten};
 use crate::http::is_token;
 use crate::types::{Detail, Direction, FindingCode};
 
-/// What the handshake settled for the frames that follow.
+/// What the handshake negotiated for the frames that follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Negotiated {
-    /// permessage-deflate, where it was agreed (or, without a handshake, where RSV1 says so).
+    /// permessage-deflate, where it was negotiated (or, without a handshake, where RSV1 shows it).
     pub deflate: Option<Deflate>,
-    /// An extension that is not known here: it may have given reserved bits a meaning, and payload another form
-    /// (RFC 6455 §5.2, §9).
+    /// Whether an extension was negotiated that is not known here: it may give reserved bits a meaning, and payload another
+    /// form (RFC 6455 §5.2, §9).
     pub unknown: bool,
 }
 
-/// permessage-deflate as agreed (RFC 7692 §7.1): each side's compressor.
+/// permessage-deflate as negotiated (RFC 7692 §7.1): each side's compressor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deflate {
     /// The server compresses each message on its own.
@@ -70,14 +70,14 @@ const PERMESSAGE_DEFLATE: &str = "permessage-deflate";
 /// One extension, as offered or as chosen (RFC 6455 §9.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtensionOffer<'a> {
-    /// Its name; may be empty if the peer made it so.
+    /// Its name; may be empty, which the grammar forbids.
     pub name: &'a str,
-    /// Its parameters in order, each with its value, if that was given. Quoted values are unquoted.
+    /// Its parameters in order, each with its value, if it has one. Quoted values are unquoted.
     pub parameters: Vec<(&'a str, Option<Cow<'a, str>>)>,
 }
 
 impl<'a> ExtensionOffer<'a> {
-    /// Reads one element of the list. There is no error: whatever it is, it has some name and some parameters.
+    /// Reads one element of the list. There is no error: any text has some name and some parameters.
     #[must_use]
     pub fn parse(text: &'a str) -> Self {
         let mut parts = split(text, ';').map(str::trim_ascii);
@@ -89,7 +89,7 @@ impl<'a> ExtensionOffer<'a> {
         Self { name, parameters: parts.map(parameter).collect() }
     }
 
-    /// Whether names and values are tokens, as the grammar wants even inside quotes.
+    /// Whether names and values are tokens, as the grammar requires even inside quotes.
     #[must_use]
     pub fn is_well_formed(&self) -> bool {
         let parameter = |(name, value): &(&str, Option<Cow<'_, str>>)| {
@@ -105,7 +105,7 @@ impl<'a> ExtensionOffer<'a> {
     }
 }
 
-/// The elements of a Sec-WebSocket-Extensions field, as they stand there; commas in quoted strings do not separate.
+/// The elements of a Sec-WebSocket-Extensions field, unchanged; commas in quoted strings do not separate.
 pub fn elements(value: &str) -> impl Iterator<Item = &str> {
     split(value, ',').map(str::trim_ascii).filter(|element| !element.is_empty())
 }
@@ -144,7 +144,7 @@ fn invalid(sentence: String) -> Violation {
     (FindingCode::ExtensionParamsInvalid, Detail::text(sentence))
 }
 
-/// What is wrong with the offers themselves, whatever the answer: a server must decline them (RFC 7692 §7.1).
+/// What is wrong with the offers themselves, whatever the response: a server must decline them (RFC 7692 §7.1).
 pub(super) fn check_offers(offers: &[String]) -> Vec<Violation> {
     let mut wrong = Vec::new();
     for text in offers {
@@ -152,29 +152,29 @@ pub(super) fn check_offers(offers: &[String]) -> Vec<Violation> {
         if !offer.is_well_formed() {
             wrong.push(invalid(format!("offer {} is not in the form of RFC 6455 §9.1", shorten(text))));
         } else if offer.is_deflate() {
-            let (_, sentences) = Parameters::read(&offer, Place::Offer);
+            let (_, sentences) = Parameters::read(&offer, ListedIn::Offer);
             wrong.extend(sentences.into_iter().map(|sentence| invalid(format!("offer: {sentence}"))));
         }
     }
     wrong
 }
 
-/// What holds after a server chose `chosen`, and what is wrong with that. `offers` are the client's, where they were
-/// captured.
+/// What is negotiated once a server chose `chosen`, and what is wrong with that. `offers` are the client's, where they
+/// were captured.
 pub(super) fn negotiate(offers: Option<&[String]>, chosen: &[String]) -> (Negotiated, Vec<Violation>) {
     let offers: Option<Vec<_>> = offers.map(|texts| texts.iter().map(|text| ExtensionOffer::parse(text)).collect());
     let mut negotiated = Negotiated::default();
     let mut wrong = Vec::new();
     for text in chosen {
-        let answer = ExtensionOffer::parse(text);
-        let offered = |offers: &Vec<ExtensionOffer<'_>>| offers.iter().any(|offer| offer.name == answer.name);
+        let accepted = ExtensionOffer::parse(text);
+        let offered = |offers: &Vec<ExtensionOffer<'_>>| offers.iter().any(|offer| offer.name == accepted.name);
         if !offers.as_ref().is_none_or(offered) {
             wrong.push((FindingCode::ExtensionNotOffered, Detail::text(shorten(text))));
         }
-        if !answer.is_well_formed() {
+        if !accepted.is_well_formed() {
             wrong.push(invalid(format!("{} is not in the form of RFC 6455 §9.1", shorten(text))));
         }
-        if !answer.is_deflate() {
+        if !accepted.is_deflate() {
             negotiated.unknown = true;
             continue;
         }
@@ -182,21 +182,21 @@ pub(super) fn negotiate(offers: Option<&[String]>, chosen: &[String]) -> (Negoti
             wrong.push(invalid(format!("{PERMESSAGE_DEFLATE} is chosen twice")));
             continue;
         }
-        let (deflate, sentences) = agree(offers.as_deref(), &answer);
+        let (deflate, sentences) = agree(offers.as_deref(), &accepted);
         negotiated.deflate = Some(deflate);
         wrong.extend(sentences.into_iter().map(invalid));
     }
     (negotiated, wrong)
 }
 
-/// Which side's parameters: some rules differ.
+/// Where parameters stand: some rules differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ListedIn {
     Offer,
-    Answer,
+    Response,
 }
 
-/// The parameters of permessage-deflate as they stand in one offer or answer (RFC 7692 §7.1).
+/// The parameters of permessage-deflate in one offer or response (RFC 7692 §7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Parameters {
     server_no_context_takeover: bool,
@@ -223,8 +223,8 @@ impl WindowBits {
 }
 
 impl Parameters {
-    /// What is there, and what RFC 7692 §7.1 forbids in it. Of a repeated parameter, the first counts.
-    fn read(extension: &ExtensionOffer<'_>, place: Place) -> (Self, Vec<String>) {
+    /// The parameters, and what RFC 7692 §7.1 forbids in them. Of a repeated parameter, the first counts.
+    fn read(extension: &ExtensionOffer<'_>, listed_in: ListedIn) -> (Self, Vec<String>) {
         let mut parameters = Self::default();
         let mut wrong = Vec::new();
         for (name, value) in &extension.parameters {
@@ -235,7 +235,7 @@ impl Parameters {
                 "server_max_window_bits" => set_once(&mut parameters.server_max_window_bits, value),
                 "client_max_window_bits" => set_once(&mut parameters.client_max_window_bits, value),
                 _ => {
-                    // What is no token was said to be none.
+                    // A name that is no token was reported before.
                     if is_token(name.as_bytes()) {
                         wrong.push(format!("unknown parameter {}", shorten(name)));
                     }
@@ -244,7 +244,7 @@ impl Parameters {
             };
             if repeated {
                 wrong.push(format!("{name} is repeated"));
-            } else if let Some(sentence) = wrong_value(name, value, place) {
+            } else if let Some(sentence) = wrong_value(name, value, listed_in) {
                 wrong.push(sentence);
             }
         }
@@ -252,7 +252,7 @@ impl Parameters {
     }
 }
 
-/// Sets what was not set before; true if it was.
+/// Sets the bits unless they are set; true if they were.
 fn set_once(bits: &mut Option<WindowBits>, value: Option<&str>) -> bool {
     let repeated = bits.is_some();
     bits.get_or_insert(value.and_then(window_bits).map_or(WindowBits::Any, WindowBits::Bits));
@@ -274,11 +274,11 @@ fn window_bits(value: &str) -> Option<u8> {
     }
 }
 
-fn wrong_value(name: &str, value: Option<&str>, place: Place) -> Option<String> {
+fn wrong_value(name: &str, value: Option<&str>, listed_in: ListedIn) -> Option<String> {
     let window = name.ends_with("_max_window_bits");
     match value {
-        // RFC 7692 §7.1.2.2: a client may say that it supports the parameter without a value.
-        None if window && !(place == Place::Offer && name.starts_with("client")) => {
+        // RFC 7692 §7.1.2.2: a client may offer the parameter without a value, to show that it supports it.
+        None if window && !(listed_in == ListedIn::Offer && name.starts_with("client")) => {
             Some(format!("{name} has no value"))
         }
         Some(value) if window && window_bits(value).is_none() => {
@@ -290,12 +290,12 @@ fn wrong_value(name: &str, value: Option<&str>, place: Place) -> Option<String> 
     }
 }
 
-/// What holds after an answer, as good as can be made of it, and what is wrong with it: in itself, and against the offer
+/// What a response negotiates, as far as it can be understood, and what is wrong with it: in itself, and against the offer
 /// that it fits best.
-fn agree(offers: Option<&[ExtensionOffer<'_>]>, answer: &ExtensionOffer<'_>) -> (Deflate, Vec<String>) {
-    let (chosen, mut wrong) = Parameters::read(answer, Place::Answer);
+fn agree(offers: Option<&[ExtensionOffer<'_>]>, response: &ExtensionOffer<'_>) -> (Deflate, Vec<String>) {
+    let (chosen, mut wrong) = Parameters::read(response, ListedIn::Response);
     let offered = offers.unwrap_or_default().iter().filter(|offer| offer.is_deflate()).map(|offer| {
-        let (offer, declined) = Parameters::read(offer, Place::Offer);
+        let (offer, declined) = Parameters::read(offer, ListedIn::Offer);
         let mut conflicts = conflicts(&offer, &chosen);
         if !declined.is_empty() {
             // RFC 7692 §7.1: a server must decline an offer with parameters that are unknown, repeated or wrong.
@@ -310,30 +310,30 @@ fn agree(offers: Option<&[ExtensionOffer<'_>]>, answer: &ExtensionOffer<'_>) -> 
         server_no_context_takeover: chosen.server_no_context_takeover,
         client_no_context_takeover: chosen.client_no_context_takeover,
         server_max_window_bits: WindowBits::or_15(chosen.server_max_window_bits),
-        // RFC 7692 §7.1.2.2: a client that offered a value uses no larger window, whatever the answer allows.
+        // RFC 7692 §7.1.2.2: a client that offered a value uses no larger window, whatever the response allows.
         client_max_window_bits: WindowBits::or_15(chosen.client_max_window_bits)
             .min(WindowBits::or_15(offer.client_max_window_bits)),
     };
     (deflate, wrong)
 }
 
-/// How an answer contradicts an offer.
-fn conflicts(offer: &Parameters, answer: &Parameters) -> Vec<String> {
+/// How a response contradicts an offer.
+fn conflicts(offer: &Parameters, response: &Parameters) -> Vec<String> {
     let mut wrong = Vec::new();
     // RFC 7692 §7.1.1.1: accepted "by including the "server_no_context_takeover" extension parameter".
-    if offer.server_no_context_takeover && !answer.server_no_context_takeover {
+    if offer.server_no_context_takeover && !response.server_no_context_takeover {
         wrong.push("server_no_context_takeover was asked for and is not in the answer".to_owned());
     }
     // RFC 7692 §7.1.2.1: accepted by including it "with the same or smaller value as the offer".
-    match (offer.server_max_window_bits, answer.server_max_window_bits) {
-        (Some(WindowBits::Bits(asked)), Some(WindowBits::Bits(bits))) if bits > asked => {
-            wrong.push(format!("server_max_window_bits={bits}, more than the {asked} asked for"));
+    match (offer.server_max_window_bits, response.server_max_window_bits) {
+        (Some(WindowBits::Bits(offered)), Some(WindowBits::Bits(bits))) if bits > offered => {
+            wrong.push(format!("server_max_window_bits={bits}, more than the {offered} asked for"));
         }
         (Some(_), None) => wrong.push("server_max_window_bits was asked for and is not in the answer".to_owned()),
         _ => {}
     }
-    // RFC 7692 §7.1.2.2: without it in the offer, the answer "MUST NOT include" it.
-    if offer.client_max_window_bits.is_none() && answer.client_max_window_bits.is_some() {
+    // RFC 7692 §7.1.2.2: without it in the offer, the response "MUST NOT include" it.
+    if offer.client_max_window_bits.is_none() && response.client_max_window_bits.is_some() {
         wrong.push("client_max_window_bits is in the answer and not in the offer".to_owned());
     }
     wrong

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::types::Reader;
 
-/// An opcode: any four bits. Whether they are allowed is a question for [`crate::websocket`]'s rules.
+/// An opcode: any four bits. Whether they are allowed, [`rules`](crate::websocket::rules) decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Opcode(u8);
 
@@ -46,7 +46,7 @@ impl Opcode {
         matches!(self.0, 3..=7 | 11..=15)
     }
 
-    /// `text`, `close`, …; `reserved-11`.
+    /// Its name: `text`, `close`, `reserved-11`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
@@ -76,7 +76,7 @@ impl fmt::Display for Opcode {
     }
 }
 
-/// What stands before a frame's payload. Whatever the bytes, they are some header of 2 to 14 bytes.
+/// A frame's header. Any bytes are some header of 2 to 14 bytes: it can be forbidden, never malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
     /// The last fragment of its message.
@@ -101,7 +101,7 @@ impl FrameHeader {
     /// The longest header: two bytes, a 64-bit length, a masking key.
     pub const MAX_LEN: usize = 14;
 
-    /// The header at the front of `bytes`, or `None` where it goes on behind them.
+    /// The header at the front of `bytes`, or `None` where they end before it does.
     ///
     /// ```text
     ///  0               1
@@ -136,7 +136,7 @@ impl FrameHeader {
         })
     }
 
-    /// How many bytes the length was written in: 1, 2 or 8 (the 7 bits of the second byte count as one).
+    /// How many bytes the payload length takes: 1, 2 or 8 (the 7 bits of the second byte count as one).
     #[must_use]
     pub const fn length_width(&self) -> u8 {
         match self.header_len - if self.masking_key.is_some() { 4 } else { 0 } {

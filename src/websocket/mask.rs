@@ -1,10 +1,10 @@
 //! Masking and unmasking: "octet i of the transformed data is the XOR of octet i of the original data with octet at
-//! index i modulo 4 of the masking key" (RFC 6455 §5.3). The same transformation goes both ways.
+//! index i modulo 4 of the masking key" (RFC 6455 §5.3). Masking and unmasking are the same operation.
 
-/// Appends `masked` to `out`, unmasked. `position` is the place of its first byte in the frame's payload.
+/// Appends `masked` to `out`, unmasked. `position` is the offset of its first byte in the frame's payload.
 #[inline]
 pub fn unmask_into(out: &mut Vec<u8>, masked: &[u8], key: [u8; 4], position: u64) {
-    let key = turned(key, position);
+    let key = rotated(key, position);
     let wide = u64::from_ne_bytes([key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3]]);
     let start = out.len();
     out.extend_from_slice(masked);
@@ -18,8 +18,8 @@ pub fn unmask_into(out: &mut Vec<u8>, masked: &[u8], key: [u8; 4], position: u64
     }
 }
 
-/// The key as it falls on the bytes from `position` on.
-const fn turned(key: [u8; 4], position: u64) -> [u8; 4] {
+/// The key, rotated so that its first byte is the one for the payload byte at `position`.
+const fn rotated(key: [u8; 4], position: u64) -> [u8; 4] {
     let [a, b, c, d] = key;
     match position % 4 {
         0 => [a, b, c, d],

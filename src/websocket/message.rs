@@ -1,7 +1,8 @@
 //! Frames → messages: one message of one direction, from its first frame to its last (RFC 6455 §5.4, RFC 7692 §6).
 //!
 //! In comes unmasked payload; it is inflated if *this message* began with RSV1, checked to be UTF-8 if it is text, counted,
-//! and kept as far as somebody wants it. Control frames never come here: they go around the open message.
+//! and kept up to a limit. Control frames never come here: they do not touch the open message. What is wrong goes out as
+//! [`Violation`]s.
 
 use super::frame::{FrameHeader, Opcode};
 use super::inflate::{InflateError, Inflater, InflaterPool};
@@ -20,30 +21,30 @@ pub struct OpenMessage {
     pub frames: u64,
     /// Their payload lengths.
     pub wire_len: u64,
-    /// Where its first byte came.
+    /// The packet of its first byte.
     pub first: PacketRef,
-    /// What was found in it.
+    /// The codes of findings in it.
     pub findings: FindingSet,
     body: Body,
 }
 
-/// What the payload of a message is.
+/// How the payload of a message encodes its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PayloadEncoding {
-    /// Its content.
+    /// The payload is the content.
     Plain,
-    /// Compressed: it began with RSV1 (RFC 7692 §6).
+    /// Compressed: the message began with RSV1 (RFC 7692 §6).
     Deflated,
-    /// Anything: it began with a reserved bit that belongs to an extension which is not known here (RFC 6455 §5.2). Text
-    /// is not checked.
+    /// Unknown: the message began with a reserved bit of an extension that is not known here (RFC 6455 §5.2). Text is not
+    /// checked.
     Unknown,
 }
 
-/// What comes out of a message's frames.
+/// The content of a message so far.
 #[derive(Debug)]
 struct Body {
     len: u64,
-    /// Bytes are missing, or could not be inflated.
+    /// Whether bytes are missing.
     holed: bool,
     undecodable: bool,
     utf8: Option<Utf8Checker>,
@@ -53,35 +54,35 @@ struct Body {
     whole: bool,
 }
 
-/// What a message is when nothing more of it will come.
+/// A message of which nothing more will come.
 #[derive(Debug)]
 pub struct FinishedMessage {
     /// Its length after inflation; `None` where it could not be inflated.
     pub len: Option<u64>,
-    /// What was kept of its content.
+    /// The part of its content that was kept.
     pub content: Vec<u8>,
-    /// Whether that is all of it.
+    /// Whether `content` is all of it.
     pub content_whole: bool,
     /// Whether bytes are missing, or could not be inflated.
     pub holed: bool,
-    /// Whether it is UTF-8 as far as it was seen; not where nobody knows what it is.
+    /// Whether it is UTF-8 as far as it was seen; false where its encoding is unknown.
     pub utf8: bool,
 }
 
-/// What messages of one direction share.
+/// What the messages of one direction share.
 pub struct MessageResources<'t> {
     /// The direction's inflater, where permessage-deflate was negotiated.
     pub inflater: Option<&'t mut Inflater>,
-    /// Whom it borrows from.
+    /// The pool from which it borrows.
     pub pool: &'t mut InflaterPool,
-    /// What may be kept of each.
+    /// The limits of each message.
     pub limits: &'t Limits,
-    /// What may be kept of all together.
+    /// The memory that all messages together may still use.
     pub quota: &'t mut MemoryQuota,
 }
 
 impl OpenMessage {
-    /// Begins with the header of its first frame. `content` is an empty buffer, of which at most `keep` bytes are filled.
+    /// Begins with the header of its first frame. `content` is an empty buffer, which gets at most `keep` bytes.
     #[must_use]
     pub fn begin(header: &FrameHeader, form: PayloadEncoding, first: PacketRef, content: Vec<u8>, keep: usize) -> Self {
         let unknown = form == PayloadEncoding::Unknown;
@@ -106,7 +107,7 @@ impl OpenMessage {
         }
     }
 
-    /// Whether anybody needs its payload: to check, to inflate, or to keep it.
+    /// Whether its payload is needed: to check, to inflate, or to keep it.
     #[inline]
     #[must_use]
     pub fn wants_payload(&self) -> bool {
@@ -120,14 +121,14 @@ impl OpenMessage {
         self.body.keep > 0
     }
 
-    /// Takes unmasked payload, and gives what is wrong with it to `broken`.
+    /// Takes unmasked payload, and calls `broken` with each violation in it.
     pub fn push(&mut self, payload: &[u8], tools: &mut MessageResources<'_>, broken: &mut impl FnMut(Violation)) {
         self.wire_len = self.wire_len.saturating_add(payload.len() as u64);
         if !self.compressed {
             self.body.take(payload, tools.quota, broken);
             return;
         }
-        // A message that cannot be shown may be what later ones refer to: the inflater goes on.
+        // Later messages may refer to one that cannot be shown: the inflater goes on.
         let (body, quota) = (&mut self.body, &mut *tools.quota);
         let Some(inflater) = tools.inflater.as_deref_mut() else { return };
         let result = inflater.push(tools.pool, payload, &mut |plain: &[u8]| body.take(plain, quota, broken));
@@ -138,7 +139,7 @@ impl OpenMessage {
         self.inflated(result, tools.limits, broken);
     }
 
-    /// Counts payload that nobody needs ([`Self::wants_payload`] says so).
+    /// Counts payload that is not needed ([`Self::wants_payload`]).
     #[inline]
     pub const fn skip(&mut self, len: u64) {
         self.wire_len = self.wire_len.saturating_add(len);
@@ -148,7 +149,7 @@ impl OpenMessage {
         }
     }
 
-    /// So many bytes of payload are missing.
+    /// `len` bytes of payload are missing.
     pub fn missing(&mut self, len: u64, tools: &mut MessageResources<'_>) {
         self.wire_len = self.wire_len.saturating_add(len);
         self.body.holed = true;
@@ -162,7 +163,7 @@ impl OpenMessage {
         }
     }
 
-    /// Its last frame is complete: ends the inflation and the UTF-8 check. What is wrong goes to `broken`.
+    /// Its last frame is complete: ends the inflation and the UTF-8 check, and calls `broken` with each violation.
     pub fn end(&mut self, tools: &mut MessageResources<'_>, broken: &mut impl FnMut(Violation)) {
         if self.compressed
             && let Some(inflater) = tools.inflater.as_deref_mut()
@@ -173,7 +174,7 @@ impl OpenMessage {
         self.body.end(broken);
     }
 
-    /// Gives up what was kept.
+    /// What is known of it, and the content that was kept.
     #[must_use]
     pub fn finish(self) -> FinishedMessage {
         let unknown = self.compressed && self.body.undecodable;
@@ -186,15 +187,15 @@ impl OpenMessage {
         }
     }
 
-    /// Bytes it keeps.
+    /// Bytes that it keeps.
     #[must_use]
     #[inline]
     pub const fn held(&self) -> usize {
         self.body.content.capacity()
     }
 
-    /// Lets go of its content, and keeps no more of it: it is counted and checked to its end. Gives how many bytes that
-    /// was.
+    /// Discards its content, and keeps none from now on: it is only counted and checked to its end. Returns the number of
+    /// bytes freed.
     pub fn discard_content(&mut self) -> u64 {
         let content = core::mem::take(&mut self.body.content);
         self.body.whole &= content.is_empty();
@@ -202,7 +203,7 @@ impl OpenMessage {
         content.len() as u64
     }
 
-    /// Judges what the inflater said.
+    /// Records what the inflater reported, and checks the ratio and the size.
     fn inflated(&mut self, result: Result<(), InflateError>, limits: &Limits, broken: &mut impl FnMut(Violation)) {
         if let Err(error) = result {
             self.body.undecodable = true;
@@ -235,12 +236,12 @@ impl Body {
             self.ill_formed = true;
             broken((FindingCode::InvalidUtf8, Detail::Number("at byte #", invalid.offset)));
         }
-        // What comes behind a part that was not kept is not kept either.
+        // Content after a part that was not kept is not kept either.
         let keep = if self.whole { self.keep } else { 0 };
         self.whole &= if keep > 0 { quota.append(&mut self.content, plain, keep) } else { plain.is_empty() };
     }
 
-    /// No more content comes.
+    /// The content ends here.
     fn end(&mut self, broken: &mut impl FnMut(Violation)) {
         if self.undecodable || self.ill_formed {
             return;

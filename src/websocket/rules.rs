@@ -1,6 +1,7 @@
-//! What a frame must be: each MUST of RFC 6455 §5 and RFC 7692 §6 as one function that answers with a finding, or nothing.
+//! The rules for frames: each MUST of RFC 6455 §5 and RFC 7692 §6 is one function that returns a violation or nothing.
 //!
-//! A header can be forbidden, never malformed: nothing here stops anybody.
+//! Headers and Close bodies come in, violations go out; nothing is refused. What a message must be (UTF-8, valid DEFLATE) is
+//! checked in [`message`](super::message).
 
 use super::close::CloseBody;
 use super::frame::FrameHeader;
@@ -10,7 +11,7 @@ use crate::types::{Detail, Direction, FindingCode};
 /// What a rule needs to know besides the header.
 #[derive(Debug, Clone, Copy)]
 pub struct HeaderContext {
-    /// Who sends.
+    /// The direction of the frame.
     pub direction: Direction,
     /// Whether permessage-deflate was negotiated, so that RSV1 has a meaning.
     pub deflate: bool,
@@ -34,7 +35,7 @@ const HEADER_RULES: [fn(&FrameHeader, &HeaderContext) -> Option<Violation>; 8] =
     after_close,
 ];
 
-/// Gives everything that `header` breaks to `broken`.
+/// Calls `broken` with each rule that `header` breaks.
 #[inline]
 pub fn check_header(header: &FrameHeader, context: &HeaderContext, mut broken: impl FnMut(Violation)) {
     if is_ordinary(header, context) {
@@ -47,7 +48,7 @@ pub fn check_header(header: &FrameHeader, context: &HeaderContext, mut broken: i
     }
 }
 
-/// Whether a header is so ordinary that no rule can be broken: nearly all are, and this costs a few comparisons.
+/// Whether a header is so ordinary that it can break no rule: nearly all are, and this costs a few comparisons.
 #[inline]
 #[must_use]
 pub fn is_ordinary(header: &FrameHeader, context: &HeaderContext) -> bool {
@@ -143,7 +144,7 @@ fn after_close(header: &FrameHeader, context: &HeaderContext) -> Option<Violatio
     })
 }
 
-/// Gives everything that a whole Close body breaks to `broken` (RFC 6455 §5.5.1, §7.4).
+/// Calls `broken` with each rule that a complete Close body breaks (RFC 6455 §5.5.1, §7.4).
 pub fn check_close(payload: &[u8], mut broken: impl FnMut(Violation)) {
     if payload.len() == 1 {
         broken((FindingCode::ClosePayloadTooShort, Detail::None));
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortcut_never_hides_a_broken_rule() {
+    fn no_ordinary_header_breaks_a_rule() {
         for first in 0..=255 {
             for second in 0..=255 {
                 for tail in [[0; 12], [255; 12], [0, 126, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn masks_belong_to_clients() {
+    fn clients_mask_and_servers_do_not() {
         assert_eq!(found(&[0x81, 0x01], &CLIENT), [FindingCode::UnmaskedClientFrame]);
         assert_eq!(found(&[0x81, 0x81, 1, 2, 3, 4], &CLIENT), []);
         assert_eq!(found(&[0x81, 0x81, 1, 2, 3, 4], &SERVER), [FindingCode::MaskedServerFrame]);
@@ -220,14 +221,14 @@ mod tests {
         assert_eq!(found(&[0x91, 0x01], &deflate), [FindingCode::RsvBits]);
     }
 
-    /// RFC 6455 §5.2: a reserved bit has a meaning where an extension gives it one, and nobody but the two know which.
+    /// RFC 6455 §5.2: a reserved bit has a meaning where an extension gives it one, which only the two endpoints know.
     #[test]
-    fn reserved_bits_belong_to_extensions_that_are_not_known_here() {
+    fn unknown_extensions_may_use_reserved_bits() {
         let unknown = HeaderContext { unknown_extension: true, ..SERVER };
         for first in [0xc1, 0xa1, 0x91, 0xf2, 0xc9, 0xf8] {
             assert_eq!(found(&[first, 0x01], &unknown), [], "{first:02x}");
         }
-        // permessage-deflate has RSV1, so nobody else has it (RFC 6455 §9.1).
+        // permessage-deflate uses RSV1, so no other extension does (RFC 6455 §9.1).
         let both = HeaderContext { deflate: true, ..unknown };
         assert_eq!(found(&[0xf1, 0x01], &both), []);
         assert_eq!(found(&[0xb9, 0x01], &both), []);
@@ -247,14 +248,14 @@ mod tests {
     }
 
     #[test]
-    fn control_frames_are_short_and_whole() {
+    fn control_frames_are_short_and_not_fragmented() {
         assert_eq!(found(&[0x89, 126, 0, 126], &SERVER), [FindingCode::ControlTooLong]);
         assert_eq!(found(&[0x89, 125], &SERVER), []);
         assert_eq!(found(&[0x09, 1], &SERVER), [FindingCode::ControlFragmented]);
     }
 
     #[test]
-    fn fragments_belong_together() {
+    fn continuations_need_an_open_message() {
         let open = HeaderContext { message_open: true, ..SERVER };
         assert_eq!(found(&[0x80, 1], &SERVER), [FindingCode::UnexpectedContinuation]);
         assert_eq!(found(&[0x00, 1], &open), []);
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_follows_a_close() {
+    fn frames_after_a_close_are_violations() {
         let closed = HeaderContext { close_sent: true, ..SERVER };
         assert_eq!(found(&[0x81, 1], &closed), [FindingCode::DataAfterClose]);
         assert_eq!(found(&[0x89, 1], &closed), [FindingCode::ControlAfterClose]);

@@ -1,12 +1,12 @@
-//! Whether a message is UTF-8, told byte by byte.
+//! Whether a message is UTF-8, checked byte by byte.
 //!
 //! In come the bytes of one text message (after inflation) or of one Close reason, cut anywhere; out comes the earliest
-//! ill-formed sequence, at the very byte that makes it certain: `F4 90` is known to be wrong at `90`, for no code point
-//! begins so. RFC 6455 §8.1: "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte stream is
-//! not, in fact, a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket Connection_." What UTF-8 is, RFC 3629 §4
-//! says.
+//! ill-formed sequence, at the byte that makes it certain: `F4 90` is known to be wrong at `90`, since no code point
+//! begins like that. RFC 6455 §8.1: "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte stream is
+//! not, in fact, a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket Connection_." UTF-8 is defined in
+//! RFC 3629 §4.
 //!
-//! It keeps three bytes at most and does not keep, copy or convert text.
+//! It keeps at most three bytes, and does not copy or convert text.
 
 use core::str;
 
@@ -31,7 +31,7 @@ pub struct Utf8Checker {
     /// A sequence that is well-formed so far and not complete.
     carry: [u8; CODE_POINT - 1],
     carried: u8,
-    /// After a hole: how many bytes may still be the end of a sequence that began inside it.
+    /// After a gap: how many bytes may still be the end of a sequence that began inside it.
     orphans: u8,
     invalid: Option<InvalidSequence>,
 }
@@ -57,14 +57,14 @@ impl Utf8Checker {
         if let Some(invalid) = self.invalid {
             return Err(invalid);
         }
-        let bytes = self.pass_orphans(bytes);
+        let bytes = self.skip_orphans(bytes);
         let bytes = if self.carried == 0 { bytes } else { self.complete(bytes)? };
-        let (valid, ill) = check(bytes);
+        let (valid, stopper) = check(bytes);
         self.offset = self.offset.saturating_add(valid as u64);
-        match ill {
+        match stopper {
             None => Ok(()),
-            Some(Ill::Formed) => Err(self.fail()),
-            Some(Ill::Cut) => {
+            Some(Stopper::IllFormed) => Err(self.fail()),
+            Some(Stopper::Incomplete) => {
                 self.hold(bytes.get(valid..).unwrap_or_default());
                 Ok(())
             }
@@ -84,16 +84,16 @@ impl Utf8Checker {
         }
     }
 
-    /// Here were `len` bytes that nobody knows (0 where not even their number is known). They may have been anything
-    /// that makes the rest right: a sequence that they cut is no error, neither before them nor behind them.
+    /// Here `len` bytes are missing (0 where their number is not known). They may have been any bytes that make the rest
+    /// right: a sequence that the gap cuts is no error, neither before it nor after it.
     pub const fn skip(&mut self, len: u64) {
         self.offset = self.offset.saturating_add(self.carried as u64).saturating_add(len);
         self.carried = 0;
         self.orphans = 3; // all but the first byte of the longest sequence
     }
 
-    /// Steps over continuation bytes whose beginning was in a hole.
-    fn pass_orphans<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+    /// Skips continuation bytes of a sequence that began in a gap.
+    fn skip_orphans<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let mut rest = bytes;
         while self.orphans > 0 {
             match rest.split_first() {
@@ -109,7 +109,7 @@ impl Utf8Checker {
         rest
     }
 
-    /// Continues the sequence that the last piece was cut in, and says what follows it.
+    /// Completes the sequence at which the last piece was cut. Gives the bytes after it.
     fn complete<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], InvalidSequence> {
         let carried = usize::from(self.carried);
         let mut joined = [0; CODE_POINT];
@@ -121,12 +121,12 @@ impl Utf8Checker {
         }
         let joined = joined.get(..len).unwrap_or_default();
         match check(joined) {
-            (0, Some(Ill::Formed)) => Err(self.fail()),
+            (0, Some(Stopper::IllFormed)) => Err(self.fail()),
             (0, _) => {
                 self.hold(joined);
                 Ok(&[])
             }
-            // What is valid includes the whole carried sequence, for that was not complete without new bytes.
+            // The valid part includes the carried sequence, which was not complete without new bytes.
             (valid, _) => {
                 self.carried = 0;
                 self.offset = self.offset.saturating_add(valid as u64);
@@ -150,7 +150,7 @@ impl Utf8Checker {
     }
 }
 
-/// Whether a text that is all there is UTF-8.
+/// Whether a complete text is UTF-8.
 #[inline]
 #[must_use]
 pub fn is_well_formed(text: &[u8]) -> bool {
@@ -158,15 +158,15 @@ pub fn is_well_formed(text: &[u8]) -> bool {
 }
 
 /// What stopped a check.
-enum Ill {
-    /// No code point begins like this.
-    Formed,
-    /// The bytes end inside a sequence that may still become right.
-    Cut,
+enum Stopper {
+    /// A sequence with which no code point begins.
+    IllFormed,
+    /// The end of the bytes, inside a sequence that may still become right.
+    Incomplete,
 }
 
-/// How many bytes are right, and what comes then.
-fn check(bytes: &[u8]) -> (usize, Option<Ill>) {
+/// How many bytes are well-formed, and what follows them.
+fn check(bytes: &[u8]) -> (usize, Option<Stopper>) {
     let (valid, error_len) = if bytes.len() < LONG {
         match str::from_utf8(bytes) {
             Ok(_) => return (bytes.len(), None),
@@ -178,7 +178,7 @@ fn check(bytes: &[u8]) -> (usize, Option<Ill>) {
             Err(error) => (error.valid_up_to(), error.error_len()),
         }
     };
-    (valid, Some(if error_len.is_some() { Ill::Formed } else { Ill::Cut }))
+    (valid, Some(if error_len.is_some() { Stopper::IllFormed } else { Stopper::Incomplete }))
 }
 
 #[cfg(test)]
@@ -187,7 +187,7 @@ mod tests {
 
     use super::*;
 
-    /// When and where `bytes` go wrong, told byte by byte: (bytes seen, offset).
+    /// When and where `bytes` go wrong, checked byte by byte: (bytes seen, offset).
     fn byte_by_byte(bytes: &[u8]) -> Option<(usize, u64)> {
         let mut checker = Utf8Checker::new();
         for (index, byte) in bytes.iter().enumerate() {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ill_formed_sequence_is_told_at_the_byte_that_makes_it_certain() {
+    fn an_ill_formed_sequence_is_reported_at_the_byte_that_makes_it_certain() {
         for (bytes, seen, offset) in [
             (&[0x41, 0xF4, 0x90, 0x80, 0x80][..], 3, 1), // above U+10FFFF
             (&[0xE0, 0x80, 0x80], 2, 0),                 // overlong
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_excuses_what_it_cuts_and_nothing_else() {
+    fn a_gap_excuses_the_sequences_that_it_cuts_and_no_others() {
         let mut checker = Utf8Checker::new();
         assert_eq!(checker.push(&[b'a', 0xE2]), Ok(()));
         checker.skip(1);
@@ -296,7 +296,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_cut_says_what_the_grammar_says(
+        fn any_cut_gives_the_result_of_the_grammar(
             bytes in nearly_utf8(),
             cuts in proptest::collection::vec(1usize..200, 1..30),
         ) {
@@ -305,21 +305,21 @@ mod tests {
             let mut checker = Utf8Checker::new();
             let mut rest = &bytes[..];
             let mut seen = 0;
-            let mut told = None;
+            let mut reported = None;
             for cut in cuts.iter().cycle() {
-                if rest.is_empty() || told.is_some() {
+                if rest.is_empty() || reported.is_some() {
                     break;
                 }
                 let (piece, tail) = rest.split_at((*cut).min(rest.len()));
-                told = checker.push(piece).err();
-                if told.is_none() {
+                reported = checker.push(piece).err();
+                if reported.is_none() {
                     seen += piece.len();
                 }
                 rest = tail;
             }
-            prop_assert_eq!(told.map(|invalid| invalid.offset), ill.map(|(_, offset)| offset));
+            prop_assert_eq!(reported.map(|invalid| invalid.offset), ill.map(|(_, offset)| offset));
             if let Some((certain, _)) = ill {
-                prop_assert!(seen < certain, "the piece before was told to be right");
+                prop_assert!(seen < certain, "the piece before was accepted");
             }
             prop_assert_eq!(checker.finish().is_err(), ill.is_some() || cut_short);
         }

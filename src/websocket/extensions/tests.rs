@@ -5,17 +5,17 @@ fn list(value: &str) -> Vec<String> {
     elements(value).map(str::to_owned).collect()
 }
 
-/// What holds, and which findings there are with which words, after that offer and that answer.
-fn settled(offer: &str, answer: &str) -> (Option<Deflate>, Vec<(FindingCode, String)>) {
+/// What that offer and that response negotiate, and the findings with their details.
+fn negotiated(offer: &str, answer: &str) -> (Option<Deflate>, Vec<(FindingCode, String)>) {
     let (negotiated, wrong) = negotiate(Some(&list(offer)), &list(answer));
     (negotiated.deflate, wrong.into_iter().map(|(code, detail)| (code, detail.to_string())).collect())
 }
 
-/// An agreement in which nothing is wrong: who resets contexts, and the windows, the server's first.
+/// A negotiation in which nothing is wrong: which side resets its context, and the windows, the server's first.
 #[track_caller]
 fn agreed(offer: &str, answer: &str) -> (bool, bool, u8, u8) {
     assert_eq!(check_offers(&list(offer)), [], "{offer}");
-    let (deflate, wrong) = settled(offer, answer);
+    let (deflate, wrong) = negotiated(offer, answer);
     assert_eq!(wrong, [], "{offer} / {answer}");
     let deflate = deflate.unwrap();
     (
@@ -26,10 +26,10 @@ fn agreed(offer: &str, answer: &str) -> (bool, bool, u8, u8) {
     )
 }
 
-/// An answer with one thing wrong, which is used nevertheless.
+/// A response with one fault, which is applied nevertheless.
 #[track_caller]
 fn invalid_answer(offer: &str, answer: &str, sentence: &str) -> Deflate {
-    let (deflate, wrong) = settled(offer, answer);
+    let (deflate, wrong) = negotiated(offer, answer);
     assert_eq!(wrong, [(ExtensionParamsInvalid, sentence.to_owned())], "{offer} / {answer}");
     deflate.unwrap()
 }
@@ -59,19 +59,19 @@ fn the_grammar() {
 }
 
 #[test]
-fn any_text_has_some_form() {
+fn any_text_has_some_name_and_parameters() {
     for text in
         ["", ";", "=", "\"", "\\", "a;\"\\", ";;==\"\"", "\u{e9};\u{1f600}=\"\u{1f600}\"", "a=\"\\\"", "=\"\"\"\";\\"]
     {
         for len in (0..=text.len()).filter(|len| text.is_char_boundary(*len)) {
             let _ = ExtensionOffer::parse(&text[..len]).is_well_formed();
-            let _ = settled(&text[..len], text);
+            let _ = negotiated(&text[..len], text);
         }
     }
 }
 
 #[test]
-fn what_real_clients_and_servers_agree_on() {
+fn negotiations_of_real_clients_and_servers() {
     // Chromium with ws.
     let chromium = "permessage-deflate; client_max_window_bits";
     assert_eq!(agreed(chromium, "permessage-deflate"), (false, false, 15, 15));
@@ -87,8 +87,8 @@ fn what_real_clients_and_servers_agree_on() {
     let answer = "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9; client_max_window_bits=8";
     assert_eq!(agreed(ws, answer), (true, true, 9, 8));
     // Not agreed, and that is right too.
-    assert_eq!(settled(chromium, ""), (None, vec![]));
-    assert_eq!(settled("", ""), (None, vec![]));
+    assert_eq!(negotiated(chromium, ""), (None, vec![]));
+    assert_eq!(negotiated("", ""), (None, vec![]));
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn the_examples_of_rfc_7692() {
 }
 
 #[test]
-fn a_server_may_do_more_than_it_was_asked() {
+fn a_server_may_restrict_itself_more_than_was_asked_for() {
     let offer = "permessage-deflate; client_max_window_bits=12";
     assert_eq!(agreed(offer, "permessage-deflate; server_no_context_takeover"), (true, false, 15, 12));
     assert_eq!(
@@ -120,7 +120,7 @@ fn a_server_may_do_more_than_it_was_asked() {
 }
 
 #[test]
-fn answers_that_the_offer_does_not_allow() {
+fn responses_that_the_offer_does_not_allow() {
     let deflate = invalid_answer(
         "permessage-deflate",
         "permessage-deflate; client_max_window_bits=10",
@@ -155,7 +155,7 @@ fn answers_that_the_offer_does_not_allow() {
 }
 
 #[test]
-fn answers_that_are_wrong_in_themselves() {
+fn responses_that_are_wrong_in_themselves() {
     let offer = "permessage-deflate; client_max_window_bits";
     for (parameter, sentence) in [
         ("server_max_window_bits=7", "server_max_window_bits=7, not 8 to 15"),
@@ -187,7 +187,7 @@ fn answers_that_are_wrong_in_themselves() {
 
 #[test]
 fn offers_that_have_to_be_declined() {
-    let said = |offer: &str| -> Vec<_> {
+    let faults = |offer: &str| -> Vec<_> {
         check_offers(&list(offer)).into_iter().map(|(code, detail)| (code, detail.to_string())).collect()
     };
     for (offer, sentence) in [
@@ -201,26 +201,26 @@ fn offers_that_have_to_be_declined() {
         ("permessage-deflate; x=\"", "offer permessage-deflate; x=\" is not in the form of RFC 6455 §9.1"),
         ("foo bar", "offer foo bar is not in the form of RFC 6455 §9.1"),
     ] {
-        assert_eq!(said(offer), [(ExtensionParamsInvalid, sentence.to_owned())], "{offer}");
+        assert_eq!(faults(offer), [(ExtensionParamsInvalid, sentence.to_owned())], "{offer}");
     }
     // Others may have any parameters.
-    assert_eq!(said("x-webkit-deflate-frame; no_context_takeover, permessage-bzip2; y=8"), []);
+    assert_eq!(faults("x-webkit-deflate-frame; no_context_takeover, permessage-bzip2; y=8"), []);
 }
 
 #[test]
-fn what_was_not_offered() {
+fn extensions_that_were_not_offered() {
     let not_offered = |text: &str| vec![(ExtensionNotOffered, text.to_owned())];
-    let (deflate, wrong) = settled("", "permessage-deflate; server_max_window_bits=10");
+    let (deflate, wrong) = negotiated("", "permessage-deflate; server_max_window_bits=10");
     assert_eq!(
         (deflate.unwrap().server_max_window_bits, wrong),
         (10, not_offered("permessage-deflate; server_max_window_bits=10"))
     );
-    assert_eq!(settled("permessage-deflate", "x-foo"), (None, not_offered("x-foo")));
-    assert_eq!(settled("x-foo, x-bar;a", "x-bar;b"), (None, vec![]));
+    assert_eq!(negotiated("permessage-deflate", "x-foo"), (None, not_offered("x-foo")));
+    assert_eq!(negotiated("x-foo, x-bar;a", "x-bar;b"), (None, vec![]));
     // Another case is another name, and is used nevertheless.
-    let (deflate, wrong) = settled("permessage-deflate", "Permessage-Deflate");
+    let (deflate, wrong) = negotiated("permessage-deflate", "Permessage-Deflate");
     assert_eq!((deflate, wrong), (Some(Deflate::default()), not_offered("Permessage-Deflate")));
-    // Without the request, nothing can be said of it.
+    // Without the request, it is not known what was offered.
     let (negotiated, wrong) = negotiate(None, &list("x-foo, permessage-deflate; client_max_window_bits=10"));
     assert_eq!((negotiated.deflate.unwrap().client_max_window_bits, wrong), (10, vec![]));
 }

@@ -1,4 +1,4 @@
-//! The heads of request and response, as recorded: which fields an opening handshake has (RFC 6455 §4.1, §4.2.2).
+//! The heads of an opening handshake as recorded: the fields of request and response (RFC 6455 §4.1, §4.2.2).
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -11,20 +11,20 @@ use crate::websocket::extensions::{self, Negotiated};
 /// A request for a WebSocket and what became of it. Text is as on the wire and hostile: outputs escape and redact it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Handshake {
-    /// What the client asked, where it was captured.
+    /// The client's request, where it was captured.
     pub request: Option<Request>,
-    /// What the server answered, where it did.
+    /// The server's response, where there is one.
     pub response: Option<Response>,
     /// Whether `Sec-WebSocket-Accept` is the one that belongs to the key.
     pub accept: AcceptCheck,
-    /// What holds for the frames that follow.
+    /// What was negotiated for the frames that follow.
     pub negotiated: Negotiated,
-    /// Something came in the place of a response, and was none of HTTP.
+    /// Whether bytes that are not HTTP came in place of the response.
     pub garbled: bool,
 }
 
 impl Handshake {
-    /// What came in the place of a response, in words.
+    /// What stands in reports in place of a missing response.
     #[must_use]
     pub const fn instead(&self) -> &'static str {
         if self.garbled { "an answer that is not HTTP" } else { "no answer" }
@@ -36,11 +36,11 @@ impl Handshake {
 pub struct Request {
     /// The packet that ended its head.
     pub seen: PacketRef,
-    /// The method; `GET` is the only right one (RFC 6455 §4.1), and in HTTP/2 `CONNECT` (RFC 8441 §4).
+    /// The method: must be `GET` (RFC 6455 §4.1), in HTTP/2 `CONNECT` (RFC 8441 §4).
     pub method: String,
     /// The request target: path and query.
     pub target: String,
-    /// HTTP/1.x: this x. 0 in HTTP/2.
+    /// The minor version: the x of HTTP/1.x; 0 in HTTP/2.
     pub http_minor: u8,
     /// Host, or `:authority`.
     pub host: Option<String>,
@@ -60,11 +60,11 @@ pub struct Request {
     pub cookie: bool,
     /// The scheme of an Authorization field, such as `Basic`.
     pub authorization: Option<String>,
-    /// Via or X-Forwarded-For, where a proxy left its mark.
+    /// Via, else X-Forwarded-For: where present, a proxy passed the request on.
     pub via: Option<String>,
 }
 
-/// A server's answer (RFC 6455 §4.2.2).
+/// A server's response (RFC 6455 §4.2.2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Response {
     /// The packet that ended its head.
@@ -79,7 +79,7 @@ pub struct Response {
     pub subprotocol: Option<String>,
     /// Sec-WebSocket-Extensions: those chosen, each with its parameters.
     pub extensions: Vec<String>,
-    /// Sec-WebSocket-Version, where the server names those it speaks (RFC 6455 §4.4).
+    /// Sec-WebSocket-Version, where the server lists the versions that it supports (RFC 6455 §4.4).
     pub version: Option<String>,
     /// Server.
     pub server: Option<String>,
@@ -93,21 +93,21 @@ pub enum AcceptCheck {
     /// Nothing to compare: no 101, no key captured, or HTTP/2.
     #[default]
     Unknown,
-    /// It is the right one.
+    /// It belongs to the key.
     Valid,
-    /// It is another.
+    /// It does not belong to the key.
     Mismatch,
     /// The 101 has none.
     Missing,
 }
 
-/// Whether a request asks for a WebSocket, be it in a way that no server would accept: its Upgrade names `websocket`, or
-/// it has the key or the version that only such a request has (also the key of the drafts before RFC 6455).
+/// Whether a request asks for a WebSocket, even if no server would accept it: its Upgrade names `websocket`, or it has the
+/// key or the version that only such a request has (also the key of the drafts before RFC 6455).
 #[must_use]
 pub fn is_websocket_attempt(head: &RequestHead<'_>) -> bool {
     const FIELDS: [&str; 3] = ["Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Key1"];
     let named = |element: &[u8]| element.split(|byte| *byte == b'/').next().is_some_and(is_websocket);
-    // `Wants::Response` says that none of these fields is there: the answer for nearly every request.
+    // `Wants::Response`, as for nearly every request, means that none of these fields is there.
     head.wants != Wants::Response
         && (head.fields.elements("Upgrade").any(named)
             || head.fields.iter().any(|field| FIELDS.iter().any(|name| field.is(name))))
@@ -123,7 +123,7 @@ pub fn accept_for(key: &[u8]) -> String {
 }
 
 impl Request {
-    /// What the head of a request says, in the packet that ended it.
+    /// The fields of a request's head; `seen` is the packet that ended it.
     #[must_use]
     pub fn from_head(head: &RequestHead<'_>, seen: PacketRef) -> Self {
         Self { http_minor: head.minor, ..Self::from_fields(head.method, head.target, &head.fields, seen) }
@@ -150,7 +150,7 @@ impl Request {
 }
 
 impl Response {
-    /// What the head of a response says, in the packet that ended it.
+    /// The fields of a response's head; `seen` is the packet that ended it.
     #[must_use]
     pub fn from_head(head: &ResponseHead<'_>, seen: PacketRef) -> Self {
         Self::from_fields(head.status, head.reason, &head.fields, seen)
@@ -186,7 +186,7 @@ fn extension_list(fields: &Fields<'_>) -> Vec<String> {
     values.iter().flat_map(|value| extensions::elements(value)).map(str::to_owned).collect()
 }
 
-/// The scheme in front of credentials; empty where there is nothing in front, since then it may be the secret itself.
+/// The scheme before credentials; empty where the value is one word, since that may be the secret itself.
 fn scheme(credentials: &[u8]) -> String {
     let end = credentials.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(0);
     credentials.get(..end).map(text).unwrap_or_default()

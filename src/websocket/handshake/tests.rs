@@ -140,14 +140,14 @@ fn the_example_of_rfc_6455() {
 }
 
 #[test]
-fn accepts() {
+fn the_accept_of_a_key() {
     assert_eq!(accept_for(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     assert_eq!(accept_for(b"OfMWmQZlMFBWe/o7k1CzZg=="), "PqfV+Vb3mDtpMlZ/bO+GBzyX4N8=");
     assert_eq!(accept_for(b""), "Kfh9QIsMVZcl6xEPYxPHzW8SZ8w=");
 }
 
 #[test]
-fn all_else_that_is_told() {
+fn all_other_fields_are_recorded() {
     let request = "GET /a?b=c HTTP/1.1
 host: [::1]:8080
 User-Agent: Ex\u{e9}mple/1
@@ -191,17 +191,17 @@ Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10, x-z
 
 #[test]
 fn text_that_is_not_utf8_loses_nothing() {
-    let asked = read_request(
+    let checked = read_request(
         b"GET /\xe9 HTTP/1.1\nHost: \xc3\xa9\nOrigin: \xff\xfe\nUser-Agent: a\n\t b\nUpgrade: websocket\n",
     );
-    assert_eq!(asked.request.target, "/\u{e9}");
-    assert_eq!(asked.request.host.as_deref(), Some("\u{e9}"));
-    assert_eq!(asked.request.origin.as_deref(), Some("\u{ff}\u{fe}"));
-    assert_eq!(asked.request.user_agent.as_deref(), Some("a b"));
+    assert_eq!(checked.request.target, "/\u{e9}");
+    assert_eq!(checked.request.host.as_deref(), Some("\u{e9}"));
+    assert_eq!(checked.request.origin.as_deref(), Some("\u{ff}\u{fe}"));
+    assert_eq!(checked.request.user_agent.as_deref(), Some("a b"));
 }
 
 #[test]
-fn attempts_and_what_is_none() {
+fn requests_that_are_attempts_and_requests_that_are_not() {
     assert!(is_attempt(REQUEST));
     for name in ["Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Host"] {
         assert!(is_attempt(&with(REQUEST, name, "")), "{name}");
@@ -360,7 +360,7 @@ fn subprotocols_that_were_not_offered() {
 }
 
 #[test]
-fn extensions_that_were_not_offered_or_not_like_that() {
+fn extensions_that_were_not_offered_or_not_with_these_parameters() {
     let response = format!("{RESPONSE}Sec-WebSocket-Extensions: permessage-deflate\n");
     let handshake = wrong_response(&response, ExtensionNotOffered, "permessage-deflate");
     assert_eq!(handshake.negotiated.deflate, Some(Deflate::default()));
@@ -372,7 +372,7 @@ fn extensions_that_were_not_offered_or_not_like_that() {
 }
 
 #[test]
-fn refusals_are_judged_by_their_status_alone() {
+fn refusals_are_checked_by_their_status_alone() {
     let wrong = "Upgrade: h2c\nSec-WebSocket-Protocol: other\nSec-WebSocket-Accept: x\nSec-WebSocket-Extensions: permessage-deflate\n";
     for status in ["400 Bad Request", "401 Unauthorized", "302 Found", "426 Upgrade Required", "503 Busy", "199 Odd"] {
         // 199 is interim; its head alone is checked like any other.
@@ -434,7 +434,7 @@ fn a_head_that_was_cut_off_is_not_blamed_for_what_it_lacks() {
 }
 
 #[test]
-fn what_real_servers_refuse_is_an_attempt() {
+fn requests_that_real_servers_refuse_are_attempts() {
     // As scripted in a capture of ws and websockets: each wrong in one thing.
     let base = "GET /r/x HTTP/1.1\nHost: ws.example.test\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Version: 13\n";
     for (request, code) in [

@@ -1,9 +1,9 @@
-//! What the symbols of a DEFLATE block stand for (RFC 1951 §3.2.5 to §3.2.7).
+//! The symbols of a DEFLATE block and their meaning (RFC 1951 §3.2.5 to §3.2.7).
 
 use std::array;
 use std::sync::LazyLock;
 
-use super::huffman::{Entry, Huffman, Kind};
+use super::huffman::{Entry, Huffman, SymbolKind};
 
 /// The code of literals, the end of the block, and lengths.
 pub(super) type Literals = Huffman<1024, 288>;
@@ -46,7 +46,7 @@ pub(super) struct Alphabets {
     pub(super) fixed_distances: Distances,
 }
 
-/// Made when the first message is walked through.
+/// Made when the first message is scanned.
 pub(super) static ALPHABETS: LazyLock<Alphabets> = LazyLock::new(|| {
     let mut alphabets = Alphabets {
         literals: array::from_fn(literal),
@@ -69,23 +69,23 @@ pub(super) static ALPHABETS: LazyLock<Alphabets> = LazyLock::new(|| {
 
 fn literal(symbol: usize) -> Entry {
     match symbol {
-        ..=255 => Entry::new(Kind::Literal, 0, 0),
-        256 => Entry::new(Kind::End, 0, 0),
+        ..=255 => Entry::new(SymbolKind::Literal, 0, 0),
+        256 => Entry::new(SymbolKind::End, 0, 0),
         _ => base(LENGTHS.get(symbol - 257)),
     }
 }
 
 fn base(least: Option<&(u16, u8)>) -> Entry {
-    least.map_or(Entry::new(Kind::Unused, 0, 0), |(value, extra)| Entry::new(Kind::Base, *value, *extra))
+    least.map_or(Entry::new(SymbolKind::Unused, 0, 0), |(value, extra)| Entry::new(SymbolKind::Base, *value, *extra))
 }
 
 /// "16: Copy the previous code length 3 - 6 times; 17: Repeat a code length of 0 for 3 - 10 times; 18: … 11 - 138 times"
 /// (RFC 1951 §3.2.7)
 fn code_length(symbol: usize) -> Entry {
     match symbol {
-        16 => Entry::new(Kind::Base, 3, 2),
-        17 => Entry::new(Kind::End, 3, 3),
-        18 => Entry::new(Kind::End, 11, 7),
-        len => Entry::new(Kind::Literal, u16::try_from(len).unwrap_or_default(), 0),
+        16 => Entry::new(SymbolKind::Base, 3, 2),
+        17 => Entry::new(SymbolKind::End, 3, 3),
+        18 => Entry::new(SymbolKind::End, 11, 7),
+        len => Entry::new(SymbolKind::Literal, u16::try_from(len).unwrap_or_default(), 0),
     }
 }

@@ -1,6 +1,6 @@
 //! Bits in DEFLATE's order: "starting with the least-significant bit of the byte" (RFC 1951 §3.1.1).
 
-/// Up to 63 bits between the bytes that came and the ones that come.
+/// Up to 63 bits that were read and not used yet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bits {
     /// The next bit is the least significant one; above `count` all are zero.
@@ -46,7 +46,7 @@ impl Bits {
         self.count
     }
 
-    /// Drops the next `len` bits, fewer than 64, where so many are held; says whether they were.
+    /// Drops the next `len` bits, fewer than 64; false, and nothing dropped, where fewer are held.
     #[inline]
     pub(super) const fn skip(&mut self, len: u32) -> bool {
         if len > self.count {
@@ -64,12 +64,12 @@ impl Bits {
         if self.skip(len) { u32::try_from(value).ok() } else { None }
     }
 
-    /// Drops what is left of the current byte.
+    /// Drops the rest of the current byte.
     pub(super) const fn align(&mut self) {
         self.skip(self.count % 8);
     }
 
-    /// Drops up to `len` whole bytes of those held; says how many.
+    /// Drops up to `len` whole bytes of those held; returns how many.
     pub(super) fn skip_bytes(&mut self, len: u32) -> u32 {
         let bytes = len.min(self.count / 8);
         self.skip(bytes * 8);

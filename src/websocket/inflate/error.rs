@@ -2,25 +2,25 @@
 
 use core::fmt;
 
-/// What ended the decoding of a message. It is told once for a message; the rest of that message is skipped.
+/// Why the decoding of a message ended. Reported once for a message, the rest of which is skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InflateError {
-    /// The data is not DEFLATE (RFC 1951), or does not end as RFC 7692 §7.2.1 has it. What was handed out before is right.
+    /// The data is not DEFLATE (RFC 1951), or does not end as RFC 7692 §7.2.1 requires. The content given out before is
+    /// right.
     #[error("{reason}, at byte {at} of the compressed message")]
     Corrupt {
         /// The offset within the compressed payload of the message of the byte that shows it; the payload's length
         /// where its end does.
         at: u64,
-        /// In zlib's words, where zlib found it.
+        /// In zlib's words, where zlib found the fault.
         reason: &'static str,
     },
-    /// The message refers to bytes that are not known. What was handed out of it before is its right beginning; its
-    /// length is not known.
+    /// The message refers to unknown bytes. The content given out before is its right beginning; its length is not known.
     #[error("cannot be inflated: {loss}")]
     ContextLost {
-        /// What was lost.
+        /// Why the bytes are not known.
         loss: ContextLoss,
-        /// Whether this is the first message that suffers from it. `inflate_context_lost` is said once for a loss.
+        /// Whether this is the first message that needs them. `inflate_context_lost` is reported once for a loss.
         first: bool,
     },
 }
@@ -33,9 +33,9 @@ pub enum ContextLoss {
     /// A message before this one was corrupt.
     Corrupt,
     /// More messages were under way at once than there may be inflaters
-    /// ([`Limits::max_inflaters`](crate::types::Limits::max_inflaters)), and this one had to make quota.
+    /// ([`Limits::max_inflaters`](crate::types::Limits::max_inflaters)), and this one had to give up its own.
     Pool,
-    /// Memory was spent ([`Limits::max_memory_bytes`](crate::types::Limits::max_memory_bytes)), and the context was let go.
+    /// Memory was spent ([`Limits::max_memory_bytes`](crate::types::Limits::max_memory_bytes)), and the context was discarded.
     Memory,
 }
 

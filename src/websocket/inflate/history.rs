@@ -3,10 +3,10 @@
 /// The farthest that DEFLATE can refer back (RFC 1951 §3.2.5).
 pub(super) const WINDOW: usize = 32 << 10;
 
-/// Less is not worth an allocation of its own.
+/// The smallest allocation.
 const SMALLEST: usize = 256;
 
-/// The unbroken end of what was decoded.
+/// The last decoded bytes, without a gap.
 #[derive(Debug, Default)]
 pub(super) struct History {
     ring: Vec<u8>,
@@ -15,7 +15,7 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Adds what was decoded.
+    /// Adds decoded bytes.
     pub(super) fn append(&mut self, bytes: &[u8]) {
         let room = WINDOW - self.ring.len().min(WINDOW);
         if bytes.len() <= room {
@@ -32,7 +32,7 @@ impl History {
         self.overwrite(start);
     }
 
-    /// What is held, oldest byte first.
+    /// The bytes held, oldest first.
     pub(super) fn in_order(&mut self) -> &[u8] {
         self.ring.rotate_left(self.next);
         self.next = 0;
@@ -44,7 +44,7 @@ impl History {
         self.ring.len()
     }
 
-    /// Forgets everything and keeps the room.
+    /// Forgets all bytes and keeps the allocation.
     pub(super) fn clear(&mut self) {
         self.ring.clear();
         self.next = 0;
@@ -55,7 +55,7 @@ impl History {
         self.ring.capacity()
     }
 
-    /// Over the oldest bytes, up to the ring's end.
+    /// Overwrites the oldest bytes, up to the ring's end.
     fn overwrite(&mut self, bytes: &[u8]) {
         let end = self.next.saturating_add(bytes.len());
         if let Some(to) = self.ring.get_mut(self.next..end) {
@@ -64,7 +64,7 @@ impl History {
         }
     }
 
-    /// MemoryQuota for `more` bytes, doubling; never more than the window.
+    /// Reserves room for `more` bytes, by doubling; never more than the window.
     fn grow(&mut self, more: usize) {
         let len = self.ring.len().saturating_add(more);
         if len > self.ring.capacity() {
@@ -88,12 +88,12 @@ mod tests {
         ) {
             let mut history = History::default();
             let mut all = Vec::new();
-            for (turn, len) in lens.into_iter().enumerate() {
-                let bytes: Vec<u8> = (0..len).map(|index| (index * 31 + turn * 7).to_le_bytes()[0]).collect();
+            for (round, len) in lens.into_iter().enumerate() {
+                let bytes: Vec<u8> = (0..len).map(|index| (index * 31 + round * 7).to_le_bytes()[0]).collect();
                 history.append(&bytes);
                 all.extend_from_slice(&bytes);
                 let end = &all[all.len().saturating_sub(WINDOW)..];
-                if look >> turn & 1 == 1 {
+                if look >> round & 1 == 1 {
                     prop_assert!(history.in_order() == end);
                 }
                 prop_assert!(history.held() <= WINDOW);

@@ -5,15 +5,15 @@
 /// The longest code (RFC 1951 §3.2.7).
 const MAX_BITS: usize = 15;
 
-/// What a code stands for, in one word: its own length (4 bits), how many extra bits follow it (4), what it is (2), and
-/// from bit 16 on its value, to which the extra bits are added.
+/// A code and its symbol in one word: the length of the code (4 bits), the number of extra bits after it (4), the kind of
+/// symbol (2), and from bit 16 on its value, to which the extra bits are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry(u32);
 
-/// What a code is.
+/// The kinds of symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Kind {
+pub(super) enum SymbolKind {
     /// A value that stands for itself.
     Literal = 0,
     /// A length or a distance.
@@ -28,8 +28,8 @@ impl Entry {
     /// No code.
     const NONE: Self = Self(0);
 
-    /// What a symbol stands for; the length of its code is known when the code is built.
-    pub(super) const fn new(kind: Kind, value: u16, extra: u8) -> Self {
+    /// A symbol; the length of its code is added when the code is built.
+    pub(super) const fn new(kind: SymbolKind, value: u16, extra: u8) -> Self {
         Self((value as u32) << 16 | (kind as u32) << 8 | ((extra & 15) as u32) << 4)
     }
 
@@ -39,20 +39,20 @@ impl Entry {
         self.0 & 15
     }
 
-    /// How many bits follow the code and belong to it.
+    /// The number of bits after the code that belong to it.
     #[inline]
     pub(super) const fn extra(self) -> u32 {
         self.0 >> 4 & 15
     }
 
-    /// What it is.
+    /// The kind of symbol.
     #[inline]
-    pub(super) const fn kind(self) -> Kind {
+    pub(super) const fn kind(self) -> SymbolKind {
         match self.0 >> 8 & 3 {
-            0 => Kind::Literal,
-            1 => Kind::Base,
-            2 => Kind::End,
-            _ => Kind::Unused,
+            0 => SymbolKind::Literal,
+            1 => SymbolKind::Base,
+            2 => SymbolKind::End,
+            _ => SymbolKind::Unused,
         }
     }
 
@@ -67,30 +67,34 @@ impl Entry {
 /// A code for up to `SYMBOLS` symbols; `TABLE`, a power of two, is the size of its look-up table.
 #[derive(Debug, Clone)]
 pub(super) struct Huffman<const TABLE: usize, const SYMBOLS: usize> {
-    /// By the next bits; none where the code is longer or is none.
+    /// Indexed by the next bits; no entry where the code is longer or does not exist.
     table: [Entry; TABLE],
-    /// Of each length: the first code, how many codes there are, and how many symbols have shorter ones.
-    ranks: [Rank; MAX_BITS + 1],
-    /// What the symbols stand for, in the order of their codes.
+    /// The codes of each length.
+    by_length: [CodesOfLength; MAX_BITS + 1],
+    /// The symbols, in the order of their codes.
     entries: [Entry; SYMBOLS],
 }
 
+/// The codes of one length.
 #[derive(Debug, Clone, Copy)]
-struct Rank {
+struct CodesOfLength {
+    /// The first code.
     first: u32,
+    /// How many codes there are.
     count: u32,
+    /// How many codes are shorter.
     before: u32,
 }
 
 impl<const TABLE: usize, const SYMBOLS: usize> Huffman<TABLE, SYMBOLS> {
     /// No codes at all.
     pub(super) const fn new() -> Self {
-        let rank = Rank { first: 0, count: 0, before: 0 };
-        Self { table: [Entry::NONE; TABLE], ranks: [rank; MAX_BITS + 1], entries: [Entry::NONE; SYMBOLS] }
+        let codes = CodesOfLength { first: 0, count: 0, before: 0 };
+        Self { table: [Entry::NONE; TABLE], by_length: [codes; MAX_BITS + 1], entries: [Entry::NONE; SYMBOLS] }
     }
 
-    /// Becomes the code whose symbol `n` has `lengths[n]` bits, 0 meaning none, and stands for `alphabet[n]`. `None` if there are more codes than bits
-    /// can tell apart. A set with codes to spare is taken: whether it is allowed is a question for the decoder.
+    /// Becomes the code in which symbol `alphabet[n]` has `lengths[n]` bits, 0 for none. `None` if there are more codes than
+    /// the bits can distinguish. An incomplete code is accepted: whether it is allowed, the caller decides.
     pub(super) fn build(&mut self, lengths: &[u8], alphabet: &[Entry; SYMBOLS]) -> Option<()> {
         let mut counts = [0_u32; MAX_BITS + 1];
         for len in lengths {
@@ -99,9 +103,11 @@ impl<const TABLE: usize, const SYMBOLS: usize> Huffman<TABLE, SYMBOLS> {
         // the first code of each length (RFC 1951 §3.2.2, step 2)
         let mut places = [0_usize; MAX_BITS + 1];
         let (mut first, mut before) = (0, 0);
-        for (len, ((count, rank), place)) in counts.iter().zip(&mut self.ranks).zip(&mut places).enumerate().skip(1) {
+        for (len, ((count, codes), place)) in
+            counts.iter().zip(&mut self.by_length).zip(&mut places).enumerate().skip(1)
+        {
             first <<= 1;
-            *rank = Rank { first, count: *count, before };
+            *codes = CodesOfLength { first, count: *count, before };
             *place = before as usize;
             first += count;
             before += count;
@@ -117,7 +123,7 @@ impl<const TABLE: usize, const SYMBOLS: usize> Huffman<TABLE, SYMBOLS> {
         self.fill()
     }
 
-    /// What the code stands for that is first in `bits`. `None`: no code begins so.
+    /// The symbol of the code at the front of `bits`; `None` where no code begins like that.
     #[inline]
     pub(super) fn decode(&self, bits: u64) -> Option<Entry> {
         let index = usize::try_from(bits % TABLE as u64).unwrap_or_default();
@@ -127,18 +133,18 @@ impl<const TABLE: usize, const SYMBOLS: usize> Huffman<TABLE, SYMBOLS> {
         }
     }
 
-    /// The table, length after length: what is known of the shorter codes stands twice in the table of one bit more.
+    /// Fills the table, length after length: the table for one bit more holds each shorter code twice.
     /// "Huffman codes are packed starting with the most-significant bit of the code" (RFC 1951 §3.1.1).
     fn fill(&mut self) -> Option<()> {
         *self.table.first_mut()? = Entry::NONE;
-        for (len, rank) in (0_u32..).zip(&self.ranks).skip(1) {
+        for (len, codes) in (0_u32..).zip(&self.by_length).skip(1) {
             let size = 1_usize << len;
             if size > TABLE {
                 break;
             }
             self.table.copy_within(..size / 2, size / 2);
-            let entries = self.entries.get(rank.before as usize..)?.iter().take(rank.count as usize);
-            for (code, entry) in (rank.first..).zip(entries) {
+            let entries = self.entries.get(codes.before as usize..)?.iter().take(codes.count as usize);
+            for (code, entry) in (codes.first..).zip(entries) {
                 let index = (code.reverse_bits() >> (32 - len)) as usize;
                 *self.table.get_mut(index)? = *entry;
             }
@@ -146,15 +152,15 @@ impl<const TABLE: usize, const SYMBOLS: usize> Huffman<TABLE, SYMBOLS> {
         Some(())
     }
 
-    /// A code of each length that the table lacks: it is one if it is not beyond the codes of this length.
+    /// Compares with the codes of each length that is not in the table.
     #[inline(never)]
     fn decode_long(&self, bits: u64) -> Option<Entry> {
         let code = u32::try_from(bits & 0x7fff).ok()?.reverse_bits() >> (32 - MAX_BITS);
-        for (len, rank) in (0_u32..).zip(&self.ranks).skip(1 + TABLE.ilog2() as usize) {
+        for (len, codes) in (0_u32..).zip(&self.by_length).skip(1 + TABLE.ilog2() as usize) {
             let code = code >> (15 - len);
-            let index = code.wrapping_sub(rank.first);
-            if index < rank.count {
-                return self.entries.get((rank.before + index) as usize).copied();
+            let index = code.wrapping_sub(codes.first);
+            if index < codes.count {
+                return self.entries.get((codes.before + index) as usize).copied();
             }
         }
         None
@@ -169,7 +175,7 @@ mod tests {
         let mut alphabet = [Entry::NONE; SYMBOLS];
         let mut symbol = 0;
         while symbol < 8 && symbol < SYMBOLS {
-            alphabet[symbol] = Entry::new(Kind::Base, [10, 11, 12, 13, 14, 15, 16, 17][symbol], 3);
+            alphabet[symbol] = Entry::new(SymbolKind::Base, [10, 11, 12, 13, 14, 15, 16, 17][symbol], 3);
             symbol += 1;
         }
         alphabet
@@ -188,14 +194,14 @@ mod tests {
             let bits = code.bytes().rev().fold(0, |bits, digit| bits << 1 | u64::from(digit - b'0'));
             let entry = looked_up.decode(bits).unwrap();
             assert_eq!(entry.len() as usize, code.len());
-            assert_eq!((entry.kind(), entry.extra()), (Kind::Base, 3));
+            assert_eq!((entry.kind(), entry.extra()), (SymbolKind::Base, 3));
             assert_eq!(entry.value(0b1101), 10 + symbol + 0b101);
             assert_eq!(compared.decode(bits), Some(entry));
         }
     }
 
     #[test]
-    fn too_many_codes_are_refused_and_missing_ones_are_none() {
+    fn too_many_codes_are_refused_and_missing_codes_have_no_symbol() {
         let mut code = Huffman::<8, 4>::new();
         let alphabet = alphabet();
         assert_eq!(code.build(&[1, 1, 1], &alphabet), None);

@@ -1,10 +1,19 @@
-//! One direction of one connection: its messages one after another (machine).
+//! Inflates the messages of one direction, one after another (machine).
+//!
+//! ```text
+//!                begin_message          push              final block
+//!     ┌► Between ─────────────► Begun ────────► Open ◄───────────────────► Ended
+//!     │                           │              │  push: the next stream     │
+//!     │ finish_message            │ gap          ├─ corrupt, evicted ─────────┤
+//!     │                           ▼              ▼                            ▼
+//!     └─ (from every phase)     Lost ────────► Failed: the error is reported, the rest of the message is skipped
+//! ```
 
 use super::error::{ContextLoss, InflateError};
 use super::history::{History, WINDOW};
-use super::pool::{InflaterPool, Slot, Ticket};
-use super::stream::{BlockEnd, INVALID_CODE, Stream, TAIL, TOO_FAR, UNTOLD};
-use super::window::{Fault, LARGEST, Walker, WindowExcess};
+use super::pool::{InflaterPool, Loan, Slot, Ticket};
+use super::stream::{BlockEnd, INVALID_CODE, Stream, TAIL, TOO_FAR, UNSPECIFIC};
+use super::window::{DistanceScanner, LARGEST, ScanFault, WindowExcess};
 use crate::types::Direction;
 use crate::websocket::Deflate;
 
@@ -20,11 +29,11 @@ enum Phase {
     Begun,
     /// In a DEFLATE stream.
     Open,
-    /// Behind a block with BFINAL: another stream may follow.
+    /// After a block with BFINAL: another stream may follow.
     Ended,
-    /// The message lost bytes, and nobody was told yet.
+    /// The message lost bytes, which was not reported yet.
     Lost,
-    /// The message cannot be decoded, and that was told.
+    /// The message cannot be decoded, which was reported.
     Failed,
 }
 
@@ -34,7 +43,7 @@ pub struct Inflater {
     /// The unbroken end of what was decoded, with context takeover.
     history: History,
     ticket: Option<Ticket>,
-    /// Bytes of this message that zlib has taken.
+    /// Bytes of this message that zlib consumed.
     taken: u64,
     excess: Option<WindowExcess>,
     /// The last four bytes of this message, the latest least significant.
@@ -42,36 +51,37 @@ pub struct Inflater {
     /// The negotiated window, in bytes.
     window: u32,
     no_context_takeover: bool,
-    /// Whether the walker goes along with this message, and has found an excess.
-    walked: bool,
+    /// Whether the scanner reads this message too, and whether it found an excess.
+    scanned: bool,
     exceeded: bool,
     /// Whether this message had a block with BFINAL.
     restarted: bool,
     phase: Phase,
-    /// Why the history does not go back to the beginning; and whether anybody was told that a message suffers from it.
+    /// Why the history does not go back to the beginning; and whether a message that needs the lost bytes was reported.
     loss: Option<ContextLoss>,
-    told: bool,
-    /// With context takeover, as long as not all of the window is known.
-    doubt: Option<Box<Doubt>>,
-    /// This message had a byte that is not known: no more of it is given out.
-    blind: bool,
+    reported: bool,
+    /// With context takeover, while part of the window is not known.
+    twin: Option<Box<TwinHistory>>,
+    /// This message had a byte that is not known: the rest of it is not given out.
+    hidden: bool,
 }
 
-/// What came before a loss is not known, and yet most of what refers to it is: everything is inflated twice, behind two
-/// histories that differ in every byte that is not known. What comes out the same does not depend on them.
+/// The second history after a loss. Lost bytes are not known, but most of what is sent after them does not depend on them:
+/// everything is inflated twice, after two histories that differ in every unknown byte. Output that is the same in both is
+/// right.
 #[derive(Debug, Default)]
-struct Doubt {
-    /// The other history.
-    other: History,
-    /// Bytes of output since the last that is not known.
+struct TwinHistory {
+    /// The history with other bytes in place of the unknown ones.
+    history: History,
+    /// Bytes of output since the last unknown one.
     known: usize,
 }
 
-/// What stands for bytes that are not known, in the one history and in the other.
+/// The bytes that stand for unknown ones, in the one history and in the other.
 static UNKNOWN: [[u8; WINDOW]; 2] = [[0x00; WINDOW], [0xff; WINDOW]];
 
 impl Inflater {
-    /// For the messages that go in `direction`, as negotiated (RFC 7692 §7.1).
+    /// An inflater for the messages in `direction`, as negotiated (RFC 7692 §7.1).
     #[must_use]
     pub fn new(deflate: &Deflate, direction: Direction) -> Self {
         Self {
@@ -82,21 +92,21 @@ impl Inflater {
             last: 0,
             window: 1 << deflate.max_window_bits(direction).clamp(8, 15),
             no_context_takeover: deflate.no_context_takeover(direction),
-            walked: false,
+            scanned: false,
             exceeded: false,
             restarted: false,
             phase: Phase::Between,
             loss: None,
-            told: false,
-            doubt: None,
-            blind: false,
+            reported: false,
+            twin: None,
+            hidden: false,
         }
     }
 
-    /// A compressed message begins. If the one before was not finished it ends here, unseen.
+    /// A compressed message begins. If the one before was not finished, it ends here, and its errors are not reported.
     pub fn begin_message(&mut self, pool: &mut InflaterPool) {
         if let Err(InflateError::ContextLost { first: true, .. }) = self.finish_message(pool) {
-            self.told = false; // nobody heard it
+            self.reported = false; // that error goes nowhere
         }
         if self.no_context_takeover {
             self.loss = None;
@@ -104,18 +114,18 @@ impl Inflater {
         self.taken = 0;
         self.excess = None;
         self.exceeded = false;
-        self.walked = false;
+        self.scanned = false;
         self.last = 0;
         self.restarted = false;
-        self.blind = false;
+        self.hidden = false;
         self.phase = Phase::Begun;
     }
 
-    /// The next bytes of the message's payload, all fragments alike; gives to `out` all that they make known.
+    /// The next bytes of the message's payload, whatever the fragment; calls `out` with the content that they complete.
     ///
     /// # Errors
     ///
-    /// Why no more of this message can be decoded: once, at the first piece that shows it. Later pieces are skipped.
+    /// Why no more of this message can be decoded: once, at the first piece that shows it; the rest is skipped.
     pub fn push(
         &mut self,
         pool: &mut InflaterPool,
@@ -132,29 +142,29 @@ impl Inflater {
             Phase::Begun => self.occupy(pool),
             Phase::Open | Phase::Ended => {}
         }
-        let Some((slot, scratch)) = self.ticket.and_then(|ticket| pool.lend(ticket)) else {
+        let Some(mut loan) = self.ticket.and_then(|ticket| pool.lend(ticket)) else {
             self.phase = Phase::Failed;
             return Err(self.evicted());
         };
-        let (before, blind) = (self.taken, self.blind);
-        let done = self.inflate(slot, scratch, compressed, out);
+        let (before, hidden) = (self.taken, self.hidden);
+        let done = self.inflate(&mut loan, compressed, out);
         self.last = last_four(self.last, compressed);
-        if let Some(walker) = slot.walker.as_mut().filter(|_| self.walked) {
+        if let Some(scanner) = loan.slot.scanner.as_mut().filter(|_| self.scanned) {
             let taken = usize::try_from(self.taken.saturating_sub(before)).unwrap_or(usize::MAX);
-            walker.walk(compressed.get(..taken).unwrap_or(compressed));
-            if let Some(excess) = walker.excess().filter(|_| !self.exceeded) {
+            scanner.scan(compressed.get(..taken).unwrap_or(compressed));
+            if let Some(excess) = scanner.excess().filter(|_| !self.exceeded) {
                 self.exceeded = true;
                 self.excess = Some(excess);
             }
         }
-        let failed = done.map_err(|reason| self.refine(slot, reason)).map_err(|reason| {
+        let failed = done.map_err(|reason| self.refine(loan.slot, reason)).map_err(|reason| {
             self.phase = Phase::Failed;
             self.fail(pool, self.taken.saturating_sub(1), reason)
         });
         match failed {
-            // What is not known comes before what is wrong, and a message has one error.
-            _ if self.blind && !blind => Err(self.context_lost()),
-            Err(_) if blind => Ok(()),
+            // The unknown byte comes before the corrupt one, and a message has one error.
+            _ if self.hidden && !hidden => Err(self.context_lost()),
+            Err(_) if hidden => Ok(()),
             done => done,
         }
     }
@@ -163,7 +173,7 @@ impl Inflater {
     ///
     /// # Errors
     ///
-    /// Why it is not a whole message, if that was not told before.
+    /// Why it is not a complete message, if that was not reported before.
     pub fn finish_message(&mut self, pool: &mut InflaterPool) -> Result<(), InflateError> {
         match core::mem::replace(&mut self.phase, Phase::Between) {
             // An empty payload should have been one byte (RFC 7692 §7.2.3.6), and means the same.
@@ -171,22 +181,22 @@ impl Inflater {
             Phase::Lost => Err(self.context_lost()),
             Phase::Ended => {
                 self.give_back(pool);
-                self.believe();
+                self.regain_context();
                 Ok(())
             }
             Phase::Open => {
                 let done = self.finish_stream(pool);
-                self.believe();
-                if self.blind { Ok(()) } else { done }
+                self.regain_context();
+                if self.hidden { Ok(()) } else { done }
             }
         }
     }
 
     /// Compressed bytes of this direction are missing here, within a message or between two; or they came before the
-    /// capture began. What was given out of a message under way stays right, but nothing more of it can be known.
+    /// capture began. The content given out of a message under way stays right; the rest of it cannot be decoded.
     pub fn lose_context(&mut self, pool: &mut InflaterPool) {
         if self.is_under_way() {
-            self.phase = if self.blind { Phase::Failed } else { Phase::Lost };
+            self.phase = if self.hidden { Phase::Failed } else { Phase::Lost };
         } else if self.no_context_takeover {
             return;
         }
@@ -194,7 +204,7 @@ impl Inflater {
         self.lose(ContextLoss::Gap);
     }
 
-    /// Memory is short: lets go of the context, as if bytes had been lost. Gives how many bytes that was.
+    /// Memory is short: discards the context, as if bytes had been lost. Returns the number of bytes freed.
     pub fn shed(&mut self, pool: &mut InflaterPool) -> u64 {
         let held = self.history.held() as u64;
         if held > 0 {
@@ -208,13 +218,13 @@ impl Inflater {
         held
     }
 
-    /// The first distance of the message beyond the negotiated window, told once. To be asked after every
-    /// [`Self::push`], whatever that said; such a distance does not stop the decoding.
+    /// The first distance of the message beyond the negotiated window, once. Call it after every [`Self::push`], whatever the
+    /// result; such a distance does not stop the decoding.
     pub const fn take_window_excess(&mut self) -> Option<WindowExcess> {
         self.excess.take()
     }
 
-    /// The connection is over: what the pool keeps for it is free, and a message under way is lost.
+    /// The connection is over: its slot in the pool is free, and a message under way is lost.
     pub fn release(&mut self, pool: &mut InflaterPool) {
         if self.is_under_way() {
             self.lose_context(pool);
@@ -226,7 +236,7 @@ impl Inflater {
     /// 0 without.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.history.held() + self.doubt.as_ref().map_or(0, |doubt| doubt.other.held() + size_of::<Doubt>())
+        self.history.held() + self.twin.as_ref().map_or(0, |twin| twin.history.held() + size_of::<TwinHistory>())
     }
 
     const fn is_under_way(&self) -> bool {
@@ -238,61 +248,60 @@ impl Inflater {
         let (ticket, known) = pool.occupy(self.ticket);
         self.ticket = Some(ticket);
         self.phase = Phase::Open;
-        let Some((slot, _)) = pool.lend(ticket) else { return };
-        if self.loss.is_some() && self.doubt.is_none() && !self.no_context_takeover {
+        let Some(Loan { slot, .. }) = pool.lend(ticket) else { return };
+        if self.loss.is_some() && self.twin.is_none() && !self.no_context_takeover {
             let [one, other] = &UNKNOWN;
             self.history.append(one);
-            self.doubt.get_or_insert_default().other.append(other);
+            self.twin.get_or_insert_default().history.append(other);
         }
         if !known {
             slot.history.clear();
-            restart(slot, &mut self.history, self.doubt.as_deref_mut());
+            restart(slot, &mut self.history, self.twin.as_deref_mut());
         }
-        self.walked = self.window < LARGEST;
-        if self.walked {
-            let walker = slot.walker.get_or_insert_with(|| Box::new(Walker::new()));
-            walker.begin(self.window, self.history.len());
+        self.scanned = self.window < LARGEST;
+        if self.scanned {
+            let scanner = slot.scanner.get_or_insert_with(|| Box::new(DistanceScanner::new()));
+            scanner.begin(self.window, self.history.len());
         }
     }
 
-    /// All of one piece through zlib; on an error zlib's reason.
+    /// Passes one piece through zlib. The error is zlib's reason.
     fn inflate(
         &mut self,
-        slot: &mut Slot,
-        scratch: &mut [u8],
+        loan: &mut Loan<'_>,
         mut input: &[u8],
         out: &mut impl FnMut(&[u8]),
     ) -> Result<(), &'static str> {
         loop {
             if self.phase == Phase::Ended {
-                self.begin_stream(slot);
+                self.begin_stream(loan.slot);
             }
-            let (quota, other_room) = match self.doubt {
-                None => (&mut *scratch, &mut [][..]),
-                Some(_) => scratch.split_at_mut_checked(WINDOW).unwrap_or_default(),
+            let (room, twin_room) = match self.twin {
+                None => (&mut *loan.scratch, &mut [][..]),
+                Some(_) => loan.scratch.split_at_mut_checked(WINDOW).unwrap_or_default(),
             };
-            let step = slot.stream.inflate(input, quota);
-            let full = step.made == quota.len();
-            self.taken = self.taken.saturating_add(step.taken as u64);
-            let made = quota.get(..step.made).unwrap_or_default();
-            if let Some(doubt) = &mut self.doubt {
-                let other = slot.twin.get_or_insert_with(Stream::new).inflate(input, other_room);
-                debug_assert_eq!((step.taken, step.made), (other.taken, other.made), "content changes no length");
-                let other = other_room.get(..other.made).unwrap_or_default();
-                let known = doubt.compare(made, other);
+            let done = loan.slot.stream.inflate(input, room);
+            let full = done.made == room.len();
+            self.taken = self.taken.saturating_add(done.taken as u64);
+            let made = room.get(..done.made).unwrap_or_default();
+            if let Some(twin) = &mut self.twin {
+                let other = loan.slot.twin_stream.get_or_insert_with(Stream::new).inflate(input, twin_room);
+                debug_assert_eq!((done.taken, done.made), (other.taken, other.made), "content changes no length");
+                let other = twin_room.get(..other.made).unwrap_or_default();
+                let known = twin.compare(made, other);
                 self.history.append(made);
-                doubt.other.append(other);
-                if let Some(known @ [_, ..]) = made.get(..known).filter(|_| !self.blind) {
+                twin.history.append(other);
+                if let Some(known @ [_, ..]) = made.get(..known).filter(|_| !self.hidden) {
                     out(known);
                 }
-                self.blind |= known < made.len();
+                self.hidden |= known < made.len();
             } else if !made.is_empty() {
-                let history = if self.no_context_takeover { &mut slot.history } else { &mut self.history };
+                let history = if self.no_context_takeover { &mut loan.slot.history } else { &mut self.history };
                 history.append(made);
                 out(made);
             }
-            input = input.get(step.taken..).unwrap_or_default();
-            if step.ended? {
+            input = input.get(done.taken..).unwrap_or_default();
+            if done.ended? {
                 self.phase = Phase::Ended;
             } else if full {
                 continue; // there may be more of it
@@ -300,34 +309,34 @@ impl Inflater {
             if input.is_empty() {
                 return Ok(());
             }
-            if step.taken == 0 && step.made == 0 {
+            if done.taken == 0 && done.made == 0 {
                 return Err("no progress");
             }
         }
     }
 
-    /// Behind a block with BFINAL, which ends a DEFLATE stream and not the message (RFC 7692 §7.2.3.4, §7.2.3.5).
+    /// After a block with BFINAL, which ends a DEFLATE stream and not the message (RFC 7692 §7.2.3.4, §7.2.3.5).
     fn begin_stream(&mut self, slot: &mut Slot) {
         if self.no_context_takeover {
             let mut history = core::mem::take(&mut slot.history);
             restart(slot, &mut history, None);
             slot.history = history;
         } else {
-            restart(slot, &mut self.history, self.doubt.as_deref_mut());
+            restart(slot, &mut self.history, self.twin.as_deref_mut());
         }
         self.restarted = true;
         self.phase = Phase::Open;
     }
 
-    /// Appends the tail, and holds the message to it: the boundary of a block must be where the tail ends, or the next
-    /// message would be read from the middle of a block. A tail that was never removed is left alone.
+    /// Appends the tail, and checks that a block ends where the tail does: otherwise the next message would be read from the
+    /// middle of a block. A tail that the sender did not remove is not appended again.
     fn finish_stream(&mut self, pool: &mut InflaterPool) -> Result<(), InflateError> {
-        let Some((slot, scratch)) = self.ticket.and_then(|ticket| pool.lend(ticket)) else {
+        let Some(Loan { slot, scratch }) = self.ticket.and_then(|ticket| pool.lend(ticket)) else {
             return Err(self.evicted());
         };
         let has_tail = self.taken >= 4 && self.last == u32::from_be_bytes(TAIL);
         if has_tail && self.restarted && slot.stream.taken() == 4 {
-            self.give_back(pool); // nothing but a tail behind the end of a stream
+            self.give_back(pool); // only a tail after the end of a stream
             return Ok(());
         }
         // "The 'BTYPE' bits are set to 00" in the last block, and zeros up to its byte's end (RFC 7692 §7.2.1)
@@ -335,53 +344,53 @@ impl Inflater {
             return Err(self.fail(pool, self.taken, NO_EMPTY_BLOCK));
         }
         let end = slot.stream.end(has_tail, scratch);
-        if let Some(twin) = slot.twin.as_mut().filter(|_| self.doubt.is_some()) {
+        if let Some(twin) = slot.twin_stream.as_mut().filter(|_| self.twin.is_some()) {
             twin.end(has_tail, scratch);
         }
         match (end, self.ticket) {
-            (BlockEnd::Boundary, Some(ticket)) if !self.no_context_takeover => pool.rest(ticket),
+            (BlockEnd::Boundary, Some(ticket)) if !self.no_context_takeover => pool.set_idle(ticket),
             (BlockEnd::Boundary | BlockEnd::Final, _) => self.give_back(pool),
             (BlockEnd::Elsewhere, _) => return Err(self.fail(pool, self.taken, NO_EMPTY_BLOCK)),
         }
         Ok(())
     }
 
-    /// What the walker saw, or what is left by knowing everything that a distance can reach.
+    /// The reason that the scanner found; without it, no distance can be too far where the whole window is known.
     fn refine(&self, slot: &Slot, reason: &'static str) -> &'static str {
-        if reason != UNTOLD {
+        if reason != UNSPECIFIC {
             return reason;
         }
-        match slot.walker.as_ref().filter(|_| self.walked).and_then(|walker| walker.fault()) {
-            Some(Fault::TooFar) => TOO_FAR,
-            Some(Fault::Code) => INVALID_CODE,
+        match slot.scanner.as_ref().filter(|_| self.scanned).and_then(|scanner| scanner.fault()) {
+            Some(ScanFault::TooFar) => TOO_FAR,
+            Some(ScanFault::InvalidCode) => INVALID_CODE,
             _ if self.history.len() == WINDOW => INVALID_CODE,
-            _ => UNTOLD,
+            _ => UNSPECIFIC,
         }
     }
 
-    /// All of the window is known again: the loss is over.
-    fn believe(&mut self) {
-        if self.doubt.as_ref().is_some_and(|doubt| doubt.known >= WINDOW) {
-            self.doubt = None;
+    /// Ends the loss once all of the window is known again.
+    fn regain_context(&mut self) {
+        if self.twin.as_ref().is_some_and(|twin| twin.known >= WINDOW) {
+            self.twin = None;
             self.loss = None;
-            self.told = false;
+            self.reported = false;
         }
     }
 
     /// The message cannot be decoded.
     fn fail(&mut self, pool: &mut InflaterPool, at: u64, reason: &'static str) -> InflateError {
         self.give_back(pool);
-        if self.blind {
-            // Of a message that is not shown, it is not told either: the loss before it goes on.
+        if self.hidden {
+            // Faults of a message that is not shown are not reported either: the loss before it goes on.
             self.history.clear();
-            self.doubt = None;
+            self.twin = None;
         } else if !self.no_context_takeover {
             self.lose(ContextLoss::Corrupt);
         }
         InflateError::Corrupt { at, reason }
     }
 
-    /// All slots were busy, and ours the longest.
+    /// The slot was taken: all were busy, and this one the longest.
     fn evicted(&mut self) -> InflateError {
         self.ticket = None;
         self.lose(ContextLoss::Pool);
@@ -390,14 +399,14 @@ impl Inflater {
 
     fn lose(&mut self, loss: ContextLoss) {
         self.history.clear();
-        self.doubt = None;
+        self.twin = None;
         self.loss = Some(loss);
-        self.told = false;
+        self.reported = false;
     }
 
-    /// A message that suffers from the loss.
+    /// The error of a message that needs lost bytes.
     fn context_lost(&mut self) -> InflateError {
-        let first = !core::mem::replace(&mut self.told, true);
+        let first = !core::mem::replace(&mut self.reported, true);
         InflateError::ContextLost { loss: self.loss.unwrap_or(ContextLoss::Gap), first }
     }
 
@@ -408,8 +417,8 @@ impl Inflater {
     }
 }
 
-impl Doubt {
-    /// Counts what came out twice. Says how much of it is known, up to the first byte that is not.
+impl TwinHistory {
+    /// Compares both outputs. Returns how many bytes are known before the first one that is not.
     fn compare(&mut self, one: &[u8], other: &[u8]) -> usize {
         if one == other {
             self.known = self.known.saturating_add(one.len());
@@ -421,15 +430,15 @@ impl Doubt {
     }
 }
 
-/// A new stream that may refer back to what was decoded before.
-fn restart(slot: &mut Slot, history: &mut History, doubt: Option<&mut Doubt>) {
+/// Begins a stream that may refer back to the content decoded before.
+fn restart(slot: &mut Slot, history: &mut History, twin: Option<&mut TwinHistory>) {
     slot.stream.restart(history.in_order());
-    if let Some(doubt) = doubt {
-        slot.twin.get_or_insert_with(Stream::new).restart(doubt.other.in_order());
+    if let Some(twin) = twin {
+        slot.twin_stream.get_or_insert_with(Stream::new).restart(twin.history.in_order());
     }
 }
 
-/// The last four bytes of all that came, the latest least significant.
+/// The last four bytes of the message, the latest least significant.
 fn last_four(before: u32, bytes: &[u8]) -> u32 {
     match bytes.last_chunk::<4>() {
         Some(last) => u32::from_be_bytes(*last),

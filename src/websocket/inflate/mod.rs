@@ -1,28 +1,28 @@
 //! permessage-deflate, decoded (RFC 7692 §7.2.2).
 //!
-//! In come the payload bytes of compressed messages, unmasked, in any pieces; out go the bytes they stand for, as early
-//! as DEFLATE (RFC 1951) lets anybody know them, and what was wrong with them. RFC 7692 §7.2.2: "Append 4 octets of 0x00
+//! In come the payload bytes of compressed messages, unmasked, in any pieces; out go their content, as early as DEFLATE
+//! (RFC 1951) determines it, and what is wrong with it. RFC 7692 §7.2.2: "Append 4 octets of 0x00
 //! 0x00 0xff 0xff to the tail end of the payload of the message" and "Decompress the resulting data using DEFLATE."
 //!
 //! ```text
 //!  Inflater (one direction of one connection)     InflaterPool (one worker)
 //!  ┌──────────────────────────────┐   ticket      ┌────────┬────────┬────────┐
 //!  │ History: the last 32 KiB out │ ────────────► │ slot 0 │ slot 1 │  …     │  each a zlib state of 48 KiB
-//!  │ what is lost, what was told  │               └────────┴────────┴────────┘
+//!  │ what is lost, was reported   │               └────────┴────────┴────────┘
 //!  └──────────────────────────────┘               scratch: 64 KiB, shared
 //! ```
 //!
-//! - A zlib state is borrowed from the pool. As long as nobody else needed the slot, the context is still in it; else
-//!   the history is set as a dictionary, which comes to the same. Nothing is allocated per message.
-//! - Whoever lost bytes (a gap, corrupt data) inflates the next messages twice, behind two histories that differ in every
-//!   byte. What comes out the same does not depend on what was lost, and is right; the first byte that differs becomes
-//!   [`InflateError::ContextLost`]. What was handed out before that error is the right beginning of the message. Lengths do
-//!   not depend on content, so both go on, and later messages are right as far as they refer to bytes that are known;
-//!   once these fill a window, the loss is over.
-//! - A distance beyond the negotiated window is no error for the decoder, whose window is always the largest. The walker
-//!   in `window` reads the same bits and finds it, where less than the largest window was negotiated.
-//! - A message must end where a block ends; one that does not is corrupt, and none of our tail's bits is shown for it.
-//! - Output is unlimited and never kept; who counts, compares with limits and keeps is the caller.
+//! - A zlib state is borrowed from the pool. As long as no other connection needed the slot, the context is still in it;
+//!   otherwise the history is set as a dictionary, which has the same effect. Nothing is allocated per message.
+//! - After a loss (a gap, corrupt data) messages are inflated twice, after two histories that differ in every byte. Output
+//!   that is the same in both does not depend on the lost bytes, and is right; the first byte that differs becomes
+//!   [`InflateError::ContextLost`]. Content given out before that error is the right beginning of the message. Lengths do
+//!   not depend on content, so both go on, and later messages are right as far as they refer to known bytes; once these
+//!   fill a window, the loss is over.
+//! - A distance beyond the negotiated window is no error for zlib, whose window is always the largest here. The scanner in
+//!   `window` reads the same bits and finds it, where a smaller window was negotiated.
+//! - A message must end where a block ends; one that does not is corrupt, and no content is made from the appended tail.
+//! - Output is unlimited and never kept: the caller counts it, compares it with limits, and keeps it.
 //!
 //! Not here: which messages are compressed (RSV1), what was negotiated, UTF-8.
 //!
@@ -46,13 +46,13 @@
 // bits of a DEFLATE stream (formats)
 mod bits;
 mod huffman;
-// what they stand for
+// their meaning
 mod alphabet;
-// distances, watched
+// distances
 mod window;
 // zlib
 mod stream;
-// what is kept
+// kept between messages
 mod history;
 mod pool;
 // one direction

@@ -1,22 +1,22 @@
 //! The zlib states that all connections of one worker share.
 //!
-//! A slot is *busy* while a message is under way in it: half a Huffman table cannot be put aside. An *idle* slot still
-//! belongs to its last user, who finds his context in it, until somebody else needs it. Taken are, in this order: a slot
-//! given back, a new one, the slot idle for the longest time, the slot busy for the longest time. All of it takes
-//! constant time: both kinds stand in rings of links, in the order of their last change.
+//! A slot is *busy* while a message is under way in it: half a Huffman table cannot be stored elsewhere. An *idle* slot keeps
+//! the context of its last inflater until another one needs the slot. A message gets, in this order: a slot given back, a
+//! new one, the slot idle for the longest time, the slot busy for the longest time. Each choice takes constant time: idle and
+//! busy slots are in rings of links, in the order of their last change.
 
 use std::num::NonZeroU64;
 
 use super::history::{History, WINDOW};
 use super::stream::Stream;
-use super::window::Walker;
+use super::window::DistanceScanner;
 use crate::types::Limits;
 
 /// What zlib-rs allocates for one raw stream, its window included, rounded up.
 const STREAM_BYTES: usize = 48 << 10;
 
-/// What a slot takes at most: with a twin, a walker, and a history of its own.
-const SLOT_BYTES: usize = 2 * size_of::<Slot>() + 2 * STREAM_BYTES + size_of::<Walker>() + WINDOW;
+/// The most bytes of a slot: with a twin stream, a scanner, and a history of its own.
+const SLOT_BYTES: usize = 2 * size_of::<Slot>() + 2 * STREAM_BYTES + size_of::<DistanceScanner>() + WINDOW;
 
 /// Output of one call of zlib: twice its window, and within a second-level cache.
 const SCRATCH_BYTES: usize = 2 * WINDOW;
@@ -38,14 +38,21 @@ pub(super) struct Ticket {
 pub(super) struct Slot {
     /// Raw, with the largest window whatever was negotiated.
     pub(super) stream: Stream,
-    /// The same with other bytes in the place of those that are not known; made when the first message comes after a loss.
-    pub(super) twin: Option<Stream>,
-    /// For messages under a smaller window; made when the first one comes.
-    pub(super) walker: Option<Box<Walker>>,
-    /// For messages without context takeover, which need a history only while they are under way.
+    /// The same with other bytes in place of the unknown ones; made for the first message after a loss.
+    pub(super) twin_stream: Option<Stream>,
+    /// For messages with a smaller window; made for the first one.
+    pub(super) scanner: Option<Box<DistanceScanner>>,
+    /// For messages without context takeover, which need a history only while they are decoded.
     pub(super) history: History,
-    /// Of the ticket that is valid; `None` once it was given back.
+    /// The stamp of the valid ticket; `None` once it was given back.
     stamp: Option<NonZeroU64>,
+}
+
+/// A slot borrowed for one call, and the output buffer that all slots share.
+#[derive(Debug)]
+pub(super) struct Loan<'p> {
+    pub(super) slot: &'p mut Slot,
+    pub(super) scratch: &'p mut [u8],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -85,25 +92,26 @@ impl InflaterPool {
         slots + self.scratch.capacity() + self.links.capacity() * size_of::<Link>()
     }
 
-    /// What [`Self::held`] cannot exceed with so many inflaters: without looking at each of them.
+    /// An upper bound of [`Self::held`], without looking at each inflater.
     #[must_use]
     pub const fn charge(&self) -> usize {
         self.slots.len() * SLOT_BYTES + self.scratch.capacity() + self.links.capacity() * size_of::<Link>()
     }
 
-    /// How many inflaters are live.
+    /// The number of inflaters.
     #[must_use]
     pub const fn live(&self) -> usize {
         self.slots.len()
     }
 
-    /// A slot for a message, and whether it is still the ticket's, untouched. The slot is busy from now on.
+    /// A ticket to a slot for a message, and whether that still has the context of the ticket given. The slot is busy from
+    /// now on.
     pub(super) fn occupy(&mut self, ticket: Option<Ticket>) -> (Ticket, bool) {
         if let Some(ticket) = ticket.filter(|ticket| self.is_valid(*ticket)) {
             self.move_to(ticket.slot as usize, BUSY);
             return (ticket, true);
         }
-        let slot = self.vacate();
+        let slot = self.choose_slot();
         self.stamps = self.stamps.saturating_add(1);
         let stamp = self.stamps;
         if let Some(slot) = self.slots.get_mut(slot) {
@@ -113,23 +121,23 @@ impl InflaterPool {
         (Ticket { stamp, slot: u32::try_from(slot).unwrap_or(u32::MAX) }, false)
     }
 
-    /// The ticket's slot and the shared output buffer; `None` where the slot was taken by somebody else.
+    /// The ticket's slot and the shared output buffer; `None` where another message took the slot.
     #[inline]
-    pub(super) fn lend(&mut self, ticket: Ticket) -> Option<(&mut Slot, &mut [u8])> {
+    pub(super) fn lend(&mut self, ticket: Ticket) -> Option<Loan<'_>> {
         let slot = self.slots.get_mut(ticket.slot as usize)?;
-        if slot.stamp == Some(ticket.stamp) { Some((slot, &mut self.scratch)) } else { None }
+        if slot.stamp == Some(ticket.stamp) { Some(Loan { slot, scratch: &mut self.scratch }) } else { None }
     }
 
     /// The message is over; the context stays until the slot is needed.
-    pub(super) fn rest(&mut self, ticket: Ticket) {
+    pub(super) fn set_idle(&mut self, ticket: Ticket) {
         if self.is_valid(ticket) {
             self.move_to(ticket.slot as usize, IDLE);
         }
     }
 
-    /// What is in the slot is of no use any more.
+    /// The context in the slot is not needed any more.
     pub(super) fn give_back(&mut self, ticket: Ticket) {
-        let Some((slot, _)) = self.lend(ticket) else { return };
+        let Some(Loan { slot, .. }) = self.lend(ticket) else { return };
         slot.stamp = None;
         let slot = ticket.slot as usize;
         self.unlink(slot + FIRST);
@@ -140,8 +148,8 @@ impl InflaterPool {
         self.slots.get(ticket.slot as usize).is_some_and(|slot| slot.stamp == Some(ticket.stamp))
     }
 
-    /// The slot that is taken next.
-    fn vacate(&mut self) -> usize {
+    /// The slot that the next message gets.
+    fn choose_slot(&mut self) -> usize {
         let idle = self.after(IDLE).checked_sub(FIRST);
         if let Some(idle) = idle
             && self.slots.get(idle).is_some_and(|slot| slot.stamp.is_none())
@@ -158,12 +166,12 @@ impl InflaterPool {
         self.scratch.resize(SCRATCH_BYTES, 0);
         let slot = self.slots.len();
         let stream = Stream::new();
-        self.slots.push(Slot { stream, twin: None, walker: None, history: History::default(), stamp: None });
+        self.slots.push(Slot { stream, twin_stream: None, scanner: None, history: History::default(), stamp: None });
         self.links.push(Link { before: slot + FIRST, after: slot + FIRST });
         slot
     }
 
-    /// To the end of a ring.
+    /// Moves a slot to the end of a ring.
     #[inline]
     fn move_to(&mut self, slot: usize, ring: usize) {
         self.unlink(slot + FIRST);
@@ -199,9 +207,9 @@ impl InflaterPool {
 
 impl Slot {
     fn held(&self) -> usize {
-        let walker = if self.walker.is_some() { size_of::<Walker>() } else { 0 };
-        let twin = if self.twin.is_some() { STREAM_BYTES } else { 0 };
-        size_of::<Self>() + STREAM_BYTES + twin + walker + self.history.held()
+        let scanner = if self.scanner.is_some() { size_of::<DistanceScanner>() } else { 0 };
+        let twin = if self.twin_stream.is_some() { STREAM_BYTES } else { 0 };
+        size_of::<Self>() + STREAM_BYTES + twin + scanner + self.history.held()
     }
 }
 
@@ -214,19 +222,19 @@ mod tests {
     }
 
     #[test]
-    fn a_resting_context_is_found_again_until_somebody_needs_the_slot() {
+    fn an_idle_context_is_found_again_until_another_message_needs_the_slot() {
         let mut pool = pool(2);
         let (a, known) = pool.occupy(None);
         assert!(!known);
-        pool.rest(a);
+        pool.set_idle(a);
         assert_eq!(pool.occupy(Some(a)), (a, true));
-        pool.rest(a);
+        pool.set_idle(a);
         let (b, _) = pool.occupy(None);
-        pool.rest(b);
+        pool.set_idle(b);
         assert_eq!(pool.live(), 2);
         assert!(pool.occupy(Some(a)).1);
-        pool.rest(a);
-        let (c, _) = pool.occupy(None); // takes b's, which rested longest
+        pool.set_idle(a);
+        let (c, _) = pool.occupy(None); // takes b's, idle for longest
         assert!(pool.lend(b).is_none());
         assert!(pool.lend(a).is_some());
         assert!(!pool.occupy(Some(b)).1);
@@ -238,7 +246,7 @@ mod tests {
     fn a_slot_given_back_goes_first_and_the_longest_busy_one_last() {
         let mut pool = pool(3);
         let [a, b, c] = [(); 3].map(|()| pool.occupy(None).0);
-        pool.rest(c);
+        pool.set_idle(c);
         pool.give_back(b);
         pool.give_back(b);
         let (d, _) = pool.occupy(None);
@@ -248,7 +256,7 @@ mod tests {
         let (f, _) = pool.occupy(None);
         assert_eq!(f.slot, a.slot, "all are busy");
         assert!(pool.lend(a).is_none());
-        pool.rest(a);
+        pool.set_idle(a);
         pool.give_back(a);
         assert!(pool.lend(f).is_some(), "an old ticket does nothing");
         assert_eq!(pool.live(), 3);

@@ -1,9 +1,9 @@
-//! zlib's own stream: what is asked of it, and its answers in our words.
+//! A zlib stream: the calls of zlib-rs that are used, and their results.
 //!
-//! In come compressed bytes and room for what they stand for; out comes how far zlib got, and where blocks end (RFC 1951
-//! §3.2.3). zlib-rs is asked directly, since only it can be told to stop behind a block: whether a message ends where a
-//! block does cannot be seen otherwise. A message that ends in the middle of a block's code tables swallows whatever is
-//! put behind it without a sign, and would put the next message out of step.
+//! In come compressed bytes and room for their content; out comes how far zlib got, and where blocks end (RFC 1951
+//! §3.2.3). zlib-rs is called directly, not through flate2, which has no way to stop after a block: whether a message ends
+//! where a block does cannot be seen otherwise. A message that ends inside a block's code tables takes any bytes after it as
+//! more of the tables, and the next message would be read from the middle of a block.
 
 use core::fmt;
 
@@ -12,28 +12,28 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 /// "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end" is what the sender did (RFC 7692 §7.2.1).
 pub(super) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// The tail, and a byte that is left alone if a block ends behind the tail.
+/// The tail, and a byte that zlib does not consume if a block ends after the tail.
 const TAIL_AND_BYTE: [u8; 5] = [0x00, 0x00, 0xff, 0xff, 0x00];
 /// An empty block that is not the final one (RFC 1951 §3.2.4): at the boundary of a block it does nothing.
 const EMPTY_BLOCK: [u8; 5] = [0x00, 0x00, 0x00, 0xff, 0xff];
 /// An empty block that ends the stream.
 const FINAL_BLOCK: [u8; 5] = [0x01, 0x00, 0x00, 0xff, 0xff];
 
-/// A distance beyond all that is known.
+/// A distance beyond all known bytes.
 pub(super) const TOO_FAR: &str = "invalid distance too far back";
 /// A code that stands for nothing.
 pub(super) const INVALID_CODE: &str = "invalid literal/length or distance code";
-/// One of the two.
-pub(super) const UNTOLD: &str = "invalid distance too far back, or invalid code";
+/// One of the two, not known which.
+pub(super) const UNSPECIFIC: &str = "invalid distance too far back, or invalid code";
 
 /// A raw DEFLATE stream, with the largest window whatever was negotiated.
 pub(super) struct Stream(Inflate);
 
-/// What one call did.
-pub(super) struct Step {
-    /// Bytes that zlib has taken.
+/// The result of one call.
+pub(super) struct Inflated {
+    /// Bytes that zlib consumed.
     pub(super) taken: usize,
-    /// Bytes that came out.
+    /// Bytes that it produced.
     pub(super) made: usize,
     /// Whether that was the end of the stream; or why it cannot go on.
     pub(super) ended: Result<bool, &'static str>,
@@ -44,7 +44,7 @@ pub(super) struct Step {
 pub(super) enum BlockEnd {
     /// Between two blocks.
     Boundary,
-    /// Behind the final block.
+    /// After the final block.
     Final,
     /// Anywhere else.
     Elsewhere,
@@ -64,50 +64,50 @@ impl Stream {
         }
     }
 
-    /// Bytes it has taken since it began.
+    /// Bytes that it consumed since it began.
     pub(super) fn taken(&self) -> u64 {
         self.0.total_in()
     }
 
-    /// Goes on.
+    /// Inflates `input` into `out`, until one of them is used up or the stream ends.
     #[inline]
-    pub(super) fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Step {
+    pub(super) fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Inflated {
         self.call(input, out, InflateFlush::NoFlush)
     }
 
-    /// Where a message ends that has its tail still, or has not.
+    /// Where in its blocks a message ends, with its tail or without.
     pub(super) fn end(&mut self, has_tail: bool, out: &mut [u8]) -> BlockEnd {
-        if has_tail { self.ends_here(out) } else { self.ends_behind_tail(out) }
+        if has_tail { self.ends_here(out) } else { self.ends_after_tail(out) }
     }
 
     /// Appends the tail (RFC 7692 §7.2.2). The stream is usable afterwards where that ends a block.
     ///
-    /// zlib stops behind the first block that ends. It may have bits in hand then that it has not used, of the tail's last
-    /// byte, which are ones: an empty block behind them is not what it seems.
-    fn ends_behind_tail(&mut self, out: &mut [u8]) -> BlockEnd {
+    /// zlib stops after the first block that ends. It may still have unused bits then, of the tail's last byte, which are ones:
+    /// an empty block after them would be read differently.
+    fn ends_after_tail(&mut self, out: &mut [u8]) -> BlockEnd {
         match self.call(&TAIL_AND_BYTE, out, InflateFlush::Block) {
-            Step { taken: 4, made: 0, ended: Ok(false) } => match self.inflate(&EMPTY_BLOCK, out) {
-                Step { taken: 5, made: 0, ended: Ok(false) } => BlockEnd::Boundary,
-                Step { taken: 0, made: 0, ended: Ok(true) } => BlockEnd::Final,
+            Inflated { taken: 4, made: 0, ended: Ok(false) } => match self.inflate(&EMPTY_BLOCK, out) {
+                Inflated { taken: 5, made: 0, ended: Ok(false) } => BlockEnd::Boundary,
+                Inflated { taken: 0, made: 0, ended: Ok(true) } => BlockEnd::Final,
                 _ => BlockEnd::Elsewhere,
             },
             _ => BlockEnd::Elsewhere,
         }
     }
 
-    /// Whether it is at the boundary of a block without a tail: finds out by ending there.
+    /// Whether it is at the boundary of a block: finds out by ending the stream there.
     fn ends_here(&mut self, out: &mut [u8]) -> BlockEnd {
         match self.inflate(&FINAL_BLOCK, out) {
-            Step { taken: 5, made: 0, ended: Ok(true) } => BlockEnd::Final,
+            Inflated { taken: 5, made: 0, ended: Ok(true) } => BlockEnd::Final,
             _ => BlockEnd::Elsewhere,
         }
     }
 
     #[inline]
-    fn call(&mut self, input: &[u8], out: &mut [u8], flush: InflateFlush) -> Step {
+    fn call(&mut self, input: &[u8], out: &mut [u8], flush: InflateFlush) -> Inflated {
         let (total_in, total_out) = (self.0.total_in(), self.0.total_out());
         let status = self.0.decompress(input, out, flush);
-        Step {
+        Inflated {
             taken: usize::try_from(self.0.total_in().saturating_sub(total_in)).unwrap_or(usize::MAX),
             made: usize::try_from(self.0.total_out().saturating_sub(total_out)).unwrap_or(usize::MAX),
             ended: match status {
@@ -124,11 +124,11 @@ impl fmt::Debug for Stream {
     }
 }
 
-/// zlib's words, as words of ours.
+/// zlib's reason, as one of the reasons known here.
 ///
-/// Three reasons, those that zlib's fast loop can find, are one here: zlib-rs 0.6.8 overwrites what that loop says with
+/// The three reasons that zlib's fast loop can find are one here: zlib-rs 0.6.8 overwrites that loop's reason with
 /// "repeated call with bad state", and which loop is used depends on the cuts.
-fn reason(said: &str) -> &'static str {
+fn reason(message: &str) -> &'static str {
     const REASONS: [&str; 8] = [
         "invalid block type",
         "invalid stored block lengths",
@@ -139,5 +139,5 @@ fn reason(said: &str) -> &'static str {
         "invalid literal/lengths set",
         "invalid distances set",
     ];
-    REASONS.into_iter().find(|reason| *reason == said).unwrap_or(UNTOLD)
+    REASONS.into_iter().find(|reason| *reason == message).unwrap_or(UNSPECIFIC)
 }

@@ -1,4 +1,4 @@
-//! For tests: senders, a writer of bits, and a decoder too dumb to be wrong.
+//! For tests: senders, a writer of bits, and a decoder too simple to be wrong.
 
 use flate2::{Compress, Compression, FlushCompress, Status};
 
@@ -18,7 +18,7 @@ impl Sender {
         Self::new(6, 15, false)
     }
 
-    /// A message as RFC 7692 §7.2.1 has it.
+    /// A message as RFC 7692 §7.2.1 defines it.
     pub(super) fn message(&mut self, plain: &[u8]) -> Vec<u8> {
         let mut bytes = self.unstripped(plain);
         assert!(bytes.ends_with(&[0, 0, 0xff, 0xff]));
@@ -126,27 +126,27 @@ pub(super) const DISTANCES: [(u32, u32); 30] = {
     table
 };
 
-/// What a dumb decoder of one DEFLATE stream sees.
+/// The output of the dumb decoder of one DEFLATE stream.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Decoded {
     pub(super) out: Vec<u8>,
     pub(super) distances: Vec<u32>,
 }
 
 /// Decodes block after block, also past final ones, until the bits run out or are wrong. One bit at a time.
-pub(super) fn dumb(bytes: &[u8]) -> Seen {
-    let mut seen = Seen::default();
-    let mut bits = Dumb { bytes, at: 0 };
-    while bits.block(&mut seen).is_some() {}
-    seen
+pub(super) fn dumb(bytes: &[u8]) -> Decoded {
+    let mut decoded = Decoded::default();
+    let mut bits = DumbBits { bytes, at: 0 };
+    while bits.block(&mut decoded).is_some() {}
+    decoded
 }
 
-struct Dumb<'a> {
+struct DumbBits<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl Dumb<'_> {
+impl DumbBits<'_> {
     fn bits(&mut self, len: u32) -> Option<u32> {
         (0..len).try_fold(0, |value, bit| {
             let next = self.bytes.get(self.at / 8)? >> (self.at % 8) & 1;
@@ -171,24 +171,24 @@ impl Dumb<'_> {
         None
     }
 
-    fn block(&mut self, seen: &mut Seen) -> Option<()> {
+    fn block(&mut self, decoded: &mut Decoded) -> Option<()> {
         let last = self.bits(1)? == 1;
         match self.bits(2)? {
             0 => {
                 self.at = self.at.div_ceil(8) * 8;
                 let len = self.bits(32)? & 0xffff;
                 for _ in 0..len {
-                    seen.out.push(u8::try_from(self.bits(8)?).unwrap());
+                    decoded.out.push(u8::try_from(self.bits(8)?).unwrap());
                 }
             }
             1 => {
                 let lengths = [vec![8; 144], vec![9; 112], vec![7; 24], vec![8; 8]].concat();
-                self.data(&lengths, &[5; 32], seen)?;
+                self.data(&lengths, &[5; 32], decoded)?;
             }
             2 => {
                 let (literals, distances) = (self.bits(5)? as usize + 257, self.bits(5)? as usize + 1);
                 let lengths = self.lengths(literals + distances)?;
-                self.data(&lengths[..literals], &lengths[literals..], seen)?;
+                self.data(&lengths[..literals], &lengths[literals..], decoded)?;
             }
             _ => return None,
         }
@@ -219,12 +219,12 @@ impl Dumb<'_> {
         (lengths.len() == total).then_some(lengths)
     }
 
-    fn data(&mut self, literals: &[u8], distances: &[u8], seen: &mut Seen) -> Option<()> {
+    fn data(&mut self, literals: &[u8], distances: &[u8], decoded: &mut Decoded) -> Option<()> {
         loop {
             let symbol = self.symbol(literals)?;
             let len = match symbol {
                 0..=255 => {
-                    seen.out.push(u8::try_from(symbol).unwrap());
+                    decoded.out.push(u8::try_from(symbol).unwrap());
                     continue;
                 }
                 256 => return Some(()),
@@ -239,10 +239,10 @@ impl Dumb<'_> {
             };
             let (base, extra) = *DISTANCES.get(self.symbol(distances)? as usize)?;
             let distance = base + self.bits(extra)?;
-            seen.distances.push(distance);
+            decoded.distances.push(distance);
             for _ in 0..len {
-                let from = seen.out.len().checked_sub(distance as usize)?;
-                seen.out.push(seen.out[from]);
+                let from = decoded.out.len().checked_sub(distance as usize)?;
+                decoded.out.push(decoded.out[from]);
             }
         }
     }

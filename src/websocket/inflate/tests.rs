@@ -7,7 +7,7 @@ use crate::websocket::Deflate;
 
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
-/// What came out of a message, and what was said about it.
+/// The content of a message, and its error.
 type Outcome = (Vec<u8>, Option<InflateError>);
 
 fn pool(max_inflaters: usize) -> InflaterPool {
@@ -43,7 +43,7 @@ impl Receiver {
         self.in_pieces(payload, usize::MAX)
     }
 
-    /// Somebody else uses the only slot.
+    /// Another connection uses the only slot.
     fn disturb(&mut self) {
         assert_eq!(receive(&mut negotiated(15, false), &mut self.pool, &HELLO, 1), right(b"Hello"));
     }
@@ -54,12 +54,12 @@ fn receive(inflater: &mut Inflater, pool: &mut InflaterPool, payload: &[u8], pie
     let mut error = None;
     inflater.begin_message(pool);
     for part in payload.chunks(piece.max(1)) {
-        if let Err(told) = inflater.push(pool, part, &mut |bytes: &[u8]| out.extend_from_slice(bytes)) {
-            assert_eq!(error.replace(told), None, "an error is told once");
+        if let Err(failure) = inflater.push(pool, part, &mut |bytes: &[u8]| out.extend_from_slice(bytes)) {
+            assert_eq!(error.replace(failure), None, "an error is reported once");
         }
     }
-    if let Err(told) = inflater.finish_message(pool) {
-        assert_eq!(error.replace(told), None, "an error is told once");
+    if let Err(failure) = inflater.finish_message(pool) {
+        assert_eq!(error.replace(failure), None, "an error is reported once");
     }
     (out, error)
 }
@@ -145,7 +145,7 @@ fn rfc_7692_7_2_3_6_an_empty_message() {
 // --- forms that senders use
 
 #[test]
-fn all_negotiated_forms_come_back_as_they_were() {
+fn messages_of_all_negotiated_forms_are_inflated() {
     let mut random = Random(3);
     let mix: Vec<Vec<u8>> = vec![
         b"".to_vec(),
@@ -190,9 +190,9 @@ fn a_mebibyte_at_once() {
     }
 }
 
-/// A cut at every byte gives what the beginning makes known, at once, and the whole in the end.
+/// A cut at every byte gives the content that the bytes so far determine, at once, and all of it in the end.
 #[test]
-fn everything_is_told_as_early_as_it_is_known() {
+fn content_is_given_out_as_early_as_it_is_known() {
     let mut random = Random(5);
     let mut sender = Sender::takeover();
     let mut receiver = Receiver::takeover();
@@ -227,9 +227,9 @@ fn streams_that_end_within_a_message() {
             let empty = [0x01, 0x00, 0x00, 0xff, 0xff]; // a final empty stored block
             let fixed = [0x03, 0x00]; // a final empty fixed block
             let cases = [
-                (a.clone(), &one[..]),                  // ends with the message, no block behind it
+                (a.clone(), &one[..]),                  // ends with the message, no block after it
                 ([&a[..], &[0]].concat(), &one),        // RFC 7692 §7.2.3.4
-                ([&a[..], &TAIL].concat(), &one),       // a tail that is no block behind it
+                ([&a[..], &TAIL].concat(), &one),       // a tail that is no block after it
                 ([&a[..], &[0], &TAIL].concat(), &one), // a tail not removed
                 ([&a[..], &b, &c].concat(), &whole),    // several streams
                 ([&a[..], &b, &fixed, &c, &[0]].concat(), &whole),
@@ -329,11 +329,11 @@ fn messages_under_way_keep_their_slots_until_there_are_none() {
     assert_eq!(first.push(&mut pool, b"rest", &mut |_: &[u8]| panic!()), Ok(()));
     assert_eq!(first.finish_message(&mut pool), Ok(()));
     assert_eq!(out[1..], [b"Hello", b"Hello"]);
-    assert_eq!(receive(first, &mut pool, &HELLO, 9), right(b"Hello"), "what needs nothing from before is decoded");
+    assert_eq!(receive(first, &mut pool, &HELLO, 9), right(b"Hello"), "a message without references is decoded");
 }
 
 #[test]
-fn a_finished_connection_leaves_its_slot() {
+fn a_finished_connection_gives_up_its_slot() {
     let mut pool = pool(1);
     let mut under_way = negotiated(15, false);
     under_way.begin_message(&mut pool);
@@ -348,7 +348,7 @@ fn a_finished_connection_leaves_its_slot() {
 // --- the negotiated window
 
 #[test]
-fn a_distance_beyond_the_window_is_told_and_decoded() {
+fn a_distance_beyond_the_window_is_reported_and_decoded() {
     let mut random = Random(9);
     for window_bits in 8..=14 {
         for no_context_takeover in [false, true] {
@@ -391,7 +391,7 @@ fn eight_bits_are_not_nine() {
 }
 
 #[test]
-fn an_excess_is_told_with_the_piece_that_shows_it_even_when_the_piece_is_corrupt() {
+fn an_excess_is_reported_with_the_piece_that_shows_it_even_when_the_piece_is_corrupt() {
     let mut receiver = Receiver::new(8, false);
     let plain = vec![b'a'; 300];
     receiver.message(&Sender::takeover().message(&plain));
@@ -406,11 +406,11 @@ fn an_excess_is_told_with_the_piece_that_shows_it_even_when_the_piece_is_corrupt
 // --- corrupt data
 
 #[test]
-fn corrupt_data_is_told_alike_at_any_cut_and_the_connection_goes_on() {
+fn corrupt_data_is_reported_alike_at_any_cut_and_the_connection_goes_on() {
     let mut random = Random(11);
     let plain = random.text(400);
     let payload = Sender::takeover().message(&plain);
-    let (mut corrupt, mut not_told) = (0, 0);
+    let (mut corrupt, mut not_reported) = (0, 0);
     for at in 0..payload.len() {
         for flip in [0x01, 0x10, 0x80, 0xff] {
             let mut bad = payload.clone();
@@ -431,7 +431,7 @@ fn corrupt_data_is_told_alike_at_any_cut_and_the_connection_goes_on() {
                 }
                 Some(InflateError::ContextLost { .. }) => panic!("nothing was lost before"),
                 None => {
-                    not_told += 1;
+                    not_reported += 1;
                     continue;
                 }
             };
@@ -441,14 +441,14 @@ fn corrupt_data_is_told_alike_at_any_cut_and_the_connection_goes_on() {
             assert_eq!(whole.message(&HELLO), right(b"Hello"));
         }
     }
-    assert!(corrupt > 100, "{corrupt} told, {not_told} not");
+    assert!(corrupt > 100, "{corrupt} reported, {not_reported} not");
 }
 
 #[test]
-fn a_message_cut_short_is_told_at_its_end() {
+fn a_message_cut_short_is_reported_at_its_end() {
     let mut random = Random(12);
     for no_context_takeover in [false, true] {
-        let (mut told, mut untold) = (0, 0);
+        let (mut reported, mut unreported) = (0, 0);
         for len in [30, 3000] {
             let plain = random.text(len);
             let payload = Sender::takeover().message(&plain);
@@ -460,19 +460,19 @@ fn a_message_cut_short_is_told_at_its_end() {
                     Some(InflateError::Corrupt { at, reason }) => {
                         assert_eq!(at, end as u64);
                         assert!(reason.contains("empty uncompressed block"));
-                        told += 1;
+                        reported += 1;
                     }
                     Some(InflateError::ContextLost { .. }) => panic!(),
-                    None => untold += 1,
+                    None => unreported += 1,
                 }
                 assert_eq!(receiver.message(&HELLO), right(b"Hello"));
             }
         }
-        assert_eq!(untold, 0, "{told} told");
+        assert_eq!(unreported, 0, "{reported} reported");
     }
 }
 
-/// In the middle of a block's code tables the tail and any empty block behind it are only more of them. A receiver would
+/// Inside a block's code tables, the tail and any empty block after it are read as more of them. A receiver would
 /// read the next message as codes, too.
 #[test]
 fn a_message_that_ends_in_a_dynamic_header_is_corrupt() {
@@ -492,33 +492,33 @@ fn a_message_that_ends_in_a_dynamic_header_is_corrupt() {
         payload.push(0);
         payloads.push(payload);
     }
-    let mut whole = 0;
+    let mut complete = 0;
     for (number, payload) in payloads.iter().enumerate() {
         for no_context_takeover in [false, true] {
             let mut receiver = Receiver::new(15, no_context_takeover);
             let (_, error) = receiver.message(payload);
             assert!(error.is_some() || number > 1, "{payload:02x?}");
-            whole += u32::from(error.is_none());
-            assert_eq!(receiver.message(&HELLO), right(b"Hello"), "behind {payload:02x?}");
+            complete += u32::from(error.is_none());
+            assert_eq!(receiver.message(&HELLO), right(b"Hello"), "after {payload:02x?}");
         }
     }
-    assert!(whole < 60, "{whole} of {} are whole", payloads.len());
+    assert!(complete < 60, "{complete} of {} are complete", payloads.len());
 }
 
 #[test]
-fn every_reason_of_zlib_is_one_of_ours() {
+fn every_reason_of_zlib_is_a_reason_known_here() {
     let stored = [0x00, 0x01, 0x00, 0x01, 0x00];
     let far = BitWriter::default().bits(0b010, 3).copy_three(1).end();
     let no_literal = BitWriter::default().bits(0b010, 3).fixed(286).end();
     let no_distance = BitWriter::default().bits(0b010, 3).fixed(97).fixed(257).code(30, 5).end();
-    let mut repeat = BitWriter::default(); // code lengths of one bit: 16 and 0; the first says "as the one before"
+    let mut repeat = BitWriter::default(); // code lengths of one bit: 16 and 0; the first means "as the one before"
     let repeat = repeat.bits(0b100, 3).bits(0, 14).bits(0b001_000_000_001, 12).code(0b1, 1).end();
     let (either, code, too_far) = (
         "invalid distance too far back, or invalid code",
         "invalid literal/length or distance code",
         "invalid distance too far back",
     );
-    for (payload, largest, walked) in [
+    for (payload, largest, scanned) in [
         (&[0x07][..], "invalid block type", "invalid block type"),
         (&stored, "invalid stored block lengths", "invalid stored block lengths"),
         (&far, either, too_far),
@@ -529,13 +529,13 @@ fn every_reason_of_zlib_is_one_of_ours() {
         (&repeat, "invalid bit length repeat", "invalid bit length repeat"),
     ] {
         // Input and output enough for zlib's fast loop, and too little; a history as long as the window, and none.
-        for behind in [&[][..], &[0; 400]] {
-            let payload = [payload, behind].concat();
+        for after in [&[][..], &[0; 400]] {
+            let payload = [payload, after].concat();
             let all_known = if largest == either { code } else { largest };
             for (window_bits, known, expected) in
-                [(15, 0, largest), (14, 0, walked), (14, 40_000, walked), (15, 40_000, all_known)]
+                [(15, 0, largest), (14, 0, scanned), (14, 40_000, scanned), (15, 40_000, all_known)]
             {
-                if known > 0 && walked == too_far {
+                if known > 0 && scanned == too_far {
                     continue; // nothing is too far then
                 }
                 for piece in [1, usize::MAX] {
@@ -554,7 +554,7 @@ fn every_reason_of_zlib_is_one_of_ours() {
 // --- lost context
 
 #[test]
-fn after_a_loss_everything_that_stands_on_its_own_is_decoded() {
+fn after_a_loss_messages_without_references_to_lost_bytes_are_decoded() {
     let mut receiver = Receiver::takeover();
     assert_eq!(receiver.message(&HELLO), right(b"Hello"));
     receiver.inflater.lose_context(&mut receiver.pool);
@@ -571,8 +571,8 @@ fn after_a_loss_everything_that_stands_on_its_own_is_decoded() {
     assert_eq!(receiver.message(&[0x07]).1, Some(InflateError::Corrupt { at: 0, reason: "invalid block type" }));
 }
 
-/// The dumb model: everything since the loss behind several windows of random bytes. What is the same in all is known.
-fn behind_any_window(payloads: &[Vec<u8>], random: &mut Random) -> Vec<Vec<Option<u8>>> {
+/// The dumb model: all messages since the loss, after several windows of random bytes. Bytes that are the same in all are known.
+fn after_any_window(payloads: &[Vec<u8>], random: &mut Random) -> Vec<Vec<Option<u8>>> {
     let worlds: Vec<Vec<Vec<u8>>> = (0..6)
         .map(|_| {
             let mut stream = flate2::Decompress::new(false);
@@ -593,11 +593,11 @@ fn behind_any_window(payloads: &[Vec<u8>], random: &mut Random) -> Vec<Vec<Optio
     (0..payloads.len()).map(|message| (0..worlds[0][message].len()).map(|at| known(message, at)).collect()).collect()
 }
 
-/// RFC 7692 §7.2.3.2: with context takeover a message may refer to any before it. One that refers to bytes which came after
-/// the loss is decoded, through however many others; and once a window is known, everything is.
+/// RFC 7692 §7.2.3.2: with context takeover a message may refer to any before it. A message that refers only to bytes after
+/// the loss is decoded, through however many others; and once a window is known, every message is.
 #[test]
-fn after_a_loss_what_depends_on_nothing_before_it_is_decoded() {
-    let (mut whole, mut partly, mut recovered) = (0, 0, 0);
+fn after_a_loss_content_that_does_not_depend_on_lost_bytes_is_decoded() {
+    let (mut complete, mut partly, mut recovered) = (0, 0, 0);
     for seed in 1..=120 {
         let mut random = Random(seed * 7919);
         let mut sender = Sender::takeover();
@@ -617,7 +617,7 @@ fn after_a_loss_what_depends_on_nothing_before_it_is_decoded() {
         }
         let messages: Vec<Vec<u8>> = (0..60).map(|_| plain(&mut random)).collect();
         let payloads: Vec<Vec<u8>> = messages.iter().map(|plain| sender.message(plain)).collect();
-        let model = behind_any_window(&payloads, &mut random);
+        let model = after_any_window(&payloads, &mut random);
         let mut receiver = Receiver::takeover();
         receiver.inflater.lose_context(&mut receiver.pool);
         let mut first = true;
@@ -632,7 +632,7 @@ fn after_a_loss_what_depends_on_nothing_before_it_is_decoded() {
             assert!(out == expected, "seed {seed}: {} bytes, not {}", out.len(), expected.len());
             if expected.len() == plain.len() {
                 assert_eq!(error, None, "seed {seed}");
-                whole += 1;
+                complete += 1;
                 recovered += u32::from(!first);
             } else {
                 assert_eq!(error, lost(ContextLoss::Gap, first), "seed {seed}");
@@ -640,7 +640,10 @@ fn after_a_loss_what_depends_on_nothing_before_it_is_decoded() {
             }
         }
     }
-    assert!(whole > 500 && partly > 200 && recovered > 300, "{whole} whole, {partly} not, {recovered} behind one");
+    assert!(
+        complete > 500 && partly > 200 && recovered > 300,
+        "{complete} complete, {partly} not, {recovered} after one"
+    );
 }
 
 #[test]
@@ -693,14 +696,14 @@ fn without_takeover_nothing_outlasts_a_message() {
 }
 
 #[test]
-fn a_message_that_is_never_finished_counts_only_if_it_was_whole() {
+fn a_message_that_is_never_finished_counts_only_if_it_was_complete() {
     let again = [0xf2, 0x00, 0x11, 0x00, 0x00];
-    for (payload, whole) in [(&HELLO[..], true), (&HELLO[..5], false)] {
+    for (payload, complete) in [(&HELLO[..], true), (&HELLO[..5], false)] {
         let mut receiver = Receiver::takeover();
         receiver.inflater.begin_message(&mut receiver.pool);
         receiver.inflater.push(&mut receiver.pool, payload, &mut |_: &[u8]| {}).unwrap();
         let outcome = receiver.message(&again);
-        let expected = if whole { right(b"Hello") } else { (b"H".to_vec(), lost(ContextLoss::Corrupt, true)) };
+        let expected = if complete { right(b"Hello") } else { (b"H".to_vec(), lost(ContextLoss::Corrupt, true)) };
         assert_eq!(outcome, expected);
     }
 }
@@ -730,9 +733,9 @@ fn a_bomb_is_counted_and_not_kept() {
 
 // --- anything
 
-/// What a sender may do with one message.
+/// One message, and how it is sent and received.
 #[derive(Debug, Clone)]
-struct Turn {
+struct Exchange {
     connection: usize,
     plain: Vec<u8>,
     form: usize,
@@ -740,45 +743,45 @@ struct Turn {
     lose: bool,
 }
 
-fn turn() -> impl Strategy<Value = Turn> {
+fn exchange() -> impl Strategy<Value = Exchange> {
     let plain = prop_oneof![
         "[a-d ]{0,60}".prop_map(String::into_bytes),
         proptest::collection::vec(any::<u8>(), 0..300),
         (1u64..1000, 0usize..20_000).prop_map(|(seed, len)| Random(seed).text(len)),
     ];
     (0usize..3, plain, 0usize..6, 1usize..3000, prop::bool::weighted(0.05))
-        .prop_map(|(connection, plain, form, piece, lose)| Turn { connection, plain, form, piece, lose })
+        .prop_map(|(connection, plain, form, piece, lose)| Exchange { connection, plain, form, piece, lose })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(crate::common::effort::cases(128, 4_000)))]
 
     #[test]
-    fn what_is_given_out_is_right_or_is_the_beginning_of_it(
-        turns in proptest::collection::vec(turn(), 1..40),
+    fn content_given_out_is_the_message_or_its_beginning(
+        exchanges in proptest::collection::vec(exchange(), 1..40),
         slots in 1usize..4,
     ) {
         let mut pool = pool(slots);
         let mut connections = [(15, false), (9, false), (13, true)]
             .map(|(bits, alone)| (Sender::new(6, bits, alone), negotiated(bits, alone), false));
-        for turn in turns {
-            let (sender, inflater, blind) = &mut connections[turn.connection];
-            if turn.lose && turn.connection < 2 {
-                sender.message(&turn.plain); // never arrives
+        for exchange in exchanges {
+            let (sender, inflater, has_lost) = &mut connections[exchange.connection];
+            if exchange.lose && exchange.connection < 2 {
+                sender.message(&exchange.plain); // never arrives
                 inflater.lose_context(&mut pool);
-                *blind = true;
+                *has_lost = true;
                 continue;
             }
-            let payload = match turn.form {
-                0 => sender.unstripped(&turn.plain),
-                1 => sender.ended(&turn.plain),
-                _ => sender.message(&turn.plain),
+            let payload = match exchange.form {
+                0 => sender.unstripped(&exchange.plain),
+                1 => sender.ended(&exchange.plain),
+                _ => sender.message(&exchange.plain),
             };
-            let (out, error) = receive(inflater, &mut pool, &payload, turn.piece);
-            prop_assert!(turn.plain.starts_with(&out));
+            let (out, error) = receive(inflater, &mut pool, &payload, exchange.piece);
+            prop_assert!(exchange.plain.starts_with(&out));
             match error {
-                None => prop_assert!(out == turn.plain),
-                Some(InflateError::ContextLost { .. }) => prop_assert!(*blind),
+                None => prop_assert!(out == exchange.plain),
+                Some(InflateError::ContextLost { .. }) => prop_assert!(*has_lost),
                 Some(corrupt) => prop_assert!(false, "{}", corrupt),
             }
             prop_assert_eq!(inflater.take_window_excess(), None);

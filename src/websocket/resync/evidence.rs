@@ -1,4 +1,4 @@
-//! What one place is worth as a frame header, in tenths of bits of evidence (format).
+//! The evidence that a frame header stands at one place, in tenths of bits (format).
 
 use crate::websocket::close::CloseBody;
 use crate::websocket::frame::{FrameHeader, Opcode};
@@ -7,7 +7,7 @@ use crate::websocket::mask;
 /// Evidence, in tenths of bits.
 pub(super) type Tenths = i32;
 
-/// What the sender's frames look like, as far as is known.
+/// What is known of the sender's frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExpectedFrames {
     /// Whether they are masked.
@@ -18,16 +18,16 @@ pub struct ExpectedFrames {
     pub unknown_extension: bool,
 }
 
-/// Frames longer than this are not looked for: nobody sends them.
+/// Frames longer than this are not searched for: no sender makes them.
 const LONGEST: u64 = 1 << 40;
 const MAX_PERIOD: usize = 8;
-/// What it costs that reserved bits are set of which nobody knows the meaning.
+/// The evidence against a frame with reserved bits of unknown meaning.
 const ANY_RESERVED: Tenths = -30;
-/// What it costs that text has control characters.
-const NOT_WRITTEN: Tenths = -60;
-/// Bytes that are looked at, to see whether they repeat every one to [`MAX_PERIOD`] bytes.
+/// The evidence against text with control characters.
+const CONTROL_CHARACTERS: Tenths = -60;
+/// Bytes that are examined, to see whether they repeat every one to [`MAX_PERIOD`] bytes.
 const PERIODIC_LOOK: usize = 32;
-/// Payload that is looked at, to see whether it is UTF-8.
+/// Bytes of payload that are examined, to see whether they are UTF-8.
 const TEXT_LOOK: usize = 512;
 
 /// Whether data repeats every few bytes.
@@ -37,7 +37,7 @@ pub(super) fn is_periodic(bytes: &[u8]) -> bool {
         && (1..=MAX_PERIOD).any(|period| look.iter().zip(look.iter().skip(period)).all(|(one, other)| one == other))
 }
 
-/// What a frame by itself is worth; `None` where it cannot be one. `bytes` begin with its header.
+/// The evidence for a frame by itself; `None` where it cannot be one. `bytes` begin with its header.
 pub(super) fn worth(header: &FrameHeader, bytes: &[u8], expect: &ExpectedFrames) -> Option<Tenths> {
     let first = first_byte(*bytes.first()?, expect)?;
     if header.masking_key.is_some() != expect.masked || header.payload_len > LONGEST {
@@ -52,7 +52,7 @@ pub(super) fn worth(header: &FrameHeader, bytes: &[u8], expect: &ExpectedFrames)
     if header.opcode.is_control() && header.payload_len > 125 {
         return None;
     }
-    // Hardly anybody sends messages of nothing, and nobody fragments of nothing that are not the last.
+    // Empty messages are rare, and empty fragments that are not the last rarer still.
     let empty = match header.payload_len {
         0 if header.opcode.is_control() => 0,
         0 if header.fin => -40,
@@ -62,8 +62,8 @@ pub(super) fn worth(header: &FrameHeader, bytes: &[u8], expect: &ExpectedFrames)
     Some(first + 10 + length + empty + content_worth(header, bytes)?)
 }
 
-/// What a frame's first byte is worth: real traffic is mostly whole messages; a byte has 256 values. Of reserved bits
-/// that may have a meaning, all eight combinations are as likely.
+/// The evidence of a frame's first byte: real traffic is mostly unfragmented messages; a byte has 256 values. Of reserved
+/// bits that may have a meaning, all eight combinations are equally likely.
 pub(super) const fn first_byte(byte: u8, expect: &ExpectedFrames) -> Option<Tenths> {
     let (fin, rsv1, reserved) = (byte & 0x80 != 0, byte & 0x40 != 0, byte & 0x70);
     let deflated = expect.deflate && rsv1 && matches!(byte & 0x0f, 1 | 2);
@@ -85,7 +85,7 @@ pub(super) const fn first_byte(byte: u8, expect: &ExpectedFrames) -> Option<Tent
     Some(worth + any)
 }
 
-/// What a frame's payload is worth, as far as it was gathered; `None` where it cannot be one.
+/// The evidence of a frame's payload, as far as it was gathered; `None` where it cannot be one.
 fn content_worth(header: &FrameHeader, bytes: &[u8]) -> Option<Tenths> {
     let text = header.opcode == Opcode::TEXT && !(header.rsv1 || header.rsv2 || header.rsv3);
     let close = header.opcode == Opcode::CLOSE && !(header.rsv1 || header.rsv2 || header.rsv3);
@@ -103,7 +103,7 @@ fn content_worth(header: &FrameHeader, bytes: &[u8]) -> Option<Tenths> {
             plain.as_slice()
         }
     };
-    let whole = plain.len() as u64 == header.payload_len;
+    let complete = plain.len() as u64 == header.payload_len;
     let checked = if close {
         if header.payload_len == 1 {
             return None;
@@ -117,16 +117,16 @@ fn content_worth(header: &FrameHeader, bytes: &[u8]) -> Option<Tenths> {
         plain
     };
     if let Err(error) = core::str::from_utf8(checked)
-        && (error.error_len().is_some() || (whole && header.fin))
+        && (error.error_len().is_some() || (complete && header.fin))
     {
         return None;
     }
-    // Of arbitrary bytes, hardly more than half are what UTF-8 allows at their place; but text that is not masked may be
-    // anywhere. A key that repeats a byte may be data that does, and nobody writes control characters.
+    // Of arbitrary bytes, little more than half are allowed in UTF-8 at their place; but text that is not masked may stand
+    // anywhere. A key of one repeated byte may be repetitive data, and text has no control characters.
     let len = Tenths::try_from(checked.len()).unwrap_or(Tenths::MAX);
     let is_key = header.masking_key.is_some_and(|[a, b, c, d]| a != b || b != c || c != d);
     let text = match checked.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace()) {
-        true => NOT_WRITTEN,
+        true => CONTROL_CHARACTERS,
         false if is_key => len.saturating_mul(9).min(200),
         false => (len.saturating_mul(5) / 2).min(60),
     };

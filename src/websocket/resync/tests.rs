@@ -47,7 +47,7 @@ fn frame(first: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
     out
 }
 
-/// Which kind of traffic.
+/// The kind of traffic.
 #[derive(Debug, Clone, Copy)]
 enum Mix {
     Text,
@@ -55,7 +55,7 @@ enum Mix {
     Large,
 }
 
-/// A stream of frames in segments: whole frames in bursts, cut at 1460 bytes. Gives where frames begin, and segments.
+/// A stream of frames in segments: frames in bursts, cut at 1460 bytes. Returns the bytes, and where frames and segments begin.
 fn traffic(random: &mut Random, mix: Mix, masked: bool, frames: usize) -> (Vec<u8>, Vec<usize>, Vec<usize>) {
     let (mut bytes, mut starts, mut segments) = (Vec::new(), Vec::new(), Vec::new());
     let mut burst = 0;
@@ -100,7 +100,7 @@ fn traffic(random: &mut Random, mix: Mix, masked: bool, frames: usize) -> (Vec<u
     (bytes, starts, segments)
 }
 
-/// Loses `from..to` and looks for the next boundary. Gives it, and how many frames were passed over.
+/// Loses all bytes before `to`, and searches for the next boundary. Returns how many frames were passed over.
 fn recover(
     bytes: &[u8],
     starts: &[usize],
@@ -108,20 +108,20 @@ fn recover(
     to: usize,
     expect: &ExpectedFrames,
 ) -> Result<usize, String> {
-    let mut resync = FrameSearch::new(64 << 10);
+    let mut search = FrameSearch::new(64 << 10);
     let mut at = to;
     let borders: Vec<usize> = segments.iter().copied().filter(|s| *s > to).chain([bytes.len()]).collect();
     for (number, border) in borders.iter().enumerate() {
         while at < *border {
             let seen = PacketRef { packet: number as u64 + 1, ..PacketRef::default() };
-            let left = resync.push(&bytes[at..*border], seen);
+            let left = search.push(&bytes[at..*border], seen);
             at = *border - left;
-            if let Some(found) = resync.find(expect, *border == bytes.len()) {
+            if let Some(found) = search.find(expect, *border == bytes.len()) {
                 let place = to + usize::try_from(found.passed).unwrap();
                 if !starts.contains(&place) && place != bytes.len() {
                     return Err(format!("an invented frame at {place}, {found:?}"));
                 }
-                let pieces: Vec<u8> = resync.packets_from(&found).flat_map(|(piece, _)| piece.to_vec()).collect();
+                let pieces: Vec<u8> = search.packets_from(&found).flat_map(|(piece, _)| piece.to_vec()).collect();
                 assert_eq!(pieces, bytes[place..at]);
                 return Ok(starts.iter().filter(|s| **s >= to && **s < place).count());
             }
@@ -130,17 +130,17 @@ fn recover(
     Ok(usize::MAX)
 }
 
-/// What issue and README promise: nearly every loss is mended within three frames, and no frame is ever invented. The
-/// counts are printed by `cargo test -- --nocapture resync`.
+/// Nearly every lost boundary is found again within three frames, and no frame is ever invented. The counts are printed by
+/// `cargo test -- --nocapture resync`.
 #[test]
-fn losses_are_mended_and_nothing_is_invented() {
+fn lost_boundaries_are_found_again_and_none_is_invented() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for (mix, frames, cuts) in [(Mix::Text, 60, 40), (Mix::Binary, 60, 40), (Mix::Large, 20, 8)] {
         for (masked, expect) in [(false, SERVER), (true, CLIENT)] {
             let (mut within_three, mut all) = (0, 0);
             let (bytes, starts, segments) = traffic(&mut random, mix, masked, frames);
             for _ in 0..cuts {
-                // As captures lose bytes: a whole segment or more, in the first half, so that frames follow.
+                // A segment or more is lost, in the first half, so that frames follow.
                 let first = random.below(segments.len() / 2);
                 let to = segments[first + 1 + random.below(3)];
                 let lost = recover(&bytes, &starts, &segments, to, &expect).unwrap();
@@ -153,19 +153,19 @@ fn losses_are_mended_and_nothing_is_invented() {
     }
 }
 
-/// RFC 6455 §5.2: bits that an extension defines speak against nothing.
+/// RFC 6455 §5.2: reserved bits are no evidence against a frame where an extension defines them.
 #[test]
 fn reserved_bits_of_an_extension_are_no_hindrance() {
     let mut random = Random(7);
     let frames: Vec<Vec<u8>> = (0..12).map(|_| frame(0xb2, &random.bytes(300), None)).collect();
     for unknown_extension in [false, true] {
         let expect = ExpectedFrames { unknown_extension, ..SERVER };
-        let mut resync = FrameSearch::new(64 << 10);
-        resync.push(&random.bytes(40), PacketRef::default());
+        let mut search = FrameSearch::new(64 << 10);
+        search.push(&random.bytes(40), PacketRef::default());
         let mut found = None;
         for (packet, one) in (1..).zip(&frames) {
-            resync.push(one, PacketRef { packet, ..PacketRef::default() });
-            found = found.or_else(|| resync.find(&expect, true));
+            search.push(one, PacketRef { packet, ..PacketRef::default() });
+            found = found.or_else(|| search.find(&expect, true));
         }
         assert_eq!(found.map(|found| found.passed), unknown_extension.then_some(40));
     }
@@ -179,32 +179,32 @@ fn random_bytes_hold_no_boundary() {
         for expect in
             [SERVER, CLIENT, ExpectedFrames { deflate: true, ..SERVER }, ExpectedFrames { deflate: true, ..CLIENT }]
         {
-            let mut resync = FrameSearch::new(16 << 10);
+            let mut search = FrameSearch::new(16 << 10);
             for (number, mut piece) in bytes.chunks(1460).enumerate() {
                 while !piece.is_empty() {
-                    let left = resync.push(piece, PacketRef { packet: number as u64, ..PacketRef::default() });
+                    let left = search.push(piece, PacketRef { packet: number as u64, ..PacketRef::default() });
                     piece = &piece[piece.len() - left..];
-                    assert_eq!(resync.find(&expect, false), None, "round {round} {expect:?}");
+                    assert_eq!(search.find(&expect, false), None, "round {round} {expect:?}");
                 }
             }
-            assert!(resync.held() <= 40 << 10);
+            assert!(search.held() <= 40 << 10);
         }
     }
 }
 
 #[test]
-fn a_frame_that_reaches_into_a_hole_says_where_the_next_begins() {
+fn a_frame_that_ends_inside_a_gap_shows_where_the_next_begins() {
     let text = "{\"a\":\"twenty-four characters and more, and more, and more\"}";
     let one = frame(0x81, text.as_bytes(), None);
-    let mut resync = FrameSearch::new(1 << 16);
+    let mut search = FrameSearch::new(1 << 16);
     for packet in 1..=3 {
         // Each packet is cut to 30 bytes by a snaplen.
-        resync.push(&one[..30], PacketRef { packet, ..PacketRef::default() });
-        if let Some(found) = resync.find(&SERVER, false) {
+        search.push(&one[..30], PacketRef { packet, ..PacketRef::default() });
+        if let Some(found) = search.find(&SERVER, false) {
             assert_eq!((packet, found.passed), (2, one.len() as u64));
             return;
         }
-        resync.gap(Some(one.len() as u64 - 30), &SERVER);
+        search.gap(Some(one.len() as u64 - 30), &SERVER);
     }
     panic!("not found");
 }
