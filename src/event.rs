@@ -1,4 +1,4 @@
-//! What the library says: one [`Event`] after the other, lent to a [`Sink`].
+//! The library's output: one [`Event`] after the other, lent to a [`Sink`].
 //!
 //! Events come in the order in which the capture makes them certain. Nothing in an event outlives the call; a sink that
 //! wants to keep something copies it. [`What::Closed`] carries all that is known of a connection, so a sink that writes
@@ -24,9 +24,9 @@ use crate::websocket::{FrameHeader, Handshake, Opcode};
 pub struct Event<'a> {
     /// The packet that makes it certain.
     pub seen: PacketRef,
-    /// Whose it is.
+    /// The connection.
     pub connection: &'a Identity,
-    /// The way of the bytes it is about, where it is about one.
+    /// The direction it is about, where it is about one.
     pub direction: Option<Direction>,
     /// What happened.
     pub what: What<'a>,
@@ -38,7 +38,7 @@ pub struct Event<'a> {
 pub enum What<'a> {
     /// The connection is a WebSocket from here on.
     Upgraded(&'a Handshake),
-    /// A request for a WebSocket was answered otherwise, or not at all.
+    /// A request for a WebSocket got another response than one that accepts it, or none.
     Refused(&'a Handshake),
     /// A frame is complete, or was cut off by the connection's end.
     Frame(&'a Frame<'a>),
@@ -67,10 +67,10 @@ pub trait Sink {
     fn event(&mut self, event: &Event<'_>) -> Result<(), Self::Error>;
 }
 
-/// What tells one connection from all others.
+/// What identifies a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Its number, from 0 over the input, in the order in which connections were answered.
+    /// Its number, from 0 over the input, in the order in which they were accepted or refused.
     pub number: u64,
     /// Its key, whatever files, shards or threads it was read with.
     pub uid: Uid,
@@ -78,11 +78,11 @@ pub struct Identity {
     pub tcp_stream: Option<u64>,
     /// The stream of the HTTP connection, where it has streams.
     pub stream_id: Option<u64>,
-    /// Who asked.
+    /// The endpoint that sent the request.
     pub client: Endpoint,
-    /// Who was asked.
+    /// The other endpoint.
     pub server: Endpoint,
-    /// How the WebSocket was asked for.
+    /// How the WebSocket was requested.
     pub transport: Transport,
     /// Whether it is within TLS: `wss`.
     pub tls: bool,
@@ -90,7 +90,7 @@ pub struct Identity {
     pub first: PacketRef,
 }
 
-/// How the WebSocket was asked for.
+/// How a WebSocket is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     /// An Upgrade in HTTP/1.1 (RFC 6455 §4).
@@ -131,7 +131,7 @@ pub struct Frame<'a> {
     pub first: PacketRef,
     /// The packet that carried its last byte.
     pub last: PacketRef,
-    /// Where its header begins, in bytes from the first byte behind the handshake in this direction.
+    /// Where its header begins, in bytes from the first byte after the handshake in this direction.
     pub stream_offset: u64,
     /// Its payload, unmasked and as it was on the wire, as far as it is kept for outputs.
     pub payload: &'a [u8],
@@ -139,7 +139,7 @@ pub struct Frame<'a> {
     pub missing: u64,
     /// Whether all of it was there, or in a gap; false where the stream ends in it.
     pub complete: bool,
-    /// Of a Close frame: what it says.
+    /// Of a Close frame: its body.
     pub close: Option<Close<'a>>,
     /// Of a Pong that answers a Ping: the time since that Ping, in microseconds.
     pub ping_rtt_us: Option<u64>,
@@ -154,14 +154,14 @@ impl Frame<'_> {
         self.header_captured >= 2
     }
 
-    /// Whether the payload length was captured whole.
+    /// Whether the complete payload length was captured.
     #[must_use]
     pub const fn length_is_known(&self) -> bool {
         let key = if self.header.masking_key.is_some() { 4 } else { 0 };
         self.mask_is_known() && self.header_captured + key >= self.header.header_len
     }
 
-    /// Whether the masking key was captured whole, where there is one.
+    /// Whether the complete masking key was captured, where there is one.
     #[must_use]
     pub const fn header_is_known(&self) -> bool {
         self.header_captured >= self.header.header_len
@@ -183,7 +183,7 @@ pub struct Message<'a> {
     pub wire_len: u64,
     /// Its length after inflation; `None` where it could not be inflated.
     pub len: Option<u64>,
-    /// Its content after inflation, as far as it is kept for outputs; a hole is left out.
+    /// Its content after inflation, as far as it is kept for outputs; bytes in a gap are left out.
     pub content: &'a [u8],
     /// Whether `content` is all of it that was captured.
     pub content_whole: bool,
@@ -195,11 +195,11 @@ pub struct Message<'a> {
     pub first: PacketRef,
     /// The packet that carried its last byte.
     pub last: PacketRef,
-    /// Of a Close: what it says.
+    /// Of a Close: its body.
     pub close: Option<Close<'a>>,
     /// Of a Pong that answers a Ping: the time since that Ping, in microseconds.
     pub ping_rtt_us: Option<u64>,
-    /// What its sub-protocol says of it, in a line: `PUBLISH a/b`. `None` where no reader read it.
+    /// Its description by the reader of its sub-protocol, in a line: `PUBLISH a/b`. `None` where there is none.
     pub summary: Option<&'a str>,
     /// What was found in it and its frames.
     pub findings: FindingSet,
@@ -229,7 +229,7 @@ pub struct Summary {
     pub last_byte: Option<PacketRef>,
     /// What became of it.
     pub outcome: Outcome,
-    /// Who sent the first Close or, without one, ended TCP first.
+    /// The sender of the first Close or, without one, the side that ended TCP first.
     pub closed_by: Option<Role>,
     /// What the WebSocket API would report (RFC 6455 §7.1.5): the code of the first Close, 1005 for an empty one, 1006
     /// without one; `None` while it is open or where it was refused.
@@ -292,7 +292,7 @@ pub enum StreamEndKind {
     Reset(Option<ErrorCode>),
 }
 
-/// A time in which nobody sent anything.
+/// A time without bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Silence {
     /// How long, in microseconds.
@@ -342,7 +342,7 @@ pub enum Outcome {
     Aborted,
     /// It never became a WebSocket.
     Rejected,
-    /// Nobody can say: it lies within TLS that stays closed.
+    /// Not known: it lies within TLS that stays closed.
     Unknown,
 }
 
@@ -383,9 +383,9 @@ pub struct Traffic {
     pub compressed_bytes: u64,
     /// Bytes that the capture lacks.
     pub missing_bytes: u64,
-    /// How many holes these are.
+    /// How many gaps these are.
     pub gaps: u64,
-    /// Bytes that were passed over, holes included, until a frame boundary was found again.
+    /// Bytes that were passed over, gaps included, until a frame boundary was found again.
     pub passed_bytes: u64,
     /// Segments that came again.
     pub retransmissions: u64,

@@ -105,7 +105,7 @@ pub(super) enum StreamEvent<'i> {
 enum StreamState {
     /// A request without its response, or a response without its request.
     HandshakeHalf(Box<HandshakeHalf>),
-    /// Perhaps frames: what would say so was not captured.
+    /// Perhaps frames: the handshake that would show it was not captured.
     Search(Box<Midstream>),
     /// A WebSocket.
     Open(Box<Open>),

@@ -1,7 +1,7 @@
 //! A connection while it speaks HTTP/1.1: looks for requests for a WebSocket, and for the responses to them (RFC 6455 §4).
 //!
 //! In: runs of both directions. Out: a [`WebSocket`] where a 101 makes it one, events of those that were refused, and what
-//! follows HTTP ([`Next`]). Heads are read by [`H1`], and judged by [`check_handshake`]; requests and responses are matched here, also
+//! follows HTTP ([`Next`]). [`H1`] reads heads, [`check_handshake`] checks them; requests and responses are matched here, also
 //! where the capture has them in the wrong order, or only one of them.
 
 mod event;
@@ -60,7 +60,7 @@ pub(super) enum Next {
     Http2(Vec<Setting>),
     /// Anything.
     Tunnel,
-    /// Perhaps frames: what would say so was not captured.
+    /// Perhaps frames: the handshake that would show it was not captured.
     Midstream(Box<Midstream>),
     /// Nothing that is looked at.
     Opaque,
@@ -323,7 +323,7 @@ impl Http {
         }
     }
 
-    /// Perhaps frames follow: a gap took what would say so.
+    /// Perhaps frames follow: a gap took the head that would show it.
     fn midstream<S: Sink>(&mut self, turn: &Turn<'_, S>) -> Midstream {
         let (after, limits) = (self.h1.is_paused(), &turn.shared.limits);
         let pending = self.pending_requests.pop_back();

@@ -149,6 +149,18 @@ impl Http2 {
         size_of::<Self>() + h2.held() + searched + self.connects.held()
     }
 
+    /// Bytes that its streams were last counted to keep.
+    #[cfg(test)]
+    pub(super) const fn streams_counted(&self) -> usize {
+        self.connects.counted()
+    }
+
+    /// Bytes that its streams keep, each asked.
+    #[cfg(test)]
+    pub(super) fn streams_held(&self) -> usize {
+        self.connects.streams_held()
+    }
+
     /// Bytes that [`Self::shed`] would free, or a little more.
     pub(super) fn sheddable_bytes(&self, depth: Depth) -> usize {
         self.connects.sheddable_bytes(depth)

@@ -3,18 +3,16 @@
 //! In: what each session keeps, whenever that may have changed ([`Growth`]). Out: the sum, and how much more may be kept. What
 //! is discarded when memory is spent is not decided here but in `tcp/reclaim.rs`: the TCP layer knows all connections.
 //!
-//! Whatever may change what is kept returns a [`Growth`]. It cannot be dropped without a warning, and is handed on until
-//! [`Counted::settle`] spends it: growth that nobody counts does not pass clippy.
+//! A function that may change how much is kept returns a [`Growth`]. It cannot be dropped without a warning, and is handed on until
+//! [`Counted::settle`] spends it: growth that is not counted does not pass clippy.
 
 use core::ops::{BitOr, BitOrAssign};
 
-use super::shared::Shared;
 #[cfg(doc)]
 use crate::types::Limits;
-use crate::types::MemoryQuota;
 
-/// Whether what is kept may have changed.
-#[must_use = "what is kept may have changed: hand this on to where it is counted"]
+/// Whether a connection may keep more or less than before.
+#[must_use = "more or less may be kept than before: hand this on to where it is counted"]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Growth(bool);
 
@@ -30,7 +28,7 @@ impl Growth {
         Self(grew)
     }
 
-    /// What is kept is counted by the caller whether it changed or not.
+    /// The caller counts all that is kept, whether that changed or not.
     #[inline]
     pub(super) const fn counted_anyway(self) {}
 }
@@ -56,8 +54,8 @@ impl BitOrAssign for Growth {
 pub(super) struct Counted(usize);
 
 impl Counted {
-    /// Spends `growth`: counts what is kept `now`, if that may have changed. A packet that changes nothing costs a
-    /// comparison.
+    /// Spends `growth`: counts the bytes that are kept `now`, if they may have changed. A packet that changes nothing costs
+    /// a comparison.
     #[inline]
     pub(super) fn settle(&mut self, growth: Growth, now: impl FnOnce() -> usize, memory: &mut Memory) {
         memory.unsettled = 0;
@@ -77,10 +75,11 @@ impl Counted {
 /// The counters.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Memory {
-    max: usize,
-    /// What sessions keep, as last counted.
+    /// The limit.
+    pub(super) max: usize,
+    /// Bytes that sessions keep, as last counted.
     sessions: usize,
-    /// What buffers grew by since then, while the packet at hand is handled.
+    /// Bytes that buffers grew by since then, while the packet at hand is handled.
     unsettled: usize,
     /// What the layers before keep: as of the last packet, and as of the last that was no segment.
     pub(super) table: usize,
@@ -96,6 +95,11 @@ impl Memory {
     #[inline]
     pub(super) const fn sessions(&self) -> usize {
         self.sessions.saturating_add(self.unsettled)
+    }
+
+    /// Buffers of the connection at hand grew by so many bytes.
+    pub(super) const fn grow(&mut self, bytes: usize) {
+        self.unsettled = self.unsettled.saturating_add(bytes);
     }
 }
 
@@ -144,39 +148,6 @@ impl Buffers {
     pub(super) fn trim(&mut self) {
         self.idle = Vec::new();
         self.bytes = 0;
-    }
-}
-
-impl Shared {
-    /// Bytes kept for all connections, those of the layers before left out.
-    #[inline]
-    pub(super) const fn held(&self) -> usize {
-        let caches = self
-            .buffers
-            .held()
-            .saturating_add(self.scratch.capacity())
-            .saturating_add(self.pool.charge())
-            .saturating_add(self.notes.held());
-        self.memory.sessions().saturating_add(self.memory.datagrams).saturating_add(caches)
-    }
-
-    /// How much more may be kept now.
-    #[inline]
-    pub(super) const fn quota(&self) -> MemoryQuota {
-        MemoryQuota::new(self.memory.max.saturating_sub(self.held().saturating_add(self.memory.table)))
-    }
-
-    /// Buffers grew, or could not.
-    #[cold]
-    pub(super) const fn spend(&mut self, quota: &MemoryQuota) {
-        self.memory.unsettled = self.memory.unsettled.saturating_add(quota.taken());
-        self.totals.shed_bytes = self.totals.shed_bytes.saturating_add(quota.refused());
-    }
-
-    /// Frees what is kept for speed alone.
-    pub(super) fn trim(&mut self) {
-        self.buffers.trim();
-        self.scratch = Vec::new();
     }
 }
 

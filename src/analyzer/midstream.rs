@@ -14,13 +14,13 @@ use crate::types::{Detail, Direction, Limits, PacketRef, PerDirection, Role};
 use crate::websocket::resync::{Boundary, ExpectedFrames, FrameSearch};
 use crate::websocket::{CheckedRequest, Deflate, ExtensionOffer, FrameHeader, Handshake, Negotiated, check_handshake};
 
-/// Evidence that is asked for beyond what chance explains, in bits: a connection is believed if arbitrary data looked like
-/// this in one of 2^44 cases.
+/// Evidence that is needed beyond chance, in bits: a connection is accepted if arbitrary data would look like this in one of
+/// 2^44 cases.
 const ENOUGH_BITS: u32 = 44;
-/// Bytes of each direction that are kept.
+/// Bytes of each direction that each search keeps.
 const KEPT_BYTES: usize = 16 << 10;
 
-/// The same for HTTP/2 (three headers, or fewer of the most telling types), and what is kept of each direction.
+/// The same for HTTP/2 (three headers, or fewer of the rarest types), and the bytes of each direction that are kept.
 const HTTP2_BITS: u32 = 96;
 const HTTP2_BYTES: usize = 40 << 10;
 
@@ -53,7 +53,7 @@ pub(super) enum SearchResult<'r> {
     /// It is a WebSocket; its client sends in this direction (of those that were searched). This of the run at hand was not
     /// taken.
     WebSocket(Direction, Boundary, Leftover<'r>),
-    /// It was looked through long enough.
+    /// No frames in as many bytes as are searched.
     Other,
 }
 
@@ -245,7 +245,7 @@ impl Midstream {
 enum FirstBytes<'r> {
     /// A frame; this of the run at hand was not taken.
     Frame(Boundary, Leftover<'r>),
-    /// Too few to say.
+    /// Too few to decide.
     NeedMore,
     /// Something else.
     Other,

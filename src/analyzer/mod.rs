@@ -1,4 +1,9 @@
-//! The conductor: packets in, events out.
+//! Packets in, events out: the analysis of all connections of one input.
+//!
+//! In: packets, in the order in which they were captured, and TLS secrets. Out: events, to a [`Sink`](crate::event::Sink). The
+//! layers before do the work: `net` decodes packets, `tcp` reassembles connections. Here every connection has a `Session`,
+//! which recognizes its protocol and drives the machines of `tls`, `http` and `websocket`; a WebSocket's `Conversation` emits
+//! its frames, messages and summary. Nothing is read or written here; time is that of the packets.
 //!
 //! ```
 //! use wslens::analyzer::{Analyzer, Options};
@@ -85,7 +90,7 @@ pub struct Options {
     pub mid_stream: bool,
     /// The readers of sub-protocols: each connection is read by the first that knows its sub-protocol.
     pub readers: Readers,
-    /// Whether every TLS connection that stays closed is told of (`--tls`), not only those that may carry WebSocket.
+    /// Whether every TLS connection that stays closed is listed (`--tls`), not only those that may carry WebSocket.
     pub list_tls: bool,
 }
 
@@ -148,7 +153,7 @@ impl Analyzer {
         }
     }
 
-    /// What was read so far.
+    /// The counts so far.
     #[must_use]
     pub fn totals(&self) -> Totals {
         let (net, quic_packets) = (self.net.counts(), self.quic.packets());
@@ -173,7 +178,7 @@ impl Analyzer {
         self.net.held() + self.quic.held() + self.table.footprint() + shared
     }
 
-    /// The same, counted anew: every connection asked what it keeps.
+    /// The same, counted anew over all connections.
     #[cfg(test)]
     pub(crate) fn recount(&self) -> usize {
         let sessions: usize = self.table.states().map(Session::held).sum();

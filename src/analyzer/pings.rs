@@ -41,7 +41,7 @@ impl Pings {
 
     /// Matches a Pong: gives the Ping that it answers, the latest with its data. Those before it wait no longer: an endpoint
     /// "MAY elect to send a Pong frame for only the most recently processed Ping frame" (RFC 6455 §5.5.3).
-    pub(super) fn answered(&mut self, data: &[u8]) -> Option<Ping> {
+    pub(super) fn take_answered(&mut self, data: &[u8]) -> Option<Ping> {
         let data = hash(data);
         let index = self.waiting.iter().rposition(|ping| ping.data == data)?;
         self.waiting.drain(..=index).next_back()
@@ -80,9 +80,9 @@ mod tests {
         for (number, data) in [(1, "a"), (2, "b"), (3, "a"), (4, "c")] {
             assert_eq!(pings.sent(data.as_bytes(), place(number), 8), (None, Growth::SOME));
         }
-        assert_eq!(pings.answered(b"x"), None);
-        assert_eq!(pings.answered(b"a").map(|ping| ping.place.frame), Some(3));
-        assert_eq!(pings.answered(b"b"), None);
+        assert_eq!(pings.take_answered(b"x"), None);
+        assert_eq!(pings.take_answered(b"a").map(|ping| ping.place.frame), Some(3));
+        assert_eq!(pings.take_answered(b"b"), None);
         assert_eq!(pings.unanswered().map(|ping| ping.place.frame).collect::<Vec<_>>(), [4]);
     }
 

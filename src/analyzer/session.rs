@@ -1,7 +1,7 @@
 //! One TCP connection, or one inside TLS: which protocol is spoken on it, from its first bytes to its end.
 //!
-//! In: runs of both directions, in order. Out: nothing of its own; the protocol at hand emits events. What the protocol at hand
-//! cannot take yet waits, with the packets that carried it; a protocol that ends (HTTP at a 101, the beginning of a tunnel)
+//! In: runs of both directions, in order. Out: nothing of its own; the protocol at hand emits events. Runs that it cannot take
+//! yet wait, with the packets that carried it; a protocol that ends (HTTP at a 101, the beginning of a tunnel)
 //! leaves its bytes to the next.
 //!
 //! ```text
@@ -36,11 +36,12 @@ use super::leftover::Leftover;
 use super::memory::{Counted, Growth};
 use super::midstream::{Midstream, SearchResult};
 use super::pending::Pending;
-use super::tls::Tls;
+use super::tls::{Inner, Tls};
 use super::turn::Turn;
 use super::websocket::WebSocket;
 use crate::event::Sink;
 use crate::stream::{EndReason, Interest, Run};
+use crate::tcp::Depth;
 use crate::types::{Detail, Direction, FindingCode, PerDirection};
 use crate::websocket::resync::Boundary;
 
@@ -60,7 +61,7 @@ pub(super) struct Session {
 /// The protocol at hand.
 #[derive(Default)]
 enum Protocol {
-    /// Too early to say.
+    /// Too few bytes so far.
     #[default]
     Sniffing,
     Http1(Box<Http>),
@@ -68,7 +69,7 @@ enum Protocol {
     /// Perhaps frames: its beginning was not captured.
     Midstream(Box<Midstream>),
     WebSocket(Box<WebSocket>),
-    Tls(Box<Tls>),
+    Tls(Box<Tls<Session>>),
     /// Nothing that is looked at.
     Opaque,
 }
@@ -293,8 +294,8 @@ impl Session {
         }
     }
 
-    /// Gives a run to the protocol at hand, whatever waits. All that is kept is counted by the caller. Gives what was left of
-    /// it.
+    /// Gives a run to the protocol at hand, whether others wait or not. The caller counts what is kept. Gives what was left of
+    /// the run.
     fn offer<'r, S: Sink>(&mut self, direction: Direction, run: Run<'r>, turn: &mut Turn<'_, S>) -> Leftover<'r> {
         match &mut self.protocol {
             Protocol::Sniffing => return Leftover::all(run),
@@ -361,5 +362,32 @@ impl Session {
                 }
             }
         }
+    }
+}
+
+/// What is inside TLS is a session, too.
+impl Inner for Session {
+    fn run<S: Sink>(&mut self, direction: Direction, run: Run<'_>, turn: &mut Turn<'_, S>) -> Interest {
+        self.run(direction, run, turn)
+    }
+
+    fn fault<S: Sink>(&mut self, direction: Direction, broken: (FindingCode, Detail), turn: &mut Turn<'_, S>) {
+        self.fault(direction, broken, turn);
+    }
+
+    fn ended<S: Sink>(self, reason: EndReason, turn: &mut Turn<'_, S>) {
+        self.ended(reason, turn);
+    }
+
+    fn sheddable_bytes(&self, depth: Depth) -> usize {
+        self.sheddable_bytes(depth)
+    }
+
+    fn shed<S: Sink>(&mut self, depth: Depth, turn: &mut Turn<'_, S>) -> Interest {
+        self.shed(depth, turn)
+    }
+
+    fn discard<S: Sink>(&mut self, turn: &mut Turn<'_, S>) {
+        self.discard(turn);
     }
 }

@@ -8,10 +8,10 @@ use crate::event::{ClosedTls, Sink, Totals};
 use crate::subprotocol::{Notes, Readers};
 use crate::tcp::Flow;
 use crate::tls::{KeyLog, Scratch, TlsInfo, Undecryptable};
-use crate::types::{Endpoint, Limits};
+use crate::types::{Endpoint, Limits, MemoryQuota};
 use crate::websocket::inflate::InflaterPool;
 
-/// How much payload the outputs want. What nobody wants is neither kept nor, where nobody checks it, unmasked.
+/// How much payload the outputs want. Payload that is not wanted is not kept and, where it is not checked, not unmasked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Demand {
     /// Bytes of each message's content.
@@ -42,9 +42,9 @@ pub(super) struct Shared {
     pub(super) keys: KeyLog,
     /// Whether more of them may come.
     pub(super) expect_secrets: bool,
-    /// A connection waits for one, and that was not asked for.
+    /// A connection waits for a secret that the source was not asked for yet.
     pub(super) lacks_secrets: bool,
-    /// Whether every TLS connection that stays closed is told of.
+    /// Whether every TLS connection that stays closed is listed.
     pub(super) list_tls: bool,
     /// Plaintext of TLS lies here while it is looked at.
     pub(super) tls_scratch: Scratch,
@@ -62,7 +62,7 @@ pub(super) struct Shared {
     pub(super) totals: Totals,
     /// The readers of sub-protocols.
     pub(super) readers: Readers,
-    /// What a reader says lies here until it is emitted.
+    /// A reader's notes on the message at hand.
     pub(super) notes: Notes,
     /// The packets that carried the beginning of the connection at hand.
     pub(super) carriers: Carriers,
@@ -75,7 +75,40 @@ impl Shared {
     }
 }
 
-/// A server, and the name that it was asked by.
+impl Shared {
+    /// Bytes kept for all connections, those of the layers before left out.
+    #[inline]
+    pub(super) const fn held(&self) -> usize {
+        let caches = self
+            .buffers
+            .held()
+            .saturating_add(self.scratch.capacity())
+            .saturating_add(self.pool.charge())
+            .saturating_add(self.notes.held());
+        self.memory.sessions().saturating_add(self.memory.datagrams).saturating_add(caches)
+    }
+
+    /// How much more may be kept now.
+    #[inline]
+    pub(super) const fn quota(&self) -> MemoryQuota {
+        MemoryQuota::new(self.memory.max.saturating_sub(self.held().saturating_add(self.memory.table)))
+    }
+
+    /// Buffers grew, or could not.
+    #[cold]
+    pub(super) const fn spend(&mut self, quota: &MemoryQuota) {
+        self.memory.grow(quota.taken());
+        self.totals.shed_bytes = self.totals.shed_bytes.saturating_add(quota.refused());
+    }
+
+    /// Frees buffers that are kept for speed alone.
+    pub(super) fn trim(&mut self) {
+        self.buffers.trim();
+        self.scratch = Vec::new();
+    }
+}
+
+/// A server, and the name that the client gave for it (RFC 6066 §3).
 pub(super) type Host = (Endpoint, Option<String>);
 
 /// Servers, and names of closed connections, that are remembered.

@@ -1,4 +1,5 @@
-//! What is counted is what is kept, and never more than may be, whatever the packets are.
+//! The bytes that are counted are those that are kept, and never more than the limit, whatever the packets are; and what a
+//! sink may rely on.
 
 use super::*;
 use crate::capture::{LinkType, Packet};
@@ -38,7 +39,7 @@ const HELLO: [u8; 50] = {
 #[derive(Default)]
 struct Count {
     messages: u64,
-    whole: u64,
+    complete: u64,
     lost_contexts: u64,
     closed: u64,
 }
@@ -50,7 +51,7 @@ impl Sink for Count {
         match event.what {
             What::Message(message) => {
                 self.messages += 1;
-                self.whole += u64::from(message.content_whole);
+                self.complete += u64::from(message.content_whole);
             }
             What::Finding(finding) => {
                 self.lost_contexts += u64::from(finding.code == crate::types::FindingCode::InflateContextLost);
@@ -62,7 +63,7 @@ impl Sink for Count {
     }
 }
 
-/// An analysis, and a pen to write packets with.
+/// An analysis, and what it takes to write packets.
 struct Rig {
     analyzer: Analyzer,
     count: Count,
@@ -91,12 +92,14 @@ impl Rig {
         let analyzer = &self.analyzer;
         let kept: usize = analyzer.table.states().map(Session::held).sum();
         assert_eq!(analyzer.shared.memory.sessions(), kept, "sessions, packet {}", self.seen.packet);
+        let waits = analyzer.table.states().any(Session::waits_mid_stream);
+        assert!(!waits, "what waits goes into the search, so none can be forgotten when roles are turned round");
         assert_eq!(held, analyzer.recount(), "packet {}", self.seen.packet);
         assert!(held <= self.worst, "{held} of {}", self.worst);
         self.most = self.most.max(held);
     }
 
-    /// A segment of the connection of the client at `port`, `skip` bytes behind the last.
+    /// A segment of the connection of the client at `port`, `skip` bytes after the last.
     fn send(&mut self, port: u16, from: bool, flags: u8, skip: u32, payload: &[u8]) -> &mut Self {
         let theirs = *self.seq.entry((port, !from)).or_insert(1000);
         let mine = self.seq.entry((port, from)).or_insert(1000);
@@ -109,8 +112,8 @@ impl Rig {
     }
 
     fn data(&mut self, port: u16, from: bool, payload: &[u8]) -> &mut Self {
-        for piece in payload.chunks(60_000) {
-            self.send(port, from, ACK, 0, piece);
+        for segment in payload.chunks(60_000) {
+            self.send(port, from, ACK, 0, segment);
         }
         self
     }
@@ -126,7 +129,7 @@ impl Rig {
     fn finish(&mut self) -> Totals {
         let Ok(()) = self.analyzer.finish(&mut self.count);
         assert_eq!(self.analyzer.held(), self.analyzer.recount());
-        assert_eq!(self.analyzer.shared.memory.sessions(), 0, "nothing is kept for nobody");
+        assert_eq!(self.analyzer.shared.memory.sessions(), 0, "nothing is kept for connections that are over");
         self.analyzer.totals()
     }
 }
@@ -182,7 +185,7 @@ fn open_messages_of_many_connections() {
     }
     let totals = rig.finish();
     assert_eq!((rig.count.messages, rig.count.closed, totals.evicted_connections), (100, 100, 0));
-    assert!(rig.count.whole > 0 && rig.count.whole < 100, "some are shown whole: {}", rig.count.whole);
+    assert!(rig.count.complete > 0 && rig.count.complete < 100, "some are shown in full: {}", rig.count.complete);
     assert!(totals.shed_times > 50 && totals.shed_bytes > 3 << 20, "{totals:?}");
 }
 
@@ -192,7 +195,7 @@ fn one_packet_that_inflates_to_more_than_there_is() {
     let bomb = frame(0xc2, &deflated(&vec![0; 40 * MIB]));
     rig.open(1000).data(1000, SERVER, &bomb);
     let totals = rig.finish();
-    assert_eq!((rig.count.messages, rig.count.whole), (1, 0));
+    assert_eq!((rig.count.messages, rig.count.complete), (1, 0));
     assert!(totals.shed_bytes > 2 << 20 && rig.most < 3 * MIB, "{totals:?}, {}", rig.most);
 }
 
@@ -205,9 +208,9 @@ fn contexts_of_many_connections() {
         rig.open(port).data(port, SERVER, &message);
     }
     let totals = rig.finish();
-    assert_eq!((rig.count.messages, rig.count.whole, totals.evicted_connections), (200, 200, 0));
+    assert_eq!((rig.count.messages, rig.count.complete, totals.evicted_connections), (200, 200, 0));
     assert!(totals.shed_times > 50, "{totals:?}");
-    // A message that refers to what was let go says so.
+    // A message that refers to a context that was freed has a finding.
     let mut rig = Rig::new(4 * MIB);
     let mut deflater = flate2::Compress::new(flate2::Compression::best(), false);
     let mut again = || {
@@ -235,7 +238,7 @@ fn heads_and_early_frames_of_many_connections() {
     for port in 2000..2100 {
         rig.connect(port).data(port, CLIENT, REQUEST).data(port, CLIENT, &[0x73; 55_000]);
     }
-    // What waited for the 101 is missing, and the connection is a WebSocket all the same.
+    // The frames that waited for the 101 are missing, and the connection is a WebSocket all the same.
     for port in 2000..2100 {
         rig.data(port, SERVER, RESPONSE).data(port, SERVER, &frame(0x81, b"hello"));
     }
@@ -271,7 +274,7 @@ fn idle_connections_keep_little() {
 
 /// Every protocol that is known: all samples.
 #[test]
-fn what_is_counted_is_what_is_kept_of_every_sample() {
+fn the_counted_bytes_are_those_kept_for_every_sample() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
     let mut captures: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
@@ -293,7 +296,7 @@ fn what_is_counted_is_what_is_kept_of_every_sample() {
     }
 }
 
-/// Does what it is told, and holds what is counted against what is kept after every packet.
+/// Sends what `acts` say, and compares the bytes that are counted with those that are kept after every packet.
 fn play(acts: Vec<(u8, u16, bool, u32, usize)>) {
     let mut rig = Rig::new(MIB);
     let noise: Vec<u8> = (0..60_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
@@ -318,7 +321,7 @@ fn play(acts: Vec<(u8, u16, bool, u32, usize)>) {
             }
             13 => _ = rig.data(port, CLIENT, &HELLO),
             14 => {
-                // A record that nobody has keys for.
+                // A record without keys.
                 let len = u16::try_from(len.min(16_000)).unwrap().to_be_bytes();
                 rig.data(port, from, &[&[23, 3, 3, len[0], len[1]], &bytes[..bytes.len().min(16_000)]].concat());
             }
@@ -329,9 +332,9 @@ fn play(acts: Vec<(u8, u16, bool, u32, usize)>) {
     rig.finish();
 }
 
-/// What waited in a connection that is dropped is not counted on.
+/// Bytes that waited in a connection that is dropped are not counted any more.
 #[test]
-fn what_is_dropped_is_counted_no_more() {
+fn bytes_of_dropped_connections_are_not_counted() {
     play(vec![
         (10, 4, SERVER, 0, 1),
         (5, 4, SERVER, 0, 16_740),
@@ -340,7 +343,7 @@ fn what_is_dropped_is_counted_no_more() {
         (1, 2, CLIENT, 1, 4102),
         (5, 2, SERVER, 0, 37_837),
     ]);
-    // What is inside TLS goes with it.
+    // Nor are those of a session inside TLS.
     play(vec![(9, 3, SERVER, 0, 1), (13, 3, SERVER, 0, 1), (10, 3, CLIENT, 0, 1)]);
 }
 
@@ -405,8 +408,8 @@ fn a_sink_that_fails_gets_no_event_after_its_error() {
     assert_eq!(errors.last(), Some(&None), "there are fewer events");
 }
 
-/// Captures that begin in the middle, in which the first packet is the server's, so that it is taken for the client: whatever
-/// waits when that turns out wrong goes round, too.
+/// Captures that begin mid-stream, in which the first packet is the server's, so that it is taken for the client: the runs that
+/// wait when that turns out wrong are turned round, too.
 #[test]
 fn all_that_waits_is_turned_round_with_the_roles() {
     /// A frame of the client.
@@ -416,13 +419,13 @@ fn all_that_waits_is_turned_round_with_the_roles() {
         masked.splice(2..2, [0; 4]);
         masked
     }
-    // In pieces of any size: the first wait, since they are too few to tell.
+    // In segments of any size: the first wait, since they are too few to recognize a protocol.
     for size in 1..60 {
         let mut rig = Rig::new(64 * MIB);
-        let mut exchange = |pieces: &[(bool, &[u8])]| {
-            for (from, bytes) in pieces {
-                for piece in bytes.chunks(size) {
-                    rig.send(1000, *from, ACK, 0, piece);
+        let mut exchange = |runs: &[(bool, &[u8])]| {
+            for (from, bytes) in runs {
+                for segment in bytes.chunks(size) {
+                    rig.send(1000, *from, ACK, 0, segment);
                 }
             }
         };
@@ -430,7 +433,7 @@ fn all_that_waits_is_turned_round_with_the_roles() {
         let (hello, good) = (frame(0x81, b"hello"), masked(b"good day"));
         exchange(&[(SERVER, answer), (CLIENT, REQUEST), (SERVER, rest), (SERVER, &hello), (CLIENT, &good)]);
         rig.finish();
-        assert_eq!((rig.count.closed, rig.count.messages), (1, 2), "HTTP in pieces of {size}");
+        assert_eq!((rig.count.closed, rig.count.messages), (1, 2), "HTTP in segments of {size}");
 
         // Frames without a handshake, of which the first bytes might be HTTP.
         let mut rig = Rig::new(64 * MIB);
@@ -439,23 +442,23 @@ fn all_that_waits_is_turned_round_with_the_roles() {
             let (up, down) =
                 (masked(format!("message {n:03} of the client").as_bytes()), frame(0x81, b"an answer to it"));
             for (from, bytes) in [(SERVER, down), (CLIENT, up)] {
-                for piece in bytes.chunks(size) {
-                    rig.send(1000, from, ACK, 0, piece);
+                for segment in bytes.chunks(size) {
+                    rig.send(1000, from, ACK, 0, segment);
                 }
             }
         }
         rig.finish();
-        assert_eq!(rig.count.closed, 1, "frames in pieces of {size}");
-        assert!(rig.count.messages >= 110, "frames in pieces of {size}: {}", rig.count.messages);
+        assert_eq!(rig.count.closed, 1, "frames in segments of {size}");
+        assert!(rig.count.messages >= 110, "frames in segments of {size}: {}", rig.count.messages);
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(crate::common::effort::cases(64, 1_000)))]
 
-    /// Anything: what is counted is what is kept, after every packet.
+    /// Any packets: the bytes that are counted are those that are kept, after each.
     #[test]
-    fn what_is_counted_is_what_is_kept(
+    fn the_counted_bytes_are_those_kept(
         acts in prop::collection::vec((0..15_u8, 0..6_u16, any::<bool>(), 0..3_u32, 1..60_000_usize), 1..200),
     ) {
         play(acts);

@@ -1,7 +1,7 @@
 //! A connection that speaks TLS: its plaintext goes to a session of its own, as if it came from TCP.
 //!
 //! In: runs of both directions, and secrets. Out: plaintext, to the session inside; and of a connection that stays closed an
-//! event of its own, where it may carry WebSocket or where all were asked for, or a count. Records are opened in the `tls`
+//! event, where it may carry WebSocket or where all are to be listed, or a count. Records are opened in the `tls`
 //! layer. Runs that wait for a secret, or for the other direction, are kept within limits, with the packets that carried them.
 
 use super::conversation::{Conversation, Ending};
@@ -9,7 +9,6 @@ use super::identity::identify;
 use super::leftover::Leftover;
 use super::memory::Growth;
 use super::pending::Pending;
-use super::session::Session;
 use super::turn::Turn;
 use super::verdict::Verdict;
 use crate::event::Sink;
@@ -26,11 +25,32 @@ const RUN_OVERHEAD: usize = 64;
 /// TLS within TLS that is looked into.
 pub(super) const MAX_DEPTH: u8 = 3;
 
+/// The consumer of the plaintext: a session, as the one that has the TLS connection.
+pub(super) trait Inner: Default {
+    /// Takes the next run of one direction.
+    fn run<S: Sink>(&mut self, direction: Direction, run: Run<'_>, turn: &mut Turn<'_, S>) -> Interest;
+
+    /// Something is wrong in the layers before.
+    fn fault<S: Sink>(&mut self, direction: Direction, broken: Violation, turn: &mut Turn<'_, S>);
+
+    /// The connection is over.
+    fn ended<S: Sink>(self, reason: EndReason, turn: &mut Turn<'_, S>);
+
+    /// Bytes that [`Self::shed`] would free.
+    fn sheddable_bytes(&self, depth: Depth) -> usize;
+
+    /// Memory is spent: frees what it can.
+    fn shed<S: Sink>(&mut self, depth: Depth, turn: &mut Turn<'_, S>) -> Interest;
+
+    /// It goes without an end: what it kept is counted no more.
+    fn discard<S: Sink>(&mut self, turn: &mut Turn<'_, S>);
+}
+
 /// One connection.
 #[derive(Default)]
-pub(super) struct Tls {
+pub(super) struct Tls<I> {
     connection: TlsConnection,
-    inner: Session,
+    inner: I,
     waiting: PerDirection<Pending>,
     /// Bytes that wait, as they were counted.
     waiting_bytes: usize,
@@ -47,7 +67,7 @@ pub(super) struct Tls {
     counted: bool,
 }
 
-impl Tls {
+impl<I: Inner> Tls<I> {
     /// Takes the next run of one direction.
     pub(super) fn run<S: Sink>(&mut self, direction: Direction, run: Run<'_>, turn: &mut Turn<'_, S>) -> Interest {
         if let Run::End(reason) = run {
@@ -98,10 +118,10 @@ impl Tls {
         size_of::<Self>() + self.connection.held() + self.waiting.to_server.held() + self.waiting.to_client.held()
     }
 
-    /// Bytes that the session inside keeps.
+    /// The session inside.
     #[cfg(test)]
-    pub(super) fn inner_held(&self) -> usize {
-        self.inner.held()
+    pub(super) const fn inner(&self) -> &I {
+        &self.inner
     }
 
     /// It goes without an end: what waits, and what the session inside kept, is counted no more.
@@ -315,8 +335,7 @@ impl Tls {
         Interest::Keep
     }
 
-    /// Whether it is listed although it stays closed: there is a reason to think that it carries WebSocket, or all were asked
-    /// for.
+    /// Whether it is listed although it stays closed: it may well carry WebSocket, or all are to be listed.
     fn is_listed<S: Sink>(&self, turn: &Turn<'_, S>) -> bool {
         let may_be = !matches!(self.connection.undecryptable(), Some(Undecryptable::HandshakeFailed(..)));
         let is_host = || turn.shared.is_websocket_host(turn.flow, self.connection.info());

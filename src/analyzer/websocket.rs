@@ -42,7 +42,7 @@ pub(super) struct WebSocket {
 
 /// What a direction begins with after the handshake.
 enum Beginning {
-    /// Too few bytes came to tell frames from HTTP. No frame that is allowed begins as HTTP does, but for those of
+    /// Too few bytes came to distinguish frames from HTTP. No frame that is allowed begins as HTTP does, but for those of
     /// compressed messages; so hardly any frame ever waits.
     Unknown(Pending),
     Frames,
@@ -190,7 +190,7 @@ impl WebSocket {
         growth | self.directions.get_mut(direction).data(bytes, &mut self.conversation, turn)
     }
 
-    /// Looks whether `bytes` are frames. HTTP in their place is a finding; bytes that are too few to say wait.
+    /// Decides whether `bytes` are frames. HTTP in their place is a finding; too few bytes to decide wait.
     fn begin<S: Sink>(&mut self, direction: Direction, bytes: &[u8], turn: &mut Turn<'_, S>) -> Growth {
         let beginning = self.beginnings.get_mut(direction);
         let Beginning::Unknown(waiting) = beginning else { return Growth::NONE };
@@ -210,7 +210,7 @@ impl WebSocket {
         }
     }
 
-    /// What comes now are frames, and so is what waited.
+    /// From here on there are frames, and the bytes that waited are the first.
     fn begin_frames<S: Sink>(&mut self, direction: Direction, turn: &mut Turn<'_, S>) -> Growth {
         let beginning = self.beginnings.get_mut(direction);
         let Beginning::Unknown(waiting) = beginning else { return Growth::NONE };

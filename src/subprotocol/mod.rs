@@ -1,4 +1,4 @@
-//! What messages mean: readers of sub-protocols (RFC 6455 §1.9), one for a connection.
+//! The meaning of messages: readers of sub-protocols (RFC 6455 §1.9), one for a connection.
 //!
 //! In: the messages of one WebSocket, both directions, in the order in which they are complete; gaps; the end. Out: a summary
 //! of each message and findings, as [`Notes`]. A [`Reader`] knows no frames, packets or other connections; which reader a
@@ -68,7 +68,7 @@ pub trait Reader: Send {
     fn shed(&mut self) {}
 }
 
-/// What a reader says of the message, gap or end that it was given.
+/// A reader's notes on the message, gap or end that it was given.
 #[derive(Debug, Default)]
 pub struct Notes {
     summary: String,
@@ -77,8 +77,7 @@ pub struct Notes {
 }
 
 impl Notes {
-    /// Says of the message, in a line, what it is: `PUBLISH a/b`. What was said of it before is replaced. Of a gap or an end
-    /// nothing is shown.
+    /// Describes the message in a line: `PUBLISH a/b`. Replaces an earlier description. That of a gap or an end is not shown.
     pub fn summarize(&mut self, text: fmt::Arguments<'_>) {
         self.summary.clear();
         self.has_summary = self.summary.write_fmt(text).is_ok();
@@ -89,7 +88,7 @@ impl Notes {
         self.findings.push((code, detail));
     }
 
-    /// What was said of the message.
+    /// The description of the message.
     #[must_use]
     pub fn summary(&self) -> Option<&str> {
         self.has_summary.then_some(self.summary.as_str())

@@ -29,7 +29,7 @@ impl Conversation {
         growth
     }
 
-    /// Looks at what is special to a frame: a control frame's meaning, and findings.
+    /// Looks at a control frame's meaning, and records a frame's findings.
     pub(super) fn look_at<'f, S: Sink>(
         &mut self,
         frame: &mut Frame<'f>,
@@ -63,7 +63,7 @@ impl Conversation {
         growth
     }
 
-    /// A complete control frame: records a Close, matches Pings and Pongs. Gives what is wrong with it.
+    /// A complete control frame: records a Close, matches Pings and Pongs. Gives the rule that it breaks.
     fn control<S: Sink>(
         &mut self,
         frame: &mut Frame<'_>,
@@ -81,7 +81,7 @@ impl Conversation {
                 (None, growth | given_up)
             }
             _ => {
-                let ping = self.pings.get_mut(direction.reverse()).answered(frame.payload);
+                let ping = self.pings.get_mut(direction.reverse()).take_answered(frame.payload);
                 frame.ping_rtt_us = ping.map(|ping| turn.seen.at.micros_since(ping.place.seen.at));
                 match frame.ping_rtt_us {
                     Some(rtt) => (None, Growth::of(self.ping_rtts_us.add(rtt))),

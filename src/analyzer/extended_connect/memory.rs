@@ -30,7 +30,18 @@ impl<C: HttpConnection> ExtendedConnect<C> {
     /// Counts what is kept after something happened on several streams.
     pub(super) fn recount(&mut self) {
         self.recount = false;
-        self.kept = self.streams.values().map(StreamState::held).sum();
+        self.kept = self.streams_held();
+    }
+
+    /// Bytes that all streams keep, each asked.
+    pub(in crate::analyzer) fn streams_held(&self) -> usize {
+        self.streams.values().map(StreamState::held).sum()
+    }
+
+    /// Bytes that they were last counted to keep.
+    #[cfg(test)]
+    pub(in crate::analyzer) const fn counted(&self) -> usize {
+        self.kept
     }
 
     /// Bytes that [`Self::shed`] would free, or a little more.

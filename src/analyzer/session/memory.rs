@@ -18,8 +18,18 @@ impl Session {
     /// Bytes that it keeps besides itself.
     #[cfg(test)]
     pub(in crate::analyzer) fn held(&self) -> usize {
-        let inner = if let Protocol::Tls(tls) = &self.protocol { tls.inner_held() } else { 0 };
-        held(&self.protocol, &self.waiting, self.carriers.as_deref()) + inner
+        let counted = held(&self.protocol, &self.waiting, self.carriers.as_deref());
+        match &self.protocol {
+            Protocol::Tls(tls) => counted + tls.inner().held(),
+            Protocol::Http2(http2) => counted - http2.streams_counted() + http2.streams_held(),
+            _ => counted,
+        }
+    }
+
+    /// Whether runs wait while frames are searched for.
+    #[cfg(test)]
+    pub(in crate::analyzer) fn waits_mid_stream(&self) -> bool {
+        matches!(self.protocol, Protocol::Midstream(_)) && self.is_waiting()
     }
 
     /// Counts what it keeps now, if `growth` says that it may have changed.

@@ -17,8 +17,8 @@ impl WebSocket {
             + Direction::BOTH.map(directions).into_iter().sum::<usize>()
     }
 
-    /// Growth, unless a direction gathers nothing now and gathered nothing when this was last asked: a packet that is all
-    /// complete messages costs a few loads.
+    /// Growth, unless a direction gathers nothing now and gathered nothing at the last call: a packet of complete messages
+    /// costs a few loads.
     #[inline]
     pub(super) fn gathering(&mut self, direction: Direction) -> Growth {
         let rests =
