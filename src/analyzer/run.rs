@@ -188,7 +188,7 @@ impl Analyzer {
         self.step(packet, sink, &Everything)
     }
 
-    /// Ends the analysis: what is still open is reported as it stands.
+    /// Ends the analysis: connections that are still open are reported as they stand.
     ///
     /// # Errors
     /// Those of the sink.
@@ -277,7 +277,7 @@ pub(super) struct Feed<'f, P, S, I> {
     pub(super) intake: &'f I,
 }
 
-/// Which segments an analyzer takes, and what its sink has to know about the packet at hand.
+/// Which segments an analyzer takes, and what its sink has to know about the current packet.
 pub(super) trait Intake<S> {
     /// A packet begins: the next events are of connections that its time ends.
     fn begin(&self, _sink: &mut S, _packet: PacketRef) {}
@@ -307,7 +307,7 @@ impl PacketSource for Input {
         Ok(Self::next_packet(self)?.map_or(NextPacket::End, NextPacket::Packet))
     }
 
-    /// Those that stood before the last packet; where a connection lacks one, all of the file at hand.
+    /// Those that stood before the last packet; where a connection lacks one, all of the current file.
     #[inline]
     fn add_secrets(&mut self, keys: &mut KeyLog, need: SecretsNeed) -> Result<(), CaptureError> {
         if self.has_secrets() {

@@ -1,4 +1,4 @@
-//! `--limit help`: every limit, what it is for, and what it costs.
+//! `--limit help`: every limit, its purpose and its cost.
 
 use std::io::{self, Write};
 
@@ -27,7 +27,7 @@ pub(super) fn list(out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// A size in the largest unit that keeps it whole.
+/// A size in the largest unit that gives an integer.
 fn bytes(value: u64) -> String {
     let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
     match units.into_iter().find(|(_, bits)| value >> bits << bits == value && value > 0) {

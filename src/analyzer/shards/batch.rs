@@ -13,7 +13,7 @@ pub(super) const BATCHES_PER_WORKER: usize = 16;
 /// first of one connection at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct OrderKey {
-    /// The packet at hand; [`u64::MAX`] after the last one.
+    /// The current packet; [`u64::MAX`] after the last one.
     pub(super) packet: u64,
     /// For what the packet's time ended: the first packet of the connection. [`u64::MAX`] for what its segment brought.
     pub(super) within: u64,

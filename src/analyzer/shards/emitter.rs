@@ -29,11 +29,11 @@ pub(super) struct Emitter<S: Shard> {
     workers: Workers,
     shard: S,
     batch: WorkerBatch<S::Batch>,
-    /// Empty batches at hand. The last that came back is filled next: it is still in the cache.
+    /// Empty batches. The last that came back is filled next: it is still in the cache.
     stack: Vec<WorkerBatch<S::Batch>>,
-    /// The packet at hand.
+    /// The current packet.
     packet: u64,
-    /// The packet at hand when a batch was last sent.
+    /// The current packet when a batch was last sent.
     sent_packet: u64,
     /// Whether events come of the packet's segment; before that, they come of its time.
     delivering: bool,
@@ -70,7 +70,7 @@ impl<S: Shard> Emitter<S> {
         self.delivering = true;
     }
 
-    /// There have been so many connections now: if that is one more, the packet at hand opened it.
+    /// This many connections have been opened: if that is one more than before, the current packet opened it.
     pub(super) fn count_opened(&mut self, connections: u64) {
         if self.opened < connections {
             self.opened = connections;
@@ -78,7 +78,7 @@ impl<S: Shard> Emitter<S> {
         }
     }
 
-    /// The packet at hand is done. Sends a batch if the last was sent long ago.
+    /// The current packet is done. Sends a batch if the last was sent long ago.
     #[inline]
     pub(super) fn end_packet(&mut self) -> Result<(), MergerGone> {
         if self.packet.saturating_sub(self.sent_packet) < self.workers.batch_packets {
@@ -87,12 +87,12 @@ impl<S: Shard> Emitter<S> {
         self.flush()
     }
 
-    /// Sends all there is, the packet at hand included.
+    /// Sends all there is, the current packet included.
     pub(super) fn flush(&mut self) -> Result<(), MergerGone> {
         self.send(OrderKey::after_packet(self.packet))
     }
 
-    /// Sends the batch at hand, and waits for an empty one. All events before `reached` were emitted.
+    /// Sends the current batch, and waits for an empty one. All events before `reached` were emitted.
     pub(super) fn send(&mut self, reached: OrderKey) -> Result<(), MergerGone> {
         self.stack.extend(self.link.empty.try_iter());
         let empty = self.stack.pop().map_or_else(|| self.link.empty.recv(), Ok).map_err(|_| MergerGone)?;

@@ -83,7 +83,7 @@ impl Marks {
         }
     }
 
-    /// Frees what is not needed any more: the page is full.
+    /// Frees spare capacity: the page is full.
     fn close(&mut self) {
         if let Self::List(list) = self {
             list.shrink_to_fit();
