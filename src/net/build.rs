@@ -1,11 +1,11 @@
-//! Packets for tests, written out by hand.
+//! Packets for tests, built byte by byte.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::capture::LinkType;
 use crate::types::Endpoint;
 
-/// Who sends everything.
+/// The sender of all packets.
 pub(super) const fn client(v6: bool) -> Endpoint {
     let ip = if v6 {
         IpAddr::V6(Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 1))
@@ -15,7 +15,7 @@ pub(super) const fn client(v6: bool) -> Endpoint {
     Endpoint { ip, port: 53830 }
 }
 
-/// Who gets it.
+/// Their receiver.
 pub(super) const fn server(v6: bool) -> Endpoint {
     let ip = if v6 {
         IpAddr::V6(Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 2))
@@ -36,7 +36,7 @@ fn len16(bytes: &[u8]) -> [u8; 2] {
     u16::try_from(bytes.len()).unwrap().to_be_bytes()
 }
 
-/// Port 53830 to 8088, sequence number 1000, acknowledging 2000; 12 bytes of options if asked for.
+/// Port 53830 to 8088, sequence number 1000, acknowledging 2000; 12 bytes of options if `options`.
 pub(super) fn tcp_segment(options: bool, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0xD2, 0x46, 0x1F, 0x98, 0, 0, 3, 0xE8, 0, 0, 7, 0xD0, 0x50, 0x18, 1, 0xF6, 0, 0, 0, 0];
     if options {
@@ -83,7 +83,7 @@ pub(super) fn fragments(v6: bool, id: u16, protocol: u8, payload: &[u8], size: u
     parts.map(|(i, part)| fragment(v6, id, protocol, u16::try_from(i * size).unwrap(), i + 1 < count, part)).collect()
 }
 
-/// An extension header of that kind, of 16 bytes (a Fragment header, of one that is whole: 8), before `rest`.
+/// An extension header of that kind, of 16 bytes, before `rest`; a Fragment header, of 8 bytes, of a complete packet.
 pub(super) fn extension(kind: u8, next: u8, rest: &[u8]) -> Vec<u8> {
     let header: &[u8] = match kind {
         44 => &[next, 0, 0, 0, 0, 0, 0, 9],
@@ -99,18 +99,18 @@ pub(super) fn ethernet(ethertype: u16, payload: &[u8]) -> Vec<u8> {
     [&addresses, &ethertype.to_be_bytes()[..], payload].concat()
 }
 
-/// A UDP datagram to that port.
+/// A UDP datagram to that port, from port 50000.
 pub(super) fn udp(port: u16, payload: &[u8]) -> Vec<u8> {
     let len = u16::try_from(payload.len() + 8).unwrap();
     [&[0xC3, 0x50], &port.to_be_bytes()[..], &len.to_be_bytes(), &[0, 0], payload].concat()
 }
 
-/// `packet`, which begins with an IP header, behind each link header that is known.
+/// `packet`, which begins with an IP header, after each known link header.
 pub(super) fn links(packet: &[u8], v6: bool) -> Vec<(&'static str, LinkType, Vec<u8>)> {
     let ethertype: [u8; 2] = if v6 { [0x86, 0xDD] } else { [0x08, 0x00] };
     let family = if v6 { 30 } else { 2 };
-    let behind = |header: &[u8]| [header, packet].concat();
-    let ether = |first: u16, shims: &[u8]| (LinkType::ETHERNET, ethernet(first, &behind(shims)));
+    let after = |header: &[u8]| [header, packet].concat();
+    let ether = |first: u16, shims: &[u8]| (LinkType::ETHERNET, ethernet(first, &after(shims)));
     let [high, low] = ethertype;
     let frame = ethernet(u16::from_be_bytes(ethertype), packet);
     let named = [
@@ -125,24 +125,24 @@ pub(super) fn links(packet: &[u8], v6: bool) -> Vec<(&'static str, LinkType, Vec
         ("pseudowire", (LinkType::ETHERNET, ethernet(0x8847, &[&[0, 2, 1, 64, 0, 0, 0, 1], &frame[..]].concat()))),
         ("PPPoE", ether(0x8864, &[0x11, 0, 0, 1, 0, 9, 0, if v6 { 0x57 } else { 0x21 }])),
         ("PPPoE in a VLAN", ether(0x8100, &[0, 7, 0x88, 0x64, 0x11, 0, 0, 1, 0, 9, 0, if v6 { 0x57 } else { 0x21 }])),
-        ("NULL, little-endian", (LinkType::NULL, behind(&[family, 0, 0, 0]))),
-        ("NULL, big-endian", (LinkType::NULL, behind(&[0, 0, 0, family]))),
-        ("LOOP", (LinkType::LOOP, behind(&[0, 0, 0, family]))),
-        ("SLL", (LinkType::LINUX_SLL, behind(&[0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, high, low]))),
+        ("NULL, little-endian", (LinkType::NULL, after(&[family, 0, 0, 0]))),
+        ("NULL, big-endian", (LinkType::NULL, after(&[0, 0, 0, family]))),
+        ("LOOP", (LinkType::LOOP, after(&[0, 0, 0, family]))),
+        ("SLL", (LinkType::LINUX_SLL, after(&[0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, high, low]))),
         (
             "SLL, VLAN",
-            (LinkType::LINUX_SLL, behind(&[0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0x81, 0, 0, 7, high, low])),
+            (LinkType::LINUX_SLL, after(&[0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0x81, 0, 0, 7, high, low])),
         ),
-        ("SLL2", (LinkType::LINUX_SLL2, behind(&[high, low, 0, 0, 0, 0, 0, 3, 0, 1, 4, 6, 2, 0, 0, 0, 0, 1, 0, 0]))),
-        ("raw", (LinkType::RAW, behind(&[]))),
-        ("raw, BSD", (LinkType(12), behind(&[]))),
-        ("raw, OpenBSD", (LinkType(14), behind(&[]))),
-        ("IPv4 or IPv6", (if v6 { LinkType::IPV6 } else { LinkType::IPV4 }, behind(&[]))),
+        ("SLL2", (LinkType::LINUX_SLL2, after(&[high, low, 0, 0, 0, 0, 0, 3, 0, 1, 4, 6, 2, 0, 0, 0, 0, 1, 0, 0]))),
+        ("raw", (LinkType::RAW, after(&[]))),
+        ("raw, BSD", (LinkType(12), after(&[]))),
+        ("raw, OpenBSD", (LinkType(14), after(&[]))),
+        ("IPv4 or IPv6", (if v6 { LinkType::IPV6 } else { LinkType::IPV4 }, after(&[]))),
     ];
     named.into_iter().map(|(name, (link, bytes))| (name, link, bytes)).collect()
 }
 
-/// `packet`, which begins with an IP header, in each tunnel that is known: its name, protocol, and payload of that
+/// `packet`, which begins with an IP header, in each known tunnel: name and protocol of the tunnel, and the payload of that
 /// protocol.
 pub(super) fn tunnels(packet: &[u8], v6: bool) -> Vec<(&'static str, u8, Vec<u8>)> {
     let ethertype: [u8; 2] = if v6 { [0x86, 0xDD] } else { [0x08, 0x00] };

@@ -6,8 +6,8 @@
 //! source port 2 | destination port 2 | length 2, with these 8 bytes | checksum 2 | payload
 //! ```
 
+use super::captured::Undecoded;
 use super::ip::IpPacket;
-use super::piece::Skip;
 use crate::types::{Endpoint, PacketRef, Reader};
 
 /// Bytes of the header.
@@ -33,14 +33,14 @@ pub struct Datagram<'a> {
 /// # Errors
 /// The header was not captured, or its length is shorter than the header or longer than the IP packet.
 #[inline]
-pub fn parse<'a>(packet: &IpPacket<'a>, seen: PacketRef) -> Result<Datagram<'a>, Skip> {
+pub fn parse<'a>(packet: &IpPacket<'a>, seen: PacketRef) -> Result<Datagram<'a>, Undecoded> {
     let (header, rest) = packet.payload.header::<HEADER_LEN>()?;
-    let (src_port, dst_port, len) = fields(header).ok_or(Skip::Malformed)?;
+    let (src_port, dst_port, len) = fields(header).ok_or(Undecoded::Malformed)?;
     let payload = match usize::from(len).checked_sub(HEADER_LEN) {
         Some(len) if len <= rest.len() => rest.with_len(len),
         // Longer than 65,535 bytes (RFC 2675 §4), or not filled in yet where the interface segments for the host.
         None if len == 0 => rest,
-        _ => return Err(Skip::Malformed),
+        _ => return Err(Undecoded::Malformed),
     };
     Ok(Datagram {
         src: Endpoint { ip: packet.src, port: src_port },
@@ -62,11 +62,11 @@ fn fields(header: &[u8; HEADER_LEN]) -> Option<(u16, u16, u16)> {
 mod tests {
     use super::*;
     use crate::net::build;
-    use crate::net::piece::Piece;
+    use crate::net::captured::Captured;
 
     fn packet(bytes: &[u8], len: usize) -> IpPacket<'_> {
         let (src, dst) = (build::client(true).ip, build::server(true).ip);
-        IpPacket { src, dst, protocol: 17, payload: Piece::new(bytes, len), fragment: None }
+        IpPacket { src, dst, protocol: 17, payload: Captured::new(bytes, len), fragment: None }
     }
 
     #[test]
@@ -84,7 +84,7 @@ mod tests {
         for captured in 0..bytes.len() {
             let read = parse(&packet(&bytes[..captured], bytes.len()), PacketRef::default());
             if captured < 8 {
-                assert_eq!(read.unwrap_err(), Skip::HeaderCut);
+                assert_eq!(read.unwrap_err(), Undecoded::HeaderCut);
             } else {
                 let read = read.unwrap();
                 assert_eq!((read.payload, read.payload_len), (&b"payload"[..captured - 8], 7), "at {captured}");
@@ -100,6 +100,6 @@ mod tests {
             let read = parse(&packet(&bytes, bytes.len()), PacketRef::default());
             assert_eq!(read.map(|read| read.payload_len).map_err(|_| ()), expected, "length {len}");
         }
-        assert_eq!(parse(&packet(&bytes[..7], 7), PacketRef::default()).unwrap_err(), Skip::Malformed);
+        assert_eq!(parse(&packet(&bytes[..7], 7), PacketRef::default()).unwrap_err(), Undecoded::Malformed);
     }
 }

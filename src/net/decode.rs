@@ -1,27 +1,30 @@
-//! The net floor as a whole: a packet in, at most one segment out.
+//! The decoder: unwraps packets down to their TCP segment or UDP datagram.
+//!
+//! In: captured packets. Out: at most one segment or datagram of each, and counts of the packets without one. It holds the
+//! fragments of incomplete packets, within limits, and nothing else.
 
 use std::net::IpAddr;
 
-use super::fragments::{Fragments, Whole};
+use super::captured::{Captured, Undecoded};
+use super::fragments::{Fragments, Reassembled};
 use super::ip::{IpPacket, protocol};
-use super::piece::{Piece, Skip};
 use super::{Datagram, Segment, datagram, link, tcp_header, tunnel};
 use crate::capture::{LinkType, Packet};
 use crate::types::{Limits, PacketRef};
 
-/// How many tunnels may lie in one another.
+/// Tunnels inside one another, at most.
 const MAX_TUNNELS: usize = 4;
 
-/// Unwraps packets, and keeps their fragments.
+/// Unwraps packets, and holds their fragments.
 #[derive(Debug)]
 pub struct Decoder {
     fragments: Fragments,
-    /// The datagram that was put together last; a segment may be borrowed from it.
-    whole: Option<Whole>,
+    /// The packet that was reassembled last: its segment or datagram is borrowed from here.
+    reassembled: Option<Reassembled>,
     counts: Counts,
 }
 
-/// What a packet carries, below links, IP and tunnels.
+/// What a packet carries after its link, IP and tunnel headers.
 #[derive(Debug, Clone, Copy)]
 pub enum Transport<'a> {
     /// A TCP segment.
@@ -54,44 +57,44 @@ pub struct Counts {
     pub fragments: u64,
     /// Packets with something other than TCP or UDP over IP.
     pub other_protocol: u64,
-    /// Packets with a header that no host would accept.
+    /// Packets with a malformed header; a host would drop them.
     pub malformed: u64,
-    /// Packets of which the snaplen left less than their headers.
+    /// Packets whose headers the snaplen cut.
     pub header_cut: u64,
-    /// Packets whose link type is not known here.
+    /// Packets whose link type is not decoded.
     pub unknown_link: u64,
     /// The link type of the first of them.
     pub first_unknown_link: Option<LinkType>,
-    /// Packets captured in part, whatever became of them.
+    /// Packets that a snaplen cut, whichever of these they are.
     pub cut_packets: u64,
-    /// IP datagrams given up since some of their fragments did not come in time, or too many were unfinished.
+    /// IP packets dropped because some of their fragments did not come in time, or too many packets were incomplete.
     pub lost_datagrams: u64,
 }
 
-/// What is at the bottom of a packet.
-enum Found<'a> {
+/// What is inside the tunnels of a packet: its transport, or the fragment of one.
+enum Inner<'a> {
     Transport(Transport<'a>),
     Fragment(IpPacket<'a>),
 }
 
 impl Decoder {
-    /// One that keeps fragments within `limits`.
+    /// A decoder that holds fragments within `limits`.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        Self { fragments: Fragments::new(limits), whole: None, counts: Counts::default() }
+        Self { fragments: Fragments::new(limits), reassembled: None, counts: Counts::default() }
     }
 
-    /// The segment or datagram in `packet`, or in the IP packet that this one completes. A packet without either is counted.
+    /// The segment or datagram in `packet`, or in the IP packet that this one completes. Each packet is counted.
     #[inline]
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Option<Transport<'a>> {
-        self.counts.cut_packets += u64::from(whole(packet).cut() > 0);
+        self.counts.cut_packets += u64::from(all(packet).cut() > 0);
         match plain_packet(packet) {
             Some(transport) => Some(self.counts.add(transport)),
             None => self.decode_any(packet),
         }
     }
 
-    /// Gives up unfinished datagrams: the capture is over. Only the counts change.
+    /// Drops incomplete packets: the capture is over. Only the counts change.
     pub fn finish(&mut self) {
         self.fragments.finish();
     }
@@ -102,30 +105,32 @@ impl Decoder {
         Counts { lost_datagrams: self.fragments.lost(), ..self.counts }
     }
 
-    /// Bytes that it is keeping.
+    /// Bytes held.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.fragments.held().saturating_add(self.whole.as_ref().map_or(0, Whole::held))
+        self.fragments.held().saturating_add(self.reassembled.as_ref().map_or(0, Reassembled::held))
     }
 
-    /// The long way, for everything.
+    /// The general way, for packets of every kind.
     #[inline(never)]
     fn decode_any<'a>(&'a mut self, packet: &Packet<'a>) -> Option<Transport<'a>> {
         let (link, seen) = (packet.link, packet.seen);
-        let found = match link::ip_packet(link, whole(packet)).and_then(|ip| unwrap_ip(ip, seen)) {
-            Ok(Found::Fragment(part)) => {
+        let found = match link::ip_packet(link, all(packet)).and_then(|ip| unwrap_ip(ip, seen)) {
+            Ok(Inner::Fragment(part)) => {
                 self.counts.fragments += 1;
-                match complete(&mut self.fragments, &part, seen) {
-                    Ok(whole) => unwrap_whole(replace(&mut self.whole, whole?, &mut self.fragments), seen),
+                match reassemble(&mut self.fragments, &part, seen) {
+                    Ok(complete) => {
+                        unwrap_reassembled(replace(&mut self.reassembled, complete?, &mut self.fragments), seen)
+                    }
                     Err(skip) => Err(skip),
                 }
             }
             found => found,
         };
         match found {
-            Ok(Found::Transport(transport)) => Some(self.counts.add(transport)),
+            Ok(Inner::Transport(transport)) => Some(self.counts.add(transport)),
             // A fragment inside more tunnels than are followed.
-            Ok(Found::Fragment(_)) => self.counts.skip(Skip::OtherProtocol, link),
+            Ok(Inner::Fragment(_)) => self.counts.skip(Undecoded::OtherProtocol, link),
             Err(skip) => self.counts.skip(skip, link),
         }
     }
@@ -141,12 +146,12 @@ impl Counts {
         transport
     }
 
-    fn skip<T>(&mut self, skip: Skip, link: LinkType) -> Option<T> {
+    fn skip<T>(&mut self, skip: Undecoded, link: LinkType) -> Option<T> {
         let count = match skip {
-            Skip::OtherProtocol => &mut self.other_protocol,
-            Skip::Malformed => &mut self.malformed,
-            Skip::HeaderCut => &mut self.header_cut,
-            Skip::UnknownLink => {
+            Undecoded::OtherProtocol => &mut self.other_protocol,
+            Undecoded::Malformed => &mut self.malformed,
+            Undecoded::HeaderCut => &mut self.header_cut,
+            Undecoded::UnknownLink => {
                 self.first_unknown_link.get_or_insert(link);
                 &mut self.unknown_link
             }
@@ -156,13 +161,13 @@ impl Counts {
     }
 }
 
-/// All of a packet.
+/// All bytes of a packet.
 #[inline]
-fn whole<'a>(packet: &Packet<'a>) -> Piece<'a> {
-    Piece::new(packet.bytes, usize::try_from(packet.original_len).unwrap_or(usize::MAX))
+fn all<'a>(packet: &Packet<'a>) -> Captured<'a> {
+    Captured::new(packet.bytes, usize::try_from(packet.original_len).unwrap_or(usize::MAX))
 }
 
-/// The segment or datagram of a packet of the usual kind. `None` means that the long way has to decide.
+/// The segment or datagram of a packet of the usual kind; `None` for any other, which the general way decodes.
 #[inline]
 fn plain_packet<'a>(packet: &Packet<'a>) -> Option<Transport<'a>> {
     let ethertype = packet.bytes.first_chunk::<14>()?.last_chunk();
@@ -173,16 +178,16 @@ fn plain_packet<'a>(packet: &Packet<'a>) -> Option<Transport<'a>> {
     plain_ip(packet.bytes.get(offset..)?, packet.seen)
 }
 
-/// Where the IP packet begins, behind any link header. A number, not a piece, since that comes back in a register.
+/// Where the IP packet begins, after any link header. The offset, not the bytes, since that is returned in a register.
 #[inline(never)]
 fn ip_offset(packet: &Packet<'_>) -> Option<usize> {
-    let whole = whole(packet);
-    whole.len().checked_sub(link::ip_packet(packet.link, whole).ok()?.len())
+    let all = all(packet);
+    all.len().checked_sub(link::ip_packet(packet.link, all).ok()?.len())
 }
 
 /// The segment or datagram, if TCP or UDP follows an IP header without options, as it nearly always does, and it is no
 /// tunnel. Everything is read from arrays of known length, nothing is called, and nothing goes through memory: a fifth of
-/// the time of the long way, which finds the same. `None` means that the long way has to decide.
+/// the time of the general way, which finds the same. `None` for all other packets, which the general way decodes.
 #[inline]
 fn plain_ip(ip: &[u8], seen: PacketRef) -> Option<Transport<'_>> {
     let (src, dst, protocol, len, rest) = match ip.first()? {
@@ -204,15 +209,15 @@ fn plain_ip(ip: &[u8], seen: PacketRef) -> Option<Transport<'_>> {
         }
         _ => return None,
     };
-    // A length of 0 is too short for either protocol, so it is not misread here.
-    let payload = Piece::new(rest, rest.len()).with_len(usize::from(len));
+    // A length of 0 is too short for either protocol: then the general way decides what it means.
+    let payload = Captured::new(rest, rest.len()).with_len(usize::from(len));
     let packet = IpPacket { src, dst, protocol, payload, fragment: None };
     transport(&packet, seen)?.ok()
 }
 
 /// The segment or datagram in a complete IP packet; `None` for other protocols and tunnels.
 #[inline]
-fn transport<'a>(packet: &IpPacket<'a>, seen: PacketRef) -> Option<Result<Transport<'a>, Skip>> {
+fn transport<'a>(packet: &IpPacket<'a>, seen: PacketRef) -> Option<Result<Transport<'a>, Undecoded>> {
     match packet.protocol {
         protocol::TCP => Some(tcp_header::segment(packet, seen).map(Transport::Tcp)),
         protocol::UDP if !tunnel::is_udp_tunnel(packet.payload.bytes()) => {
@@ -222,59 +227,63 @@ fn transport<'a>(packet: &IpPacket<'a>, seen: PacketRef) -> Option<Result<Transp
     }
 }
 
-/// Goes down through tunnels, from an IP packet to the segment, the datagram or the first fragment.
-fn unwrap_ip(mut ip: Piece<'_>, seen: PacketRef) -> Result<Found<'_>, Skip> {
+/// Unwraps tunnels, from an IP packet to the segment, the datagram or the first fragment.
+fn unwrap_ip(mut ip: Captured<'_>, seen: PacketRef) -> Result<Inner<'_>, Undecoded> {
     for _ in 0..=MAX_TUNNELS {
         if let Some(transport) = plain_ip(ip.bytes(), seen) {
-            return Ok(Found::Transport(transport));
+            return Ok(Inner::Transport(transport));
         }
         let packet = IpPacket::parse(ip)?;
-        if let Some(found) = bottom(packet, seen) {
+        if let Some(found) = innermost(packet, seen) {
             return found;
         }
         ip = tunnel::inside(packet.protocol, packet.payload)?;
     }
-    Err(Skip::OtherProtocol)
+    Err(Undecoded::OtherProtocol)
 }
 
-/// The same from an IP packet that was put together.
-fn unwrap_whole(whole: &Whole, seen: PacketRef) -> Result<Found<'_>, Skip> {
-    let packet = whole.packet().behind_extensions()?;
-    bottom(packet, seen)
+/// The same for an IP packet that was reassembled.
+fn unwrap_reassembled(packet: &Reassembled, seen: PacketRef) -> Result<Inner<'_>, Undecoded> {
+    let packet = packet.packet().skip_extensions()?;
+    innermost(packet, seen)
         .unwrap_or_else(|| tunnel::inside(packet.protocol, packet.payload).and_then(|ip| unwrap_ip(ip, seen)))
 }
 
-/// What an IP packet holds, unless that is to be looked for in a tunnel.
-fn bottom(packet: IpPacket<'_>, seen: PacketRef) -> Option<Result<Found<'_>, Skip>> {
+/// The transport or the fragment that an IP packet carries; `None` if it may be a tunnel.
+fn innermost(packet: IpPacket<'_>, seen: PacketRef) -> Option<Result<Inner<'_>, Undecoded>> {
     if packet.fragment.is_some() {
-        return Some(Ok(Found::Fragment(packet)));
+        return Some(Ok(Inner::Fragment(packet)));
     }
-    transport(&packet, seen).map(|transport| transport.map(Found::Transport))
+    transport(&packet, seen).map(|transport| transport.map(Inner::Transport))
 }
 
-/// The datagram that a fragment completes. What was in fragments may be a tunnel, and a fragment lie in that.
-fn complete(fragments: &mut Fragments, part: &IpPacket<'_>, seen: PacketRef) -> Result<Option<Whole>, Skip> {
-    let mut whole = fragments.add(part, seen.at)?;
+/// The packet that a fragment completes. If that is a tunnel with a fragment in it, the packet that this one completes.
+fn reassemble(
+    fragments: &mut Fragments,
+    part: &IpPacket<'_>,
+    seen: PacketRef,
+) -> Result<Option<Reassembled>, Undecoded> {
+    let mut complete = fragments.add(part, seen.at)?;
     for _ in 0..MAX_TUNNELS {
-        let Some(outer) = whole.take() else {
+        let Some(outer) = complete.take() else {
             return Ok(None);
         };
-        let Ok(Found::Fragment(part)) = unwrap_whole(&outer, seen) else {
+        let Ok(Inner::Fragment(part)) = unwrap_reassembled(&outer, seen) else {
             return Ok(Some(outer));
         };
         let inner = fragments.add(&part, seen.at);
         fragments.recycle(outer);
-        whole = inner?;
+        complete = inner?;
     }
-    Ok(whole)
+    Ok(complete)
 }
 
-/// Keeps `whole` in `slot`, for as long as its segment is lent, and gives the one before back.
-fn replace<'a>(slot: &'a mut Option<Whole>, whole: Whole, fragments: &mut Fragments) -> &'a Whole {
+/// Keeps `packet` in `slot`, where its segment is borrowed from, and gives back the one before.
+fn replace<'a>(slot: &'a mut Option<Reassembled>, packet: Reassembled, fragments: &mut Fragments) -> &'a Reassembled {
     if let Some(before) = slot.take() {
         fragments.recycle(before);
     }
-    slot.insert(whole)
+    slot.insert(packet)
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
-//! IP headers: addresses, what follows, how long it is, and which part of which datagram.
+//! IP headers: addresses, protocol, length, and the place of a fragment.
 //!
-//! IPv4 (RFC 791 §3.1), IPv6 and its extension headers (RFC 8200 §3, §4), the Authentication Header of both (RFC 4302
-//! §2). The length in the header decides over padding and snaplen. Checksums and options are not looked at. Not here:
-//! putting fragments together ([`fragments`](super::fragments)), jumbograms.
+//! In: an IP packet, its link header removed. Out: its payload and these fields ([`IpPacket`]). IPv4 (RFC 791 §3.1), IPv6
+//! and its extension headers (RFC 8200 §3, §4), the Authentication Header of both (RFC 4302 §2). The length in the header is
+//! believed over the record's, so padding is left out. Checksums and IPv4 options are not read. Not done here: reassembly
+//! ([`fragments`](super::fragments)), jumbograms (RFC 2675).
 
 use std::net::IpAddr;
 
 use etherparse::{IpAuthHeaderSlice, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice};
 
-use super::piece::{Piece, Skip};
+use super::captured::{Captured, Undecoded};
 
-/// How many extension headers a packet may have. RFC 8200 §4.1 recommends an order in which there are at most seven.
+/// Extension headers of one packet. The order that RFC 8200 §4.1 recommends has at most seven.
 const MAX_EXTENSIONS: usize = 8;
 
 /// Protocol numbers, which are the next header values of IPv6 as well.
@@ -43,58 +44,58 @@ pub mod protocol {
     pub const SHIM6: u8 = 140;
 }
 
-/// An IP datagram, or a fragment of one, behind its headers.
+/// An IP packet, or a fragment of one, its headers read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IpPacket<'a> {
     /// The source address.
     pub src: IpAddr,
     /// The destination address.
     pub dst: IpAddr,
-    /// What `payload` is, of a fragment: what it is when it is put together.
+    /// The protocol of the payload; of a fragment, that of the reassembled packet.
     pub protocol: u8,
-    /// What the headers carry.
-    pub payload: Piece<'a>,
-    /// Which part of a datagram `payload` is, where it is not a whole one.
+    /// The bytes after the headers.
+    pub payload: Captured<'a>,
+    /// The place of `payload` in its packet, if it is a fragment.
     pub fragment: Option<Fragment>,
 }
 
-/// A fragment's place in its datagram.
+/// A fragment's place in its packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fragment {
-    /// What the fragments of one datagram have in common: 16 bits in IPv4, 32 in IPv6.
+    /// The same in all fragments of one packet: 16 bits in IPv4, 32 in IPv6.
     pub identification: u32,
-    /// Where its payload begins, in bytes; a multiple of 8.
+    /// Where its payload begins in that of the packet, in bytes; a multiple of 8.
     pub offset: u16,
-    /// Whether others come behind it.
+    /// Whether other fragments come after it: the More Fragments flag.
     pub more: bool,
 }
 
 impl<'a> IpPacket<'a> {
-    /// Reads the headers of an IP packet up to the first that is none of IP's own.
+    /// Reads the headers of an IP packet, extension headers included.
     ///
     /// # Errors
-    /// A header is cut off, or says what cannot be.
-    pub fn parse(packet: Piece<'a>) -> Result<Self, Skip> {
+    /// A header was not captured, or contradicts itself or the packet's length.
+    pub fn parse(packet: Captured<'a>) -> Result<Self, Undecoded> {
         match packet.bytes().first().map(|byte| byte >> 4) {
             Some(4) => {
-                let datagram = Self::parse_v4(packet)?;
-                if datagram.fragment.is_some() { Ok(datagram) } else { datagram.behind_extensions() }
+                let packet = Self::parse_v4(packet)?;
+                if packet.fragment.is_some() { Ok(packet) } else { packet.skip_extensions() }
             }
-            Some(6) => Self::parse_v6(packet)?.behind_extensions(),
-            Some(_) => Err(Skip::Malformed),
+            Some(6) => Self::parse_v6(packet)?.skip_extensions(),
+            Some(_) => Err(Undecoded::Malformed),
             None => Err(packet.lacks(1)),
         }
     }
 
-    fn parse_v4(packet: Piece<'a>) -> Result<Self, Skip> {
+    fn parse_v4(packet: Captured<'a>) -> Result<Self, Undecoded> {
         let Ok(header) = Ipv4HeaderSlice::from_slice(packet.bytes()) else {
-            return Err(v4_header_fault(packet));
+            return Err(v4_header_error(packet));
         };
         let header_len = header.slice().len();
         let payload = match usize::from(header.total_len()) {
-            // Not filled in yet where the interface segments for the host: the rest of the packet.
+            // Segmentation offload: the interface fills it in after the capture. The rest of the packet.
             0 => packet.skip(header_len)?,
-            total if total < header_len => return Err(Skip::Malformed),
+            total if total < header_len => return Err(Undecoded::Malformed),
             total => packet.with_len(total).skip(header_len)?,
         };
         let (more, offset) = (header.more_fragments(), header.fragments_offset().value());
@@ -108,13 +109,13 @@ impl<'a> IpPacket<'a> {
         })
     }
 
-    fn parse_v6(packet: Piece<'a>) -> Result<Self, Skip> {
+    fn parse_v6(packet: Captured<'a>) -> Result<Self, Undecoded> {
         let Ok(header) = Ipv6HeaderSlice::from_slice(packet.bytes()) else {
             return Err(packet.lacks(40));
         };
         let rest = packet.skip(header.slice().len())?;
         let payload = match usize::from(header.payload_length()) {
-            // As in IPv4, and in what Linux hands to its interfaces beyond 64 KiB.
+            // As in IPv4; and in packets over 64 KiB that Linux passes to its interfaces.
             0 => rest,
             len => rest.with_len(len),
         };
@@ -127,22 +128,22 @@ impl<'a> IpPacket<'a> {
         })
     }
 
-    /// Steps over extension headers, as far as the first fragment header.
+    /// Skips extension headers, up to the first Fragment header.
     ///
     /// # Errors
-    /// A header is cut off, or there are too many.
-    pub fn behind_extensions(mut self) -> Result<Self, Skip> {
+    /// A header was not captured, or there are too many.
+    pub fn skip_extensions(mut self) -> Result<Self, Undecoded> {
         for _ in 0..=MAX_EXTENSIONS {
             let bytes = self.payload.bytes();
             let (next, len) = match self.protocol {
                 protocol::AUTHENTICATION => {
-                    let header = IpAuthHeaderSlice::from_slice(bytes).map_err(|_| self.extension_fault())?;
+                    let header = IpAuthHeaderSlice::from_slice(bytes).map_err(|_| self.extension_error())?;
                     (header.next_header(), header.slice().len())
                 }
                 _ if self.src.is_ipv4() => return Ok(self),
                 protocol::FRAGMENT => {
-                    let header = Ipv6FragmentHeaderSlice::from_slice(bytes).map_err(|_| self.extension_fault())?;
-                    // One that is first and last at once is whole (RFC 6946).
+                    let header = Ipv6FragmentHeaderSlice::from_slice(bytes).map_err(|_| self.extension_error())?;
+                    // First and last fragment at once: a complete packet (RFC 6946).
                     if header.is_fragmenting_payload() {
                         self.fragment = Some(Fragment {
                             identification: header.identification(),
@@ -158,7 +159,7 @@ impl<'a> IpPacket<'a> {
                 | protocol::MOBILITY
                 | protocol::HOST_IDENTITY
                 | protocol::SHIM6 => {
-                    let header = Ipv6RawExtHeaderSlice::from_slice(bytes).map_err(|_| self.extension_fault())?;
+                    let header = Ipv6RawExtHeaderSlice::from_slice(bytes).map_err(|_| self.extension_error())?;
                     (header.next_header(), header.slice().len())
                 }
                 _ => return Ok(self),
@@ -169,21 +170,21 @@ impl<'a> IpPacket<'a> {
                 return Ok(self);
             }
         }
-        Err(Skip::Malformed)
+        Err(Undecoded::Malformed)
     }
 
-    /// Why an extension header does not fit into what was captured: the snaplen's fault, where it took anything.
+    /// Why an extension header does not fit into the captured bytes: the snaplen cut it, if it cut anything.
     #[cold]
-    const fn extension_fault(&self) -> Skip {
-        if self.payload.cut() > 0 { Skip::HeaderCut } else { Skip::Malformed }
+    const fn extension_error(&self) -> Undecoded {
+        if self.payload.cut() > 0 { Undecoded::HeaderCut } else { Undecoded::Malformed }
     }
 }
 
-/// Why an IPv4 header cannot be read: wrong in itself, or not all there.
+/// Why an IPv4 header cannot be read: malformed, or not all of it captured.
 #[cold]
-fn v4_header_fault(packet: Piece<'_>) -> Skip {
+fn v4_header_error(packet: Captured<'_>) -> Undecoded {
     match packet.bytes().first().map(|byte| usize::from(byte & 0xF) * 4) {
-        Some(0..20) => Skip::Malformed,
+        Some(0..20) => Undecoded::Malformed,
         Some(header_len) => packet.lacks(header_len),
         None => packet.lacks(20),
     }
@@ -194,19 +195,19 @@ mod tests {
     use super::*;
     use crate::net::build;
 
-    fn parse(bytes: &[u8]) -> Result<IpPacket<'_>, Skip> {
-        IpPacket::parse(Piece::new(bytes, bytes.len()))
+    fn parse(bytes: &[u8]) -> Result<IpPacket<'_>, Undecoded> {
+        IpPacket::parse(Captured::new(bytes, bytes.len()))
     }
 
     #[test]
-    fn padding_is_cut_off() {
+    fn padding_is_left_out() {
         for v6 in [false, true] {
             let mut packet = build::ip(v6, 17, b"payload");
             packet.extend([0; 20]);
-            let datagram = parse(&packet).unwrap();
-            assert_eq!((datagram.payload.bytes(), datagram.payload.len()), (&b"payload"[..], 7));
-            assert_eq!((datagram.protocol, datagram.fragment), (17, None));
-            assert_eq!((datagram.src, datagram.dst), (build::client(v6).ip, build::server(v6).ip));
+            let parsed = parse(&packet).unwrap();
+            assert_eq!((parsed.payload.bytes(), parsed.payload.len()), (&b"payload"[..], 7));
+            assert_eq!((parsed.protocol, parsed.fragment), (17, None));
+            assert_eq!((parsed.src, parsed.dst), (build::client(v6).ip, build::server(v6).ip));
         }
     }
 
@@ -217,11 +218,11 @@ mod tests {
             packet.extend([0; 20]);
             let payload_at = packet.len() - 27;
             for captured in 0..packet.len() {
-                let datagram = IpPacket::parse(Piece::new(&packet[..captured], packet.len()));
+                let parsed = IpPacket::parse(Captured::new(&packet[..captured], packet.len()));
                 if captured < payload_at {
-                    assert_eq!(datagram, Err(Skip::HeaderCut), "at {captured}");
+                    assert_eq!(parsed, Err(Undecoded::HeaderCut), "at {captured}");
                 } else {
-                    let payload = datagram.unwrap().payload;
+                    let payload = parsed.unwrap().payload;
                     assert_eq!(payload.len(), 7);
                     assert_eq!(payload.bytes(), &b"payload"[..7.min(captured - payload_at)]);
                 }
@@ -230,10 +231,10 @@ mod tests {
     }
 
     #[test]
-    fn the_headers_length_counts_more_than_the_records() {
+    fn the_length_in_the_header_is_believed_over_the_records() {
         let packet = build::ip(false, 17, b"payload");
-        let datagram = parse(&packet[..24]).unwrap();
-        assert_eq!((datagram.payload.bytes(), datagram.payload.cut()), (&b"payl"[..], 3));
+        let parsed = parse(&packet[..24]).unwrap();
+        assert_eq!((parsed.payload.bytes(), parsed.payload.cut()), (&b"payl"[..], 3));
     }
 
     #[test]
@@ -251,15 +252,15 @@ mod tests {
         for (at, value) in [(0, 0x44), (0, 0x55), (3, 19)] {
             let mut packet = packet.clone();
             packet[at] = value;
-            assert_eq!(parse(&packet), Err(Skip::Malformed), "{value:#x} at {at}");
+            assert_eq!(parse(&packet), Err(Undecoded::Malformed), "{value:#x} at {at}");
         }
-        assert_eq!(parse(&packet[..19]), Err(Skip::Malformed));
-        assert_eq!(parse(&build::ip(true, 17, b"")[..39]), Err(Skip::Malformed));
-        assert_eq!(parse(&[]), Err(Skip::Malformed));
+        assert_eq!(parse(&packet[..19]), Err(Undecoded::Malformed));
+        assert_eq!(parse(&build::ip(true, 17, b"")[..39]), Err(Undecoded::Malformed));
+        assert_eq!(parse(&[]), Err(Undecoded::Malformed));
     }
 
     #[test]
-    fn extension_headers_are_stepped_over() {
+    fn extension_headers_are_skipped() {
         let mut packet = build::tcp_segment(false, b"data");
         let tcp = packet.clone();
         let kinds = [0, 43, 60, 51, 44, 135, 139, 140];
@@ -269,15 +270,15 @@ mod tests {
             next = kind;
         }
         let packet = build::ip(true, next, &packet);
-        let datagram = parse(&packet).unwrap();
-        assert_eq!((datagram.protocol, datagram.payload.bytes()), (6, &tcp[..]));
+        let parsed = parse(&packet).unwrap();
+        assert_eq!((parsed.protocol, parsed.payload.bytes()), (6, &tcp[..]));
         let headers_end = packet.len() - tcp.len();
         for captured in 40..headers_end {
-            let cut = IpPacket::parse(Piece::new(&packet[..captured], packet.len()));
-            assert_eq!(cut, Err(Skip::HeaderCut), "at {captured}");
+            let cut = IpPacket::parse(Captured::new(&packet[..captured], packet.len()));
+            assert_eq!(cut, Err(Undecoded::HeaderCut), "at {captured}");
         }
         let nine = build::extension(60, 0, &packet[40..]);
-        assert_eq!(parse(&build::ip(true, 60, &nine)), Err(Skip::Malformed), "one more than may be");
+        assert_eq!(parse(&build::ip(true, 60, &nine)), Err(Undecoded::Malformed), "one too many");
     }
 
     #[test]
@@ -293,10 +294,10 @@ mod tests {
     fn fragments_of_both_versions() {
         for v6 in [false, true] {
             let packet = build::fragment(v6, 7, 6, 1480, true, b"12345678");
-            let datagram = parse(&packet).unwrap();
+            let parsed = parse(&packet).unwrap();
             let expected = Fragment { identification: 7, offset: 1480, more: true };
-            assert_eq!((datagram.fragment, datagram.protocol), (Some(expected), 6));
-            assert_eq!(datagram.payload.bytes(), b"12345678");
+            assert_eq!((parsed.fragment, parsed.protocol), (Some(expected), 6));
+            assert_eq!(parsed.payload.bytes(), b"12345678");
             let last = build::fragment(v6, 7, 51, 65528, false, b"1");
             let expected = Fragment { identification: 7, offset: 65528, more: false };
             assert_eq!(parse(&last).unwrap().fragment, Some(expected));

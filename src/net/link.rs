@@ -1,8 +1,8 @@
 //! Link headers: from a captured packet to the IP packet in it.
 //!
-//! Ethernet with any of VLAN tags (802.1Q, 802.1ad, 0x9100), MPLS labels (RFC 3032), PPPoE (RFC 2516), LLC with SNAP
-//! (RFC 1042); Linux cooked captures, versions 1 and 2; BSD loopback; raw IP. Which IP it is, its own first four bits
-//! say. Not here: 802.11, PPP on its own, MACsec.
+//! In: a packet and its link type. Out: the IP packet. Ethernet with VLAN tags (802.1Q, 802.1ad, 0x9100), MPLS labels (RFC
+//! 3032), PPPoE (RFC 2516), LLC with SNAP (RFC 1042); Linux cooked captures, versions 1 and 2; BSD loopback; raw IP. The
+//! version of IP is read from the packet's own first four bits. Not done here: 802.11, PPP without PPPoE, MACsec.
 //!
 //! ```text
 //! Ethernet    | destination 6 | source 6 | type 2 |
@@ -15,14 +15,14 @@
 //! NULL, LOOP  | address family 4 |
 //! ```
 
-use super::piece::{Piece, Skip};
+use super::captured::{Captured, Undecoded};
 use crate::capture::LinkType;
 
-/// Raw IP under the numbers that BSD and OpenBSD have for it.
+/// Raw IP, as numbered by BSD and OpenBSD.
 const RAW_BSD: LinkType = LinkType(12);
 const RAW_OPENBSD: LinkType = LinkType(14);
 
-/// How many VLAN tags, labels and such may lie between a link header and its IP packet.
+/// VLAN tags, labels and the like between a link header and the IP packet.
 const MAX_SHIMS: usize = 16;
 
 /// The EtherTypes that lead to IP.
@@ -33,20 +33,20 @@ mod ethertype {
     pub(super) const ETHERNET: u16 = 0x6558;
     pub(super) const VLAN: u16 = 0x8100;
     pub(super) const PROVIDER_VLAN: u16 = 0x88A8;
-    /// VLAN tags from before 802.1ad.
+    /// VLAN tags used before 802.1ad.
     pub(super) const OLD_VLANS: core::ops::RangeInclusive<u16> = 0x9100..=0x9300;
     pub(super) const MPLS: u16 = 0x8847;
     pub(super) const MPLS_UPSTREAM: u16 = 0x8848;
     pub(super) const PPPOE_SESSION: u16 = 0x8864;
-    /// Below, it is a length, and LLC follows (802.3).
+    /// Up to here it is a length, and LLC follows (802.3).
     pub(super) const LAST_LENGTH: u16 = 1500;
 }
 
 /// The IP packet in a packet of that link type.
 ///
 /// # Errors
-/// There is none, or a header before it is cut off.
-pub fn ip_packet(link: LinkType, packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
+/// There is none, or a header before it was not captured.
+pub fn ip_packet(link: LinkType, packet: Captured<'_>) -> Result<Captured<'_>, Undecoded> {
     match link {
         LinkType::ETHERNET => ethernet(packet),
         LinkType::RAW | RAW_BSD | RAW_OPENBSD | LinkType::IPV4 | LinkType::IPV6 => Ok(packet),
@@ -59,24 +59,24 @@ pub fn ip_packet(link: LinkType, packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
             let ([high, low, ..], rest) = packet.header::<20>()?;
             of_type(u16::from_be_bytes([*high, *low]), rest)
         }
-        _ => Err(Skip::UnknownLink),
+        _ => Err(Undecoded::UnknownLink),
     }
 }
 
 /// The IP packet in an Ethernet frame.
 ///
 /// # Errors
-/// There is none, or a header before it is cut off.
-pub fn ethernet(frame: Piece<'_>) -> Result<Piece<'_>, Skip> {
+/// There is none, or a header before it was not captured.
+pub fn ethernet(frame: Captured<'_>) -> Result<Captured<'_>, Undecoded> {
     let (ethertype, rest) = ethernet_header(frame)?;
     of_type(ethertype, rest)
 }
 
-/// The IP packet in what the EtherType `ethertype` announced, behind tags and labels.
+/// The IP packet in the bytes `rest` that follow the EtherType `ethertype`, after tags and labels.
 ///
 /// # Errors
-/// There is none, or a header before it is cut off.
-pub fn of_type(mut ethertype: u16, mut rest: Piece<'_>) -> Result<Piece<'_>, Skip> {
+/// There is none, or a header before it was not captured.
+pub fn of_type(mut ethertype: u16, mut rest: Captured<'_>) -> Result<Captured<'_>, Undecoded> {
     for _ in 0..MAX_SHIMS {
         (ethertype, rest) = match ethertype {
             ethertype::IPV4 | ethertype::IPV6 => return Ok(rest),
@@ -86,25 +86,25 @@ pub fn of_type(mut ethertype: u16, mut rest: Piece<'_>) -> Result<Piece<'_>, Ski
             ethertype::ETHERNET => ethernet_header(rest)?,
             ethertype::PPPOE_SESSION => pppoe(rest)?,
             0..=ethertype::LAST_LENGTH => snap(rest)?,
-            _ => return Err(Skip::OtherProtocol),
+            _ => return Err(Undecoded::OtherProtocol),
         };
     }
-    Err(Skip::OtherProtocol)
+    Err(Undecoded::OtherProtocol)
 }
 
-fn ethernet_header(frame: Piece<'_>) -> Result<(u16, Piece<'_>), Skip> {
+fn ethernet_header(frame: Captured<'_>) -> Result<(u16, Captured<'_>), Undecoded> {
     let ([.., high, low], rest) = frame.header::<14>()?;
     Ok((u16::from_be_bytes([*high, *low]), rest))
 }
 
-fn vlan_tag(tag: Piece<'_>) -> Result<(u16, Piece<'_>), Skip> {
+fn vlan_tag(tag: Captured<'_>) -> Result<(u16, Captured<'_>), Undecoded> {
     let ([_, _, high, low], rest) = tag.header()?;
     Ok((u16::from_be_bytes([*high, *low]), rest))
 }
 
-/// One label. Nothing names what the last one carries; it shows itself by its first four bits: IP by its version, an
-/// Ethernet pseudowire by the zero of its control word (RFC 4385 §3). One without control word cannot be told.
-fn mpls_label(label: Piece<'_>) -> Result<(u16, Piece<'_>), Skip> {
+/// One label. No field names the payload of the last one. Its first four bits tell: the version of IP, or 0 in the control
+/// word of an Ethernet pseudowire (RFC 4385 §3). A pseudowire without control word is not recognized.
+fn mpls_label(label: Captured<'_>) -> Result<(u16, Captured<'_>), Undecoded> {
     let ([_, _, bottom, _], rest) = label.header()?;
     if bottom & 1 == 0 {
         return Ok((ethertype::MPLS, rest));
@@ -114,34 +114,34 @@ fn mpls_label(label: Piece<'_>) -> Result<(u16, Piece<'_>), Skip> {
         4 => Ok((ethertype::IPV4, rest)),
         6 => Ok((ethertype::IPV6, rest)),
         0 => Ok((ethertype::ETHERNET, rest.skip(4)?)),
-        _ => Err(Skip::OtherProtocol),
+        _ => Err(Undecoded::OtherProtocol),
     }
 }
 
 /// A PPPoE session's payload: PPP without framing (RFC 2516 §6).
-fn pppoe(session: Piece<'_>) -> Result<(u16, Piece<'_>), Skip> {
+fn pppoe(session: Captured<'_>) -> Result<(u16, Captured<'_>), Undecoded> {
     let ([_, _, _, _, _, _, protocol @ ..], rest) = session.header::<8>()?;
     match u16::from_be_bytes(*protocol) {
         0x0021 => Ok((ethertype::IPV4, rest)),
         0x0057 => Ok((ethertype::IPV6, rest)),
-        _ => Err(Skip::OtherProtocol),
+        _ => Err(Undecoded::OtherProtocol),
     }
 }
 
 /// LLC with SNAP: an EtherType follows (RFC 1042).
-fn snap(llc: Piece<'_>) -> Result<(u16, Piece<'_>), Skip> {
+fn snap(llc: Captured<'_>) -> Result<(u16, Captured<'_>), Undecoded> {
     match llc.header()? {
         ([0xAA, 0xAA, 0x03, 0, 0, 0, high, low], rest) => Ok((u16::from_be_bytes([*high, *low]), rest)),
-        _ => Err(Skip::OtherProtocol),
+        _ => Err(Undecoded::OtherProtocol),
     }
 }
 
-/// The family is in the byte order of the machine that captured, which need not be that of the file; AF_INET is 2
-/// everywhere, AF_INET6 is 10 on Linux, 23 on Windows, 24, 28 and 30 on the BSDs and macOS.
-fn loopback(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
+/// The address family is in the byte order of the machine that captured, which may differ from that of the file. AF_INET is
+/// 2 everywhere, AF_INET6 is 10 on Linux, 23 on Windows, 24, 28 and 30 on the BSDs and macOS.
+fn loopback(packet: Captured<'_>) -> Result<Captured<'_>, Undecoded> {
     match packet.header()? {
         ([family, 0, 0, 0] | [0, 0, 0, family], rest) if matches!(family, 2 | 10 | 23 | 24 | 28 | 30) => Ok(rest),
-        _ => Err(Skip::OtherProtocol),
+        _ => Err(Undecoded::OtherProtocol),
     }
 }
 
@@ -152,8 +152,8 @@ mod tests {
 
     const IP: [u8; 3] = [0x45, 1, 2];
 
-    fn inside(link: LinkType, bytes: &[u8]) -> Result<Vec<u8>, Skip> {
-        ip_packet(link, Piece::new(bytes, bytes.len())).map(|piece| piece.bytes().to_vec())
+    fn inside(link: LinkType, bytes: &[u8]) -> Result<Vec<u8>, Undecoded> {
+        ip_packet(link, Captured::new(bytes, bytes.len())).map(|packet| packet.bytes().to_vec())
     }
 
     #[test]
@@ -164,27 +164,27 @@ mod tests {
     }
 
     #[test]
-    fn a_header_cut_anywhere_is_cut() {
+    fn headers_cut_at_every_length() {
         for (name, link, packet) in build::links(&IP, false) {
             for captured in 0..packet.len() - IP.len() {
-                let piece = Piece::new(&packet[..captured], packet.len());
-                assert_eq!(ip_packet(link, piece), Err(Skip::HeaderCut), "{name} at {captured}");
+                let cut = Captured::new(&packet[..captured], packet.len());
+                assert_eq!(ip_packet(link, cut), Err(Undecoded::HeaderCut), "{name} at {captured}");
             }
         }
     }
 
     #[test]
-    fn what_is_not_ip_is_not_tcp() {
+    fn other_protocols_are_reported_as_such() {
         let arp = build::ethernet(0x0806, &[0; 28]);
         let spanning_tree = build::ethernet(38, &[0x42, 0x42, 3, 0, 0, 0, 0, 0, 0, 0]);
         let discovery = build::ethernet(0x8863, &[0x11, 9, 0, 0, 0, 4, 1, 1, 0, 0]);
         let ppp_lcp = build::ethernet(0x8864, &[0x11, 0, 0, 1, 0, 4, 0xC0, 0x21, 1, 1]);
         for frame in [arp, spanning_tree, discovery, ppp_lcp] {
-            assert_eq!(inside(LinkType::ETHERNET, &frame), Err(Skip::OtherProtocol));
+            assert_eq!(inside(LinkType::ETHERNET, &frame), Err(Undecoded::OtherProtocol));
         }
-        assert_eq!(inside(LinkType::NULL, &[7, 0, 0, 0, 0x45]), Err(Skip::OtherProtocol));
-        assert_eq!(inside(LinkType::NULL, &[2, 0, 0, 2, 0x45]), Err(Skip::OtherProtocol));
-        assert_eq!(inside(LinkType(147), &IP), Err(Skip::UnknownLink));
+        assert_eq!(inside(LinkType::NULL, &[7, 0, 0, 0, 0x45]), Err(Undecoded::OtherProtocol));
+        assert_eq!(inside(LinkType::NULL, &[2, 0, 0, 2, 0x45]), Err(Undecoded::OtherProtocol));
+        assert_eq!(inside(LinkType(147), &IP), Err(Undecoded::UnknownLink));
     }
 
     #[test]
@@ -197,6 +197,6 @@ mod tests {
             build::ethernet(0x8100, &bytes)
         };
         assert_eq!(inside(LinkType::ETHERNET, &tagged(MAX_SHIMS - 1)), Ok(IP.to_vec()));
-        assert_eq!(inside(LinkType::ETHERNET, &tagged(MAX_SHIMS + 1)), Err(Skip::OtherProtocol));
+        assert_eq!(inside(LinkType::ETHERNET, &tagged(MAX_SHIMS + 1)), Err(Undecoded::OtherProtocol));
     }
 }

@@ -1,15 +1,15 @@
-//! One packet → at most one TCP segment.
+//! One packet → at most one TCP segment or UDP datagram.
 //!
-//! In comes a [`Packet`](crate::capture::Packet) with whatever link layer it was captured on; out goes the [`Segment`]
-//! it carries, borrowed from the packet. Link headers ([`link`]), IP headers ([`ip`]) and tunnels ([`tunnel`]) are
-//! stepped over in place; only IP fragments are copied, to be held until their datagram is whole ([`fragments`]).
-//! Lengths on the wire and captured lengths are told apart all the way down ([`Piece`]), so what a snaplen took away
-//! arrives upstairs as [`Segment::cut`]: a known number of missing bytes, not a mystery.
+//! In: a [`Packet`](crate::capture::Packet) of any of the known link types. Out: the [`Segment`] or [`Datagram`] that it
+//! carries, borrowed from the packet. Link headers ([`link`]), IP headers ([`ip`]) and tunnels ([`tunnel`]) are skipped in
+//! place; only IP fragments are copied, and held until their packet is complete ([`fragments`]). Each layer has two lengths,
+//! that on the wire and that in the capture ([`Captured`]), so bytes that a snaplen cut are a known number of missing bytes
+//! ([`Segment::cut`]).
 //!
-//! RFC 791 and 8200 (IP, their fragments and extension headers), 9293 (TCP), 2784 and 2890 (GRE), 7348 (VXLAN), 8926
-//! (Geneve), 2003 and 4213 (IP in IP), 2516 (PPPoE), 3032 (MPLS).
+//! RFC 791 and 8200 (IP, its fragments and extension headers), 9293 (TCP), 768 (UDP), 2784 and 2890 (GRE), 7348 (VXLAN),
+//! 8926 (Geneve), 2003 and 4213 (IP in IP), 2516 (PPPoE), 3032 (MPLS).
 //!
-//! Not here: checksums (offload makes them wrong on the sender's side), jumbograms, decryption, connections.
+//! Not done here: checksums (with offload they are wrong at the sender), jumbograms, decryption, connections.
 //!
 //! ```
 //! use wslens::capture::{LinkType, Packet};
@@ -18,33 +18,33 @@
 //!
 //! let mut decoder = Decoder::new(&Limits::default());
 //! let packet = Packet { seen: PacketRef::default(), link: LinkType::RAW, bytes: &[0x45, 0], original_len: 1500 };
-//! assert!(decoder.decode(&packet).is_none(), "its headers were cut off");
+//! assert!(decoder.decode(&packet).is_none(), "its headers were not captured");
 //! assert_eq!(decoder.counts().header_cut, 1);
 //! ```
 
-// Bytes with two lengths, which all that follows reads.
-pub mod piece;
-// Then in the order in which a packet is unwrapped: the link header,
+// Bytes with two lengths, which all others read.
+pub mod captured;
+// Formats, in the order in which a packet is unwrapped: the link header,
 pub mod link;
 // the IP header,
 pub mod ip;
-// the tunnel, where there is one,
+// tunnels,
 pub mod tunnel;
-// the fragments of a datagram,
-pub mod fragments;
-// the TCP header,
-pub mod tcp_header;
-// the UDP header.
-pub mod datagram;
-// What comes out of TCP,
+// TCP: the segment,
 pub mod segment;
-// and the machine that does it all.
+// and its header;
+pub mod tcp_header;
+// UDP.
+pub mod datagram;
+// Machines: reassembly of fragments,
+pub mod fragments;
+// and the decoder that drives all of these.
 pub mod decode;
 
 #[cfg(test)]
 mod build;
 
+pub use captured::{Captured, Undecoded};
 pub use datagram::Datagram;
 pub use decode::{Counts, Decoder, Transport};
-pub use piece::{Piece, Skip};
 pub use segment::{Segment, SeqNumber, TcpFlags};

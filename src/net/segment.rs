@@ -7,25 +7,25 @@ use crate::types::{Endpoint, PacketRef};
 pub struct SeqNumber(pub u32);
 
 impl SeqNumber {
-    /// The number `len` bytes further on.
+    /// The number `len` bytes after it.
     #[must_use]
     pub const fn plus(self, len: u32) -> Self {
         Self(self.0.wrapping_add(len))
     }
 
-    /// How far `self` lies beyond `base`; negative where it lies before. Right for distances below 2^31.
+    /// The distance from `base` to `self`, negative if `self` comes before `base`. Right for distances below 2^31.
     #[must_use]
     pub const fn distance_from(self, base: Self) -> i32 {
         self.0.wrapping_sub(base.0).cast_signed()
     }
 }
 
-/// The control bits of a segment that matter here.
+/// The control bits of a segment that wslens uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TcpFlags {
     /// SYN: the sequence number is the initial one.
     pub syn: bool,
-    /// ACK: the acknowledgment number counts.
+    /// ACK: the acknowledgment number is valid.
     pub ack: bool,
     /// FIN: the sender has no more bytes.
     pub fin: bool,
@@ -33,16 +33,16 @@ pub struct TcpFlags {
     pub rst: bool,
 }
 
-/// One TCP segment, borrowed from its packet or, where IP fragments were put together, from the net floor.
+/// One TCP segment, borrowed from its packet or, where IP fragments were reassembled, from the decoder.
 #[derive(Debug, Clone, Copy)]
 pub struct Segment<'a> {
-    /// Who sent it.
+    /// Its sender.
     pub src: Endpoint,
-    /// To whom.
+    /// Its receiver.
     pub dst: Endpoint,
     /// The sequence number of its first byte, or of its SYN.
     pub seq: SeqNumber,
-    /// The acknowledgment number; counts only with `flags.ack`.
+    /// The acknowledgment number; valid only with `flags.ack`.
     pub ack: SeqNumber,
     /// Its control bits.
     pub flags: TcpFlags,
@@ -52,6 +52,6 @@ pub struct Segment<'a> {
     pub seen: PacketRef,
     /// The payload that was captured.
     pub payload: &'a [u8],
-    /// How many bytes of payload the snaplen took away behind `payload`.
+    /// Bytes of payload after `payload` that the snaplen cut.
     pub cut: u32,
 }

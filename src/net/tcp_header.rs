@@ -1,32 +1,33 @@
-//! The TCP header (RFC 9293 §3.1): from an IP payload to a segment.
+//! The TCP header (RFC 9293 §3.1).
 //!
-//! Options are stepped over, not read, so a header whose options the snaplen cut is as good as a whole one.
+//! In: an IP packet of protocol 6. Out: the [`Segment`]. Options are skipped, not read, so the snaplen may cut them. The
+//! checksum is not checked.
 
+use super::captured::Undecoded;
 use super::ip::IpPacket;
-use super::piece::Skip;
 use super::segment::{Segment, SeqNumber, TcpFlags};
 use crate::types::{Endpoint, PacketRef, Reader};
 
 /// Bytes of a header without options.
 const MIN_LEN: usize = 20;
 
-/// The segment in a whole datagram.
+/// The segment in a complete IP packet.
 ///
 /// # Errors
-/// The first 20 bytes were not captured, or the header's length cannot be.
+/// The first 20 bytes were not captured, or the header's length is shorter than that or longer than the IP packet.
 #[inline]
-pub fn segment<'a>(datagram: &IpPacket<'a>, seen: PacketRef) -> Result<Segment<'a>, Skip> {
-    let (header, behind) = datagram.payload.header::<MIN_LEN>()?;
-    let fields = Fields::read(header).ok_or(Skip::Malformed)?;
+pub fn segment<'a>(packet: &IpPacket<'a>, seen: PacketRef) -> Result<Segment<'a>, Undecoded> {
+    let (header, rest) = packet.payload.header::<MIN_LEN>()?;
+    let fields = Fields::read(header).ok_or(Undecoded::Malformed)?;
     let header_len = usize::from(fields.data_offset >> 4) * 4;
-    let (Some(options), Some(len)) = (header_len.checked_sub(MIN_LEN), datagram.payload.len().checked_sub(header_len))
+    let (Some(options), Some(len)) = (header_len.checked_sub(MIN_LEN), packet.payload.len().checked_sub(header_len))
     else {
-        return Err(Skip::Malformed);
+        return Err(Undecoded::Malformed);
     };
-    let payload = behind.bytes().get(options..).unwrap_or_default();
+    let payload = rest.bytes().get(options..).unwrap_or_default();
     Ok(Segment {
-        src: Endpoint { ip: datagram.src, port: fields.src_port },
-        dst: Endpoint { ip: datagram.dst, port: fields.dst_port },
+        src: Endpoint { ip: packet.src, port: fields.src_port },
+        dst: Endpoint { ip: packet.dst, port: fields.dst_port },
         seq: SeqNumber(fields.seq),
         ack: SeqNumber(fields.ack),
         flags: flags(fields.flags),
@@ -37,7 +38,7 @@ pub fn segment<'a>(datagram: &IpPacket<'a>, seen: PacketRef) -> Result<Segment<'
     })
 }
 
-/// The header's fields, in their order; the rest is checksum and urgent pointer.
+/// The header's fields, in their order, up to checksum and urgent pointer.
 struct Fields {
     src_port: u16,
     dst_port: u16,
@@ -73,11 +74,11 @@ const fn flags(bits: u8) -> TcpFlags {
 mod tests {
     use super::*;
     use crate::net::build;
-    use crate::net::piece::Piece;
+    use crate::net::captured::Captured;
 
-    fn datagram(bytes: &[u8], len: usize) -> IpPacket<'_> {
+    fn packet(bytes: &[u8], len: usize) -> IpPacket<'_> {
         let (src, dst) = (build::client(false).ip, build::server(false).ip);
-        IpPacket { src, dst, protocol: 6, payload: Piece::new(bytes, len), fragment: None }
+        IpPacket { src, dst, protocol: 6, payload: Captured::new(bytes, len), fragment: None }
     }
 
     #[test]
@@ -86,7 +87,7 @@ mod tests {
             0xC0, 0x01, 0x1F, 0x98, 1, 2, 3, 4, 5, 6, 7, 8, 0x60, 0x12, 0xFA, 0xF0, 0, 0, 0, 0, 2, 4, 5, 0xB4, b'x',
             b'y',
         ];
-        let segment = segment(&datagram(&bytes, bytes.len()), PacketRef::default()).unwrap();
+        let segment = segment(&packet(&bytes, bytes.len()), PacketRef::default()).unwrap();
         assert_eq!((segment.src.port, segment.dst.port), (0xC001, 8088));
         assert_eq!((segment.seq.0, segment.ack.0, segment.window), (0x0102_0304, 0x0506_0708, 64240));
         assert_eq!(segment.flags, TcpFlags { syn: true, ack: true, fin: false, rst: false });
@@ -98,7 +99,7 @@ mod tests {
         let with = |bits| {
             let mut bytes = build::tcp_segment(false, b"");
             bytes[13] = bits;
-            segment(&datagram(&bytes, bytes.len()), PacketRef::default()).unwrap().flags
+            segment(&packet(&bytes, bytes.len()), PacketRef::default()).unwrap().flags
         };
         assert_eq!(with(0xFF), TcpFlags { syn: true, ack: true, fin: true, rst: true });
         assert_eq!(with(0xE8), TcpFlags::default());
@@ -109,12 +110,12 @@ mod tests {
     }
 
     #[test]
-    fn cut_options_are_no_loss() {
+    fn cut_options_do_no_harm() {
         let bytes = build::tcp_segment(true, b"payload");
         for captured in 0..=bytes.len() {
-            let read = segment(&datagram(&bytes[..captured], bytes.len()), PacketRef::default());
+            let read = segment(&packet(&bytes[..captured], bytes.len()), PacketRef::default());
             if captured < 20 {
-                assert_eq!(read.unwrap_err(), Skip::HeaderCut);
+                assert_eq!(read.unwrap_err(), Undecoded::HeaderCut);
             } else {
                 let read = read.unwrap();
                 assert_eq!(read.payload, &b"payload"[..captured.saturating_sub(32)]);
@@ -128,8 +129,8 @@ mod tests {
         let mut bytes = build::tcp_segment(false, b"payload");
         for data_offset in [0x40, 0x00, 0x70] {
             bytes[12] = data_offset;
-            assert_eq!(segment(&datagram(&bytes, bytes.len()), PacketRef::default()).unwrap_err(), Skip::Malformed);
+            assert_eq!(segment(&packet(&bytes, bytes.len()), PacketRef::default()).unwrap_err(), Undecoded::Malformed);
         }
-        assert_eq!(segment(&datagram(&bytes[..19], 19), PacketRef::default()).unwrap_err(), Skip::Malformed);
+        assert_eq!(segment(&packet(&bytes[..19], 19), PacketRef::default()).unwrap_err(), Undecoded::Malformed);
     }
 }

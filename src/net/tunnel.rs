@@ -1,7 +1,8 @@
 //! Tunnels: the IP packet inside an IP packet.
 //!
-//! IP in IP (RFC 2003, 2473, 4213), GRE (RFC 2784, 2890) with IP, Ethernet or ERSPAN in it, VXLAN (RFC 7348), Geneve
-//! (RFC 8926). Not here: PPTP's GRE, anything encrypted, tunnels on other ports than those assigned.
+//! In: the payload of an IP packet and its protocol. Out: the IP packet in it. IP in IP (RFC 2003, 2473, 4213), GRE (RFC
+//! 2784, 2890) with IP, Ethernet or ERSPAN in it, VXLAN (RFC 7348), Geneve (RFC 8926). Not done here: PPTP's GRE, encrypted
+//! tunnels, tunnels over UDP on other ports than the assigned ones.
 //!
 //! ```text
 //! GRE         | C R K S, version 2 | type 2 | checksum 4 if C or R | key 4 if K | sequence 4 if S |
@@ -11,28 +12,28 @@
 
 use etherparse::UdpHeaderSlice;
 
+use super::captured::{Captured, Undecoded};
 use super::ip::protocol;
 use super::link;
-use super::piece::{Piece, Skip};
 
-/// The port assigned to VXLAN, and Linux's own from before.
+/// The port assigned to VXLAN, and the one that Linux used before.
 const VXLAN_PORTS: [u16; 2] = [4789, 8472];
 const GENEVE_PORT: u16 = 6081;
 
-/// EtherTypes that ERSPAN has in GRE: types I and II, and III.
+/// EtherTypes of ERSPAN in GRE: of types I and II, and of type III.
 const ERSPAN: u16 = 0x88BE;
 const ERSPAN_III: u16 = 0x22EB;
 
-/// The IP packet inside `payload` of an IP packet with that protocol.
+/// The IP packet inside the `payload` of an IP packet with that protocol.
 ///
 /// # Errors
-/// It is no tunnel, it has no IP packet in it, or one of its headers is cut off.
-pub fn inside(protocol: u8, payload: Piece<'_>) -> Result<Piece<'_>, Skip> {
+/// It is no tunnel, it has no IP packet in it, or one of its headers was not captured.
+pub fn inside(protocol: u8, payload: Captured<'_>) -> Result<Captured<'_>, Undecoded> {
     match protocol {
         protocol::IPV4 | protocol::IPV6 => Ok(payload),
         protocol::GRE => gre(payload),
         protocol::UDP => udp(payload),
-        _ => Err(Skip::OtherProtocol),
+        _ => Err(Undecoded::OtherProtocol),
     }
 }
 
@@ -48,57 +49,57 @@ fn is_tunnel_port(port: u16) -> bool {
     port == GENEVE_PORT || VXLAN_PORTS.contains(&port)
 }
 
-fn udp(datagram: Piece<'_>) -> Result<Piece<'_>, Skip> {
+fn udp(datagram: Captured<'_>) -> Result<Captured<'_>, Undecoded> {
     let header = UdpHeaderSlice::from_slice(datagram.bytes()).map_err(|_| datagram.lacks(8))?;
     let port = header.destination_port();
     if !is_tunnel_port(port) {
-        return Err(Skip::OtherProtocol);
+        return Err(Undecoded::OtherProtocol);
     }
     let rest = datagram.skip(header.slice().len())?;
     if port == GENEVE_PORT { geneve(rest) } else { vxlan(rest) }
 }
 
-fn vxlan(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
+fn vxlan(packet: Captured<'_>) -> Result<Captured<'_>, Undecoded> {
     let (header, frame) = packet.header::<8>()?;
     let valid_network = header.first().is_some_and(|flags| flags & 0x08 != 0);
-    if valid_network { link::ethernet(frame) } else { Err(Skip::OtherProtocol) }
+    if valid_network { link::ethernet(frame) } else { Err(Undecoded::OtherProtocol) }
 }
 
-fn geneve(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
+fn geneve(packet: Captured<'_>) -> Result<Captured<'_>, Undecoded> {
     let ([first, _, high, low, ..], rest) = packet.header::<8>()?;
     if first >> 6 != 0 {
-        return Err(Skip::OtherProtocol);
+        return Err(Undecoded::OtherProtocol);
     }
     let options = usize::from(first & 0x3F) * 4;
     link::of_type(u16::from_be_bytes([*high, *low]), rest.skip(options)?)
 }
 
-fn gre(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
+fn gre(packet: Captured<'_>) -> Result<Captured<'_>, Undecoded> {
     let ([flags, version, high, low], rest) = packet.header()?;
     if version & 0x07 != 0 {
-        return Err(Skip::OtherProtocol);
+        return Err(Undecoded::OtherProtocol);
     }
-    // Checksum or Routing, Key, Sequence: each adds a word. Routes of RFC 1701 are not followed.
+    // Checksum, Key, Sequence: each adds a word. The Routing field of RFC 1701 is not supported.
     let has = |bits: u8| flags & bits != 0;
     if has(0x40) {
-        return Err(Skip::OtherProtocol);
+        return Err(Undecoded::OtherProtocol);
     }
     let words = usize::from(has(0x80)) + usize::from(has(0x20)) + usize::from(has(0x10));
     let rest = rest.skip(words * 4)?;
     match u16::from_be_bytes([*high, *low]) {
-        // Type II, and only that, is numbered; its header is 8 bytes.
+        // Only type II has a sequence number; its header is 8 bytes long.
         ERSPAN => link::ethernet(if has(0x10) { rest.skip(8)? } else { rest }),
         ERSPAN_III => erspan_iii(rest),
         ethertype => link::of_type(ethertype, rest),
     }
 }
 
-/// Twelve bytes; the lowest bit of the last says that eight more follow, bits 6 to 2 of the one before what is
-/// mirrored: 0 is an Ethernet frame.
-fn erspan_iii(packet: Piece<'_>) -> Result<Piece<'_>, Skip> {
+/// A header of twelve bytes. The lowest bit of the last one announces eight more; bits 6 to 2 of the one before it are the
+/// frame type, 0 for Ethernet.
+fn erspan_iii(packet: Captured<'_>) -> Result<Captured<'_>, Undecoded> {
     let ([.., frame_type, options], frame) = packet.header::<12>()?;
     if frame_type >> 2 & 0x1F != 0 {
-        return Err(Skip::OtherProtocol);
+        return Err(Undecoded::OtherProtocol);
     }
     link::ethernet(if options & 1 != 0 { frame.skip(8)? } else { frame })
 }
@@ -110,8 +111,8 @@ mod tests {
 
     const IP: [u8; 3] = [0x45, 1, 2];
 
-    fn inside_of(protocol: u8, bytes: &[u8]) -> Result<Vec<u8>, Skip> {
-        inside(protocol, Piece::new(bytes, bytes.len())).map(|piece| piece.bytes().to_vec())
+    fn inside_of(protocol: u8, bytes: &[u8]) -> Result<Vec<u8>, Undecoded> {
+        inside(protocol, Captured::new(bytes, bytes.len())).map(|packet| packet.bytes().to_vec())
     }
 
     #[test]
@@ -119,26 +120,26 @@ mod tests {
         for (name, protocol, packet) in build::tunnels(&IP, false).into_iter().chain(build::tunnels(&IP, true)) {
             assert_eq!(inside_of(protocol, &packet), Ok(IP.to_vec()), "{name}");
             for captured in 0..packet.len() - IP.len() {
-                let piece = Piece::new(&packet[..captured], packet.len());
-                assert_eq!(inside(protocol, piece), Err(Skip::HeaderCut), "{name} at {captured}");
+                let cut = Captured::new(&packet[..captured], packet.len());
+                assert_eq!(inside(protocol, cut), Err(Undecoded::HeaderCut), "{name} at {captured}");
             }
         }
     }
 
     #[test]
-    fn no_tunnels() {
+    fn other_payloads_are_no_tunnels() {
         let frame = build::ethernet(0x0800, &IP);
-        assert_eq!(inside_of(17, &build::udp(53, &frame)), Err(Skip::OtherProtocol));
+        assert_eq!(inside_of(17, &build::udp(53, &frame)), Err(Undecoded::OtherProtocol));
         let vxlan_without_network = [&[0; 8][..], &frame].concat();
-        assert_eq!(inside_of(17, &build::udp(4789, &vxlan_without_network)), Err(Skip::OtherProtocol));
+        assert_eq!(inside_of(17, &build::udp(4789, &vxlan_without_network)), Err(Undecoded::OtherProtocol));
         let later_geneve = [&[0x40, 0, 0x65, 0x58, 0, 0, 1, 0][..], &frame].concat();
-        assert_eq!(inside_of(17, &build::udp(6081, &later_geneve)), Err(Skip::OtherProtocol));
+        assert_eq!(inside_of(17, &build::udp(6081, &later_geneve)), Err(Undecoded::OtherProtocol));
         let pptp = [&[0x30, 1, 0x88, 0x0B, 0, 0, 0, 0][..], &IP].concat();
-        assert_eq!(inside_of(47, &pptp), Err(Skip::OtherProtocol));
+        assert_eq!(inside_of(47, &pptp), Err(Undecoded::OtherProtocol));
         let routed = [&[0x40, 0, 8, 0, 0, 0, 0, 0][..], &IP].concat();
-        assert_eq!(inside_of(47, &routed), Err(Skip::OtherProtocol));
+        assert_eq!(inside_of(47, &routed), Err(Undecoded::OtherProtocol));
         for other in [1, 50, 58, 132] {
-            assert_eq!(inside_of(other, &IP), Err(Skip::OtherProtocol));
+            assert_eq!(inside_of(other, &IP), Err(Undecoded::OtherProtocol));
         }
     }
 }

@@ -144,7 +144,7 @@ fn padding_and_offload() {
 }
 
 #[test]
-fn what_yields_nothing_is_counted() {
+fn packets_without_tcp_and_udp_are_counted() {
     let mut decoder = decoder();
     let icmp = build::ip(false, 1, &[8, 0, 0, 0]);
     let udp = build::ip(false, 17, &build::udp(53, b"query"));
@@ -193,7 +193,7 @@ fn segments(decoder: &mut Decoder, ip_packets: &[Vec<u8>]) -> Vec<(Vec<u8>, u32,
 }
 
 #[test]
-fn fragments_give_the_segment_of_their_whole() {
+fn fragments_give_the_segment_of_their_packet() {
     let payload: Vec<u8> = (0..6000_u32).map(|i| 0x50 + u8::try_from(i % 16).unwrap()).collect();
     for v6 in [false, true] {
         let tcp = build::tcp_segment(true, &payload);
@@ -287,7 +287,7 @@ static TO_MUTATE: LazyLock<Vec<(String, LinkType, Vec<u8>)>> = LazyLock::new(|| 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(crate::common::effort::cases(2_000, 50_000)))]
 
-    /// The short way and the long way agree on every packet that the short way takes; and every packet counts once.
+    /// The fast way and the general way agree on every packet that the fast way takes; and every packet counts once.
     #[test]
     fn plain_is_no_different(
         which in 0_usize..1000,
@@ -305,7 +305,7 @@ proptest! {
         bytes.truncate(kept);
         let packet = Packet { original_len, ..packet(link, &bytes) };
         if let Some(plain) = plain_packet(&packet) {
-            let ip = link::ip_packet(link, whole(&packet)).unwrap();
+            let ip = link::ip_packet(link, all(&packet)).unwrap();
             let datagram = IpPacket::parse(ip).unwrap();
             prop_assert_eq!(datagram.fragment, None);
             let long = transport(&datagram, packet.seen).unwrap().unwrap();
@@ -356,7 +356,7 @@ type Capture = (LinkType, Vec<(u32, Vec<u8>)>);
 /// Sequence number, payload and `cut` of a segment.
 type Payload = (u32, Vec<u8>, usize);
 
-/// Reads a classic pcap file; `None` where the captures are not at hand.
+/// Reads a classic pcap file; `None` where the captures are not available.
 fn read_pcap(name: &str) -> Option<Capture> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures/real").join(name);
     let Ok(file) = std::fs::read(&path) else {

@@ -1,4 +1,4 @@
-//! Real fragments in all orders, with copies and overlaps, against a model that is obviously right.
+//! Fragments in all orders, with copies and overlaps, against a model that is obviously right.
 
 use proptest::prelude::*;
 
@@ -11,9 +11,9 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_nanos(seconds * SECOND)
 }
 
-/// One fragment: `captured` of its `len` bytes are there, each of them `fill`.
+/// One fragment: `captured` of its `len` bytes were captured, each of them `fill`.
 #[derive(Debug, Clone, Copy)]
-struct Part {
+struct TestFragment {
     offset: u16,
     len: usize,
     more: bool,
@@ -21,26 +21,31 @@ struct Part {
     fill: u8,
 }
 
-fn add(fragments: &mut Fragments, part: Part, id: u32, now: Timestamp) -> Result<Option<(Vec<u8>, usize)>, Skip> {
+fn add(
+    fragments: &mut Fragments,
+    part: TestFragment,
+    id: u32,
+    now: Timestamp,
+) -> Result<Option<(Vec<u8>, usize)>, Undecoded> {
     let bytes = vec![part.fill; part.captured];
     let datagram = IpPacket {
         src: build::client(false).ip,
         dst: build::server(false).ip,
         protocol: 6,
-        payload: Piece::new(&bytes, part.len),
+        payload: Captured::new(&bytes, part.len),
         fragment: Some(Fragment { identification: id, offset: part.offset, more: part.more }),
     };
     fragments.add(&datagram, now).map(|whole| whole.map(|whole| taken(fragments, whole)))
 }
 
-fn taken(fragments: &mut Fragments, whole: Whole) -> (Vec<u8>, usize) {
+fn taken(fragments: &mut Fragments, whole: Reassembled) -> (Vec<u8>, usize) {
     let payload = whole.packet().payload;
     let result = (payload.bytes().to_vec(), payload.len());
     fragments.recycle(whole);
     result
 }
 
-/// One byte after the other: not come, come without being captured, or captured.
+/// One byte after the other: not received, received but not captured, or captured.
 #[derive(Clone, Default)]
 struct Model {
     bytes: Vec<Option<Option<u8>>>,
@@ -48,14 +53,14 @@ struct Model {
 }
 
 impl Model {
-    fn add(&mut self, part: Part) -> Result<Option<(Vec<u8>, usize)>, Skip> {
+    fn add(&mut self, part: TestFragment) -> Result<Option<(Vec<u8>, usize)>, Undecoded> {
         let start = usize::from(part.offset);
         let end = start + part.len;
         let impossible = part.len == 0 || end > 65_535 || (part.more && !part.len.is_multiple_of(8));
         let beyond = self.end.is_some_and(|known| end > known || (!part.more && end != known));
         let short = !part.more && end < self.bytes.len();
         if impossible || beyond || short {
-            return Err(Skip::Malformed);
+            return Err(Undecoded::Malformed);
         }
         if !part.more {
             self.end = Some(end);
@@ -92,38 +97,38 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
 fn every_order_of_a_few() {
     for count in 3..=5_u16 {
         for tail in [1, 8, 13] {
-            let parts: Vec<Part> = (0..count)
+            let parts: Vec<TestFragment> = (0..count)
                 .map(|i| {
                     let more = i + 1 < count;
                     let len = if more { 16 } else { tail };
-                    Part { offset: i * 16, len, more, captured: len, fill: u8::try_from(i).unwrap() }
+                    TestFragment { offset: i * 16, len, more, captured: len, fill: u8::try_from(i).unwrap() }
                 })
                 .collect();
             let expected: Vec<u8> = parts.iter().flat_map(|part| vec![part.fill; part.len]).collect();
             let mut fragments = Fragments::new(&Limits::default());
             for order in orders(usize::from(count)) {
-                // Each of them twice, as long as the datagram is not whole.
-                for (come, &index) in order.iter().enumerate() {
-                    let last = come + 1 == order.len();
+                // Each of them twice, as long as the packet is not complete.
+                for (position, &index) in order.iter().enumerate() {
+                    let last = position + 1 == order.len();
                     let whole = add(&mut fragments, parts[index], 1, at(0)).unwrap();
                     assert_eq!(whole, last.then(|| (expected.clone(), expected.len())), "{order:?}");
                     if !last {
-                        let copy = Part { fill: 0xEE, ..parts[index] };
+                        let copy = TestFragment { fill: 0xEE, ..parts[index] };
                         assert_eq!(add(&mut fragments, copy, 1, at(0)), Ok(None));
                     }
                 }
             }
-            assert_eq!((fragments.lost(), fragments.unfinished.len(), fragments.bytes), (0, 0, 0));
+            assert_eq!((fragments.lost(), fragments.incomplete.len(), fragments.bytes), (0, 0, 0));
         }
     }
 }
 
-fn part() -> impl Strategy<Value = Part> {
+fn part() -> impl Strategy<Value = TestFragment> {
     (0_u16..12, 0_usize..6, 0_usize..9, any::<bool>(), 0_usize..60, any::<u8>()).prop_map(
         |(at, units, odd, more, captured, fill)| {
             let odd = if odd == 8 || !more { odd } else { 0 };
             let len = units * 8 + odd;
-            Part { offset: at * 8, len, more, captured: captured.min(len), fill }
+            TestFragment { offset: at * 8, len, more, captured: captured.min(len), fill }
         },
     )
 }
@@ -137,7 +142,7 @@ proptest! {
         let mut model = Model::default();
         for part in parts {
             prop_assert_eq!(add(&mut fragments, part, 1, at(0)), model.add(part), "{:?}", part);
-            let cost: usize = fragments.unfinished.values().map(Unfinished::cost).sum();
+            let cost: usize = fragments.incomplete.values().map(Incomplete::cost).sum();
             prop_assert_eq!(fragments.bytes, cost);
         }
     }
@@ -146,43 +151,43 @@ proptest! {
 #[test]
 fn the_greatest_and_what_is_beyond() {
     let mut fragments = Fragments::new(&Limits::default());
-    let head = Part { offset: 0, len: 65_528, more: true, captured: 65_528, fill: 1 };
-    let tail = Part { offset: 65_528, len: 7, more: false, captured: 7, fill: 2 };
-    let beyond = Part { len: 8, captured: 8, ..tail };
+    let head = TestFragment { offset: 0, len: 65_528, more: true, captured: 65_528, fill: 1 };
+    let tail = TestFragment { offset: 65_528, len: 7, more: false, captured: 7, fill: 2 };
+    let beyond = TestFragment { len: 8, captured: 8, ..tail };
     assert_eq!(add(&mut fragments, head, 1, at(0)), Ok(None));
-    assert_eq!(add(&mut fragments, beyond, 1, at(0)), Err(Skip::Malformed));
+    assert_eq!(add(&mut fragments, beyond, 1, at(0)), Err(Undecoded::Malformed));
     assert_eq!(add(&mut fragments, tail, 1, at(0)).unwrap().unwrap().1, 65_535);
-    let huge = Part { offset: 8, len: usize::MAX, more: false, captured: 8, fill: 2 };
-    assert_eq!(add(&mut fragments, huge, 1, at(0)), Err(Skip::Malformed));
+    let huge = TestFragment { offset: 8, len: usize::MAX, more: false, captured: 8, fill: 2 };
+    assert_eq!(add(&mut fragments, huge, 1, at(0)), Err(Undecoded::Malformed));
 }
 
 #[test]
 fn teardrop() {
     // The second fragment lies inside the first, and ends before it (CVE-1999-0015).
     let mut fragments = Fragments::new(&Limits::default());
-    let first = Part { offset: 0, len: 40, more: true, captured: 40, fill: 1 };
-    let second = Part { offset: 24, len: 4, more: false, captured: 4, fill: 2 };
+    let first = TestFragment { offset: 0, len: 40, more: true, captured: 40, fill: 1 };
+    let second = TestFragment { offset: 24, len: 4, more: false, captured: 4, fill: 2 };
     assert_eq!(add(&mut fragments, first, 1, at(0)), Ok(None));
-    assert_eq!(add(&mut fragments, second, 1, at(0)), Err(Skip::Malformed));
+    assert_eq!(add(&mut fragments, second, 1, at(0)), Err(Undecoded::Malformed));
     fragments.finish();
     assert_eq!(fragments.lost(), 1);
 }
 
-const HALF: Part = Part { offset: 0, len: 80, more: true, captured: 80, fill: 1 };
-const OTHER_HALF: Part = Part { offset: 80, len: 80, more: false, captured: 80, fill: 1 };
+const HALF: TestFragment = TestFragment { offset: 0, len: 80, more: true, captured: 80, fill: 1 };
+const OTHER_HALF: TestFragment = TestFragment { offset: 80, len: 80, more: false, captured: 80, fill: 1 };
 
 #[test]
-fn the_oldest_gives_way_when_there_are_too_many() {
+fn the_oldest_is_dropped_when_there_are_too_many() {
     let mut fragments = Fragments::new(&Limits { max_datagrams: 3, ..Limits::default() });
     for id in 0..5 {
         assert_eq!(add(&mut fragments, HALF, id, at(0)), Ok(None));
-        assert!(fragments.unfinished.len() <= 3);
+        assert!(fragments.incomplete.len() <= 3);
     }
     assert_eq!(fragments.lost(), 2);
     for id in [2, 3, 4] {
         assert!(add(&mut fragments, OTHER_HALF, id, at(0)).unwrap().is_some());
     }
-    assert_eq!(add(&mut fragments, OTHER_HALF, 1, at(0)), Ok(None), "it was given up");
+    assert_eq!(add(&mut fragments, OTHER_HALF, 1, at(0)), Ok(None), "it was dropped");
 }
 
 #[test]
@@ -190,12 +195,18 @@ fn bytes_are_bounded() {
     let limit = 50_000;
     let mut fragments = Fragments::new(&Limits { max_datagram_bytes: limit, ..Limits::default() });
     for id in 0..2000 {
-        let long = Part { offset: u16::try_from(id % 50 * 8).unwrap(), len: 1480, more: true, captured: 1480, fill: 3 };
+        let long = TestFragment {
+            offset: u16::try_from(id % 50 * 8).unwrap(),
+            len: 1480,
+            more: true,
+            captured: 1480,
+            fill: 3,
+        };
         assert_eq!(add(&mut fragments, long, id, at(0)), Ok(None));
         assert!(fragments.bytes <= limit, "{} after {id}", fragments.bytes);
-        let spare: usize = fragments.spare.iter().map(Buffer::held).sum();
-        assert!(fragments.held() <= limit + spare + 4096);
-        assert!(spare <= MAX_SPARE * 4096);
+        let idle_buffers: usize = fragments.idle_buffers.iter().map(Buffer::held).sum();
+        assert!(fragments.held() <= limit + idle_buffers + 4096);
+        assert!(idle_buffers <= MAX_IDLE_BUFFERS * 4096);
     }
     assert!(fragments.lost() > 1900);
     let mut tiny = Fragments::new(&Limits { max_datagram_bytes: 10, max_datagrams: 0, ..Limits::default() });
@@ -208,14 +219,14 @@ fn the_smallest_fragments_cost_no_more_than_the_limit() {
     let limit = 100_000;
     let mut fragments = Fragments::new(&Limits { max_datagram_bytes: limit, ..Limits::default() });
     for index in (0..8000_u16).rev() {
-        let tiny = Part { offset: index * 8, len: 8, more: true, captured: 8, fill: 1 };
+        let tiny = TestFragment { offset: index * 8, len: 8, more: true, captured: 8, fill: 1 };
         assert_eq!(add(&mut fragments, tiny, 1, at(0)), Ok(None));
         assert!(fragments.bytes <= limit);
     }
 }
 
 #[test]
-fn the_captures_clock_gives_up() {
+fn packets_age_by_the_captures_clock() {
     let mut fragments = Fragments::new(&Limits { datagram_secs: 30, ..Limits::default() });
     add(&mut fragments, HALF, 1, at(100)).unwrap();
     assert!(add(&mut fragments, OTHER_HALF, 1, at(130)).unwrap().is_some(), "just in time");
@@ -225,13 +236,13 @@ fn the_captures_clock_gives_up() {
     assert_eq!(fragments.lost(), 1);
     assert!(add(&mut fragments, OTHER_HALF, 3, at(90)).unwrap().is_some(), "time may run backwards");
     assert_eq!(add(&mut fragments, HALF, 4, at(-1_000)), Ok(None), "even in leaps");
-    assert_eq!(fragments.unfinished.len(), 1);
-    // A number that is used again long after is another datagram, even if one from the future is in front.
+    assert_eq!(fragments.incomplete.len(), 1);
+    // An identification used again long after is another packet, even if an older one has a time in the future.
     let mut fragments = Fragments::new(&Limits { datagram_secs: 30, ..Limits::default() });
     add(&mut fragments, HALF, 1, at(140)).unwrap();
     add(&mut fragments, HALF, 2, at(110)).unwrap();
     assert_eq!(add(&mut fragments, OTHER_HALF, 2, at(141)), Ok(None));
-    assert_eq!((fragments.lost(), fragments.unfinished.len()), (1, 2));
+    assert_eq!((fragments.lost(), fragments.incomplete.len()), (1, 2));
 }
 
 #[test]
@@ -253,7 +264,7 @@ fn what_tells_datagrams_apart() {
         src,
         dst,
         protocol,
-        payload: Piece::new(&bytes, 8),
+        payload: Captured::new(&bytes, 8),
         fragment: Some(Fragment { identification, offset, more: offset == 0 }),
     };
     let mut fragments = Fragments::new(&Limits::default());
