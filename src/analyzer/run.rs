@@ -54,7 +54,7 @@ use super::Analyzer;
 use super::shared::Out;
 use crate::capture::{CaptureError, Input, Packet, Secrets};
 #[cfg(feature = "live")]
-use crate::capture::{Live, LiveStep};
+use crate::capture::{Live, LiveEvent};
 use crate::event::Sink;
 use crate::net::{Segment, Transport};
 use crate::tls::KeyLog;
@@ -340,9 +340,9 @@ impl PacketSource for Live {
     #[inline]
     fn next_packet(&mut self) -> Result<NextPacket<'_>, CaptureError> {
         Ok(match Self::next_packet(self)? {
-            LiveStep::Packet(packet) => NextPacket::Packet(packet),
-            LiveStep::Quiet => NextPacket::Quiet,
-            LiveStep::Over => NextPacket::End,
+            LiveEvent::Packet(packet) => NextPacket::Packet(packet),
+            LiveEvent::Quiet => NextPacket::Quiet,
+            LiveEvent::Stopped => NextPacket::End,
         })
     }
 }

@@ -1,12 +1,12 @@
-//! Which packets: expressions in pcap-filter syntax (`tcp port 80 and not host 10.0.0.1`), for files of any link type.
+//! Packet filters: expressions in pcap-filter syntax (`tcp port 80 and not host 10.0.0.1`), for files of any link type.
 //!
-//! In: an expression, then packets. Out: whether each matches. libpcap compiles, once for each link type that occurs; the
-//! program that comes out runs here, so that `len`, `less` and `greater` mean the length on the wire even where a snaplen
-//! cut the packet. Live captures do not come this way: the kernel filters for them.
+//! In: an expression, then packets. Out: whether each matches. libpcap compiles the expression, once for each link type that
+//! occurs. The program runs here, so that `len`, `less` and `greater` mean the length on the wire even where a snaplen cut
+//! the packet. Live captures do not need it: the kernel filters for them.
 //!
-//! An expression can be right for one link type and mean nothing on another (`ether host` without Ethernet). Then no packet
-//! of the other matches, and a [`Warning::FilterLink`] says so. An expression that compiles for no common link type is an
-//! error from the start, in libpcap's words.
+//! An expression may be right for one link type and not apply to another (`ether host` without Ethernet). Then no packet of
+//! the other matches, and there is a [`Warning::FilterLink`]. An expression that compiles for no common link type is an error
+//! from the start, with libpcap's message.
 
 use super::error::{CaptureError, Warning};
 use super::{LinkType, Packet};
@@ -15,12 +15,12 @@ mod program;
 
 use program::Program;
 
-/// Programs that are kept, each of some kilobytes at most: a capture has one link type, or a few.
-const MOST_PROGRAMS: usize = 16;
-/// Warnings that wait to be taken.
-const MOST_WARNINGS: usize = 16;
+/// Programs that are held, each of some kilobytes at most: a capture has one link type, or a few.
+const MAX_PROGRAMS: usize = 16;
+/// Warnings that are held until they are taken.
+const MAX_WARNINGS: usize = 16;
 
-/// One of these has to understand an expression.
+/// An expression has to compile for one of these.
 const COMMON: [LinkType; 6] =
     [LinkType::ETHERNET, LinkType::LINUX_SLL, LinkType::LINUX_SLL2, LinkType::RAW, LinkType::NULL, RADIOTAP];
 const RADIOTAP: LinkType = LinkType(127);
@@ -29,7 +29,7 @@ const RADIOTAP: LinkType = LinkType(127);
 #[derive(Debug, Clone)]
 pub struct Filter {
     expression: String,
-    /// For link types that were met, the last one first; `None` where the expression means nothing.
+    /// The program for each link type that occurred, that of the last packet first; `None` if the expression does not apply.
     programs: Vec<(LinkType, Option<Program>)>,
     warnings: Vec<Warning>,
 }
@@ -38,20 +38,20 @@ impl Filter {
     /// A filter for packets that match `expression`.
     ///
     /// # Errors
-    /// [`CaptureError::Filter`] if no common link type understands it, or if this build has no libpcap.
+    /// [`CaptureError::Filter`] if it compiles for no common link type, or if this build has no libpcap.
     pub fn new(expression: &str) -> Result<Self, CaptureError> {
-        let mut words = None;
+        let mut message = None;
         for link in COMMON {
             match compile(link, expression) {
                 Ok(program) => {
                     let programs = vec![(link, Some(program))];
                     return Ok(Self { expression: expression.to_owned(), programs, warnings: Vec::new() });
                 }
-                // What Ethernet, the first, has against it is what most people mean.
-                Err(error) => _ = words.get_or_insert(error),
+                // The message for Ethernet, the first, is the one that most users need.
+                Err(error) => _ = message.get_or_insert(error),
             }
         }
-        Err(CaptureError::Filter { expression: expression.to_owned(), words: words.unwrap_or_default() })
+        Err(CaptureError::Filter { expression: expression.to_owned(), message: message.unwrap_or_default() })
     }
 
     /// Whether the packet matches.
@@ -59,7 +59,7 @@ impl Filter {
         self.matches_bytes(packet.link, packet.bytes, packet.original_len)
     }
 
-    /// What a user should know so far; each is given once.
+    /// The warnings for the user since the last call.
     pub fn take_warnings(&mut self) -> Vec<Warning> {
         core::mem::take(&mut self.warnings)
     }
@@ -83,25 +83,25 @@ impl Filter {
         }
         let program = match compile(link, &self.expression) {
             Ok(program) => Some(program),
-            Err(words) => {
-                if self.warnings.len() < MOST_WARNINGS {
-                    self.warnings.push(Warning::FilterLink { link, words });
+            Err(message) => {
+                if self.warnings.len() < MAX_WARNINGS {
+                    self.warnings.push(Warning::FilterLink { link, message });
                 }
                 None
             }
         };
-        self.programs.truncate(MOST_PROGRAMS - 1);
+        self.programs.truncate(MAX_PROGRAMS - 1);
         self.programs.insert(0, (link, program));
     }
 }
 
-/// Lets libpcap compile; its words if it will not.
+/// The program that libpcap compiles, or its message.
 #[cfg(feature = "live")]
 fn compile(link: LinkType, expression: &str) -> Result<Program, String> {
     let compiled = pcap::Capture::dead(super::dlt::to_libpcap(link)).and_then(|dead| dead.compile(expression, true));
-    let compiled = compiled.map_err(super::dlt::words)?;
+    let compiled = compiled.map_err(super::dlt::message)?;
     Program::decode(compiled.get_instructions().iter().map(ToString::to_string))
-        .ok_or_else(|| "libpcap compiled it to something unknown".to_owned())
+        .ok_or_else(|| "libpcap compiled it to an unknown instruction".to_owned())
 }
 
 #[cfg(not(feature = "live"))]

@@ -1,7 +1,7 @@
 //! gzip (RFC 1952) and zstd (RFC 8878) around a capture, recognized by their first bytes.
 //!
-//! In: the compressed bytes. Out: the bytes inside. Several gzip members and several zstd frames in a row are one stream,
-//! as the tools of both have it. It does not look at what is inside, so a capture compressed twice stays compressed once.
+//! In: compressed bytes. Out: the bytes inside. Several gzip members or several zstd frames in a row are one stream, as for
+//! the tools of both. The bytes inside are not examined: of a capture compressed twice, one compression remains.
 
 use core::fmt;
 use std::io::{self, BufRead, BufReader, Read};
@@ -22,7 +22,7 @@ pub enum Compression {
 const INPUT_BYTES: usize = 128 << 10;
 
 impl Compression {
-    /// By the first four bytes: `1f 8b` is gzip (RFC 1952 §2.3.1), `28 b5 2f fd` a zstd frame (RFC 8878 §3.1.1), `5? 2a
+    /// Detects it by the first four bytes: `1f 8b` is gzip (RFC 1952 §2.3.1), `28 b5 2f fd` a zstd frame (RFC 8878 §3.1.1), `5? 2a
     /// 4d 18` a skippable one (RFC 8878 §3.1.2), which parallel compressors put first.
     #[must_use]
     pub const fn detect(first: &[u8]) -> Option<Self> {
@@ -33,15 +33,15 @@ impl Compression {
         }
     }
 
-    /// A reader of what is inside `reader`.
+    /// A reader of the data inside `reader`.
     ///
     /// # Errors
-    /// When the decompressor cannot be made: there is no memory for it.
+    /// When the decompressor cannot be created, for lack of memory.
     pub(super) fn decompress(self, reader: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
         let reader = BufReader::with_capacity(INPUT_BYTES, reader);
         Ok(match self {
             Self::Gzip => Box::new(Gunzip::new(reader)),
-            // Frames with a window beyond 128 MiB are refused by default: that bounds its memory.
+            // It rejects frames with a window over 128 MiB by default, which bounds its memory.
             Self::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(reader)?),
         })
     }
@@ -56,18 +56,19 @@ impl fmt::Display for Compression {
     }
 }
 
-/// The error that says: the compressed data are over and whole, and behind them stands something else.
+/// The compressed data are complete, and other bytes follow them.
 #[derive(Debug, thiserror::Error)]
-#[error("bytes behind the compressed data")]
+#[error("bytes after the compressed data")]
 pub(super) struct TrailingBytes;
 
-/// Member after member (RFC 1952 §2.2) until the input ends, or holds something else: zeros from a tape, a signature.
+/// Decompresses one member after the other (RFC 1952 §2.2), until the input ends or has other bytes: zeros from a tape, a
+/// signature.
 ///
-/// All that came out before an error is given before the error is: flate2's reader keeps what one call of zlib made before
-/// it failed.
+/// All data decompressed before an error are given before the error. flate2's own reader loses those of the call of zlib
+/// that failed.
 struct Gunzip<R> {
     reader: R,
-    /// `None` once it is over.
+    /// `None` after the last one.
     member: Option<Decompress>,
     failed: bool,
 }
@@ -79,7 +80,7 @@ impl<R: BufRead> Gunzip<R> {
 
     fn next_member(&mut self) -> io::Result<()> {
         self.member = None;
-        // Only the first byte of a magic number is sure to be in the buffer; a damaged header behind it is an error.
+        // Only the first byte of the magic number is certain to be in the buffer; a damaged header after it is an error.
         match self.reader.fill_buf()?.first() {
             Some(0x1f) => self.member = Some(member()),
             Some(_) => return Err(io::Error::other(TrailingBytes)),
@@ -93,11 +94,11 @@ impl<R: BufRead> Read for Gunzip<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while let Some(member) = self.member.as_mut().filter(|_| !out.is_empty()) {
             if self.failed {
-                // Not in zlib's words: with output still to come it keeps the reason to itself.
+                // zlib does not give the reason while it has output.
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "the compressed data are damaged"));
             }
             let input = self.reader.fill_buf()?;
-            let over = input.is_empty();
+            let at_end = input.is_empty();
             let (taken, made) = (member.total_in(), member.total_out());
             let status = member.decompress(input, out, FlushDecompress::None);
             let taken = member.total_in().saturating_sub(taken);
@@ -107,7 +108,7 @@ impl<R: BufRead> Read for Gunzip<R> {
             match status {
                 _ if made > 0 => return Ok(made),
                 Ok(Status::StreamEnd) => self.next_member()?,
-                Ok(_) if over => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) if at_end => return Err(io::ErrorKind::UnexpectedEof.into()),
                 _ => {}
             }
         }
@@ -136,16 +137,16 @@ mod tests {
         zstd::encode_all(bytes, 1).unwrap()
     }
 
-    /// What comes out, and how it ends.
+    /// The data inside, and the error that ends them.
     fn inside(bytes: Vec<u8>) -> (Vec<u8>, Option<io::Error>) {
         let compression = Compression::detect(&bytes).unwrap();
         let mut reader = compression.decompress(Box::new(Cursor::new(bytes))).unwrap();
         let mut out = Vec::new();
-        let mut piece = [0; 7];
+        let mut buffer = [0; 7];
         loop {
-            match reader.read(&mut piece) {
+            match reader.read(&mut buffer) {
                 Ok(0) => return (out, None),
-                Ok(read) => out.extend_from_slice(&piece[..read]),
+                Ok(read) => out.extend_from_slice(&buffer[..read]),
                 Err(error) => return (out, Some(error)),
             }
         }
@@ -162,8 +163,8 @@ mod tests {
 
     #[test]
     fn a_skippable_frame_may_come_first() {
-        let skippable = [&[0x5e, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..], &zstd(b"behind it")].concat();
-        assert_eq!(inside(skippable).0, b"behind it");
+        let skippable = [&[0x5e, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..], &zstd(b"after it")].concat();
+        assert_eq!(inside(skippable).0, b"after it");
     }
 
     #[test]
@@ -179,9 +180,9 @@ mod tests {
     }
 
     #[test]
-    fn other_bytes_behind_gzip_are_told_apart_from_damage() {
-        let (out, error) = inside([gzip(b"whole"), vec![0; 512]].concat());
-        assert_eq!(out, b"whole");
+    fn other_bytes_after_gzip_are_not_damage() {
+        let (out, error) = inside([gzip(b"complete"), vec![0; 512]].concat());
+        assert_eq!(out, b"complete");
         assert!(error.unwrap().get_ref().unwrap().is::<TrailingBytes>());
 
         let mut damaged = gzip(b"damaged in its checksum");
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_before_damage_is_kept() {
+    fn data_before_damage_are_kept() {
         let text: Vec<u8> = (0..9_000_u16).flat_map(|at| (at % 777).to_be_bytes()).collect();
         // Level 0 stores, in blocks of known length: the second block's length is made wrong.
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
@@ -201,18 +202,18 @@ mod tests {
         let mut damaged = encoder.finish().unwrap();
         let at = damaged.windows(4).skip(20).position(|four| four == [0, 0, 0xff, 0xff]).unwrap() + 20 + 4;
         damaged[at..at + 5].fill(0xff);
-        for room in [7, 1 << 20] {
+        for size in [7, 1 << 20] {
             let mut reader = Compression::Gzip.decompress(Box::new(Cursor::new(damaged.clone()))).unwrap();
-            let (mut out, mut piece) = (Vec::new(), vec![0; room]);
+            let (mut out, mut buffer) = (Vec::new(), vec![0; size]);
             let error = loop {
-                match reader.read(&mut piece) {
-                    Ok(read) => out.extend_from_slice(&piece[..read]),
+                match reader.read(&mut buffer) {
+                    Ok(read) => out.extend_from_slice(&buffer[..read]),
                     Err(error) => break error,
                 }
             };
             assert!(out == text, "{} of {}", out.len(), text.len());
             assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-            assert!(reader.read(&mut piece).is_err(), "it stays so");
+            assert!(reader.read(&mut buffer).is_err(), "it stays so");
         }
     }
 

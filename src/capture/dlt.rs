@@ -1,11 +1,11 @@
-//! libpcap's own numbers and words: link types as its functions number them, which differs from the numbers in files for
-//! the oldest few, and what it says when it will not.
+//! libpcap's own numbers and messages: link types as its functions number them, which for the oldest few differ from the
+//! numbers in files, and its error messages.
 
 use pcap::Linktype;
 
 use super::LinkType;
 
-/// Number in files, number in libpcap. Those of libpcap differ between systems: these are for the most of them.
+/// Number in files, number in libpcap. Those of libpcap differ between systems: these are right on most of them.
 const DIFFERENT: [(u16, i32); 4] = [
     (100, 11),                                                // ATM
     (101, if cfg!(target_os = "openbsd") { 14 } else { 12 }), // raw IP
@@ -13,22 +13,22 @@ const DIFFERENT: [(u16, i32); 4] = [
     (103, 16),                                                // PPP
 ];
 
-/// What libpcap calls `link`.
+/// libpcap's number for `link`.
 pub(super) fn to_libpcap(link: LinkType) -> Linktype {
     let known = DIFFERENT.iter().find(|(file, _)| *file == link.0);
     Linktype(known.map_or(i32::from(link.0), |&(_, dlt)| dlt))
 }
 
-/// What a file would call libpcap's `dlt`.
+/// The number in files for libpcap's `dlt`.
 pub(super) fn from_libpcap(dlt: Linktype) -> LinkType {
     let known = DIFFERENT.iter().find(|&&(_, known)| known == dlt.0);
     LinkType(known.map_or_else(|| u16::try_from(dlt.0).unwrap_or(u16::MAX), |&(file, _)| file))
 }
 
-/// What libpcap says, without the words the crate puts in front.
-pub(super) fn words(error: pcap::Error) -> String {
+/// libpcap's message, without the prefix that the crate adds.
+pub(super) fn message(error: pcap::Error) -> String {
     match error {
-        pcap::Error::PcapError(words) => words,
+        pcap::Error::PcapError(message) => message,
         other => other.to_string(),
     }
 }

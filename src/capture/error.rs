@@ -1,8 +1,8 @@
-//! What can go wrong between a file or an interface and its packets.
+//! Errors and warnings of reading a file or an interface.
 //!
-//! A [`CaptureError`] ends the reading of one input and says where; what was read before it stays read. A [`Warning`]
-//! does not end anything. What the packets themselves hold is not judged here. What the system said is the error's
-//! [source](core::error::Error::source), and not told by the error itself.
+//! A [`CaptureError`] ends the reading of one input, and has the place where; the packets before it were read. A [`Warning`]
+//! does not end anything. The contents of packets are not judged here. The system's message is the error's
+//! [source](core::error::Error::source), and not part of its own.
 
 use core::fmt;
 use std::io;
@@ -13,22 +13,22 @@ use super::{Compression, LinkType};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaptureError {
-    /// The file is not there, or may not be read.
+    /// The file does not exist, or may not be read.
     #[error("{name}: cannot be opened")]
     Open {
         /// The file, as it was named.
         name: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Reading stopped half-way: the medium failed, or the compressed data are damaged.
+    /// Reading failed before the end of the input: the medium failed, or the compressed data are damaged.
     #[error("{place}: cannot be read on, after packet {packet}")]
     Read {
         /// How far reading came.
         place: Place,
         /// The last packet before; 0 before the first.
         packet: u64,
-        /// What the system or the decompressor said.
+        /// The system's error, or the decompressor's.
         source: io::Error,
     },
     /// The input has no bytes at all.
@@ -37,7 +37,7 @@ pub enum CaptureError {
         /// The input, as it was named.
         name: String,
     },
-    /// The input begins with something else than a capture does.
+    /// The input does not begin as a capture does.
     #[error("{place}: no capture begins here: found {}, expected the magic number of pcap or pcapng{}",
         Hex(.found), hint(.found))]
     NotACapture {
@@ -46,50 +46,50 @@ pub enum CaptureError {
         /// The first bytes there, at most eight.
         found: Vec<u8>,
     },
-    /// A record cannot be what it says it is, and without it the next cannot be found.
+    /// A record is corrupt, and without it the next cannot be found.
     #[error("{place}: corrupt, after packet {packet}: {what}")]
     Corrupt {
         /// Where the record begins.
         place: Place,
         /// The last packet before; 0 before the first.
         packet: u64,
-        /// What is wrong with it.
+        /// The kind of corruption.
         what: Corruption,
     },
     /// The packet filter does not compile, or there is no compiler for it in this build.
-    #[error("filter {expression:?}: {words}")]
+    #[error("filter {expression:?}: {message}")]
     Filter {
         /// The expression as given.
         expression: String,
-        /// What libpcap says.
-        words: String,
+        /// libpcap's message.
+        message: String,
     },
     /// There is no such interface.
-    #[error("no interface {interface:?}; there {}", AreThese(.known))]
+    #[error("no interface {interface:?}; there {}", KnownInterfaces(.known))]
     NoSuchInterface {
         /// As it was named.
         interface: String,
         /// Those that exist.
         known: Vec<String>,
     },
-    /// This user may not sniff.
+    /// This user may not capture packets.
     #[error(
-        "{interface}: no permission to capture ({words}). Run as root (sudo), or give the program the right once: \
+        "{interface}: no permission to capture ({message}). Run as root (sudo), or give the program the right once: \
         sudo setcap cap_net_raw,cap_net_admin=eip $(command -v wslens)"
     )]
     NotPermitted {
         /// The interface.
         interface: String,
-        /// What libpcap says.
-        words: String,
+        /// libpcap's message.
+        message: String,
     },
-    /// The interface cannot be sniffed, or no longer.
-    #[error("{interface}: {words}")]
+    /// The interface cannot be captured on, or not any more.
+    #[error("{interface}: {message}")]
     Device {
         /// The interface; empty when the list of interfaces itself failed.
         interface: String,
-        /// What libpcap says.
-        words: String,
+        /// libpcap's message.
+        message: String,
     },
 }
 
@@ -111,16 +111,16 @@ impl fmt::Display for Place {
     }
 }
 
-/// What is wrong with a record.
+/// The corruption of a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Corruption {
-    /// No tool writes packets as long as this one claims to be.
+    /// A captured length longer than any that tools write.
     #[error("a packet of {captured} bytes, {most} are the most")]
     PacketTooLong {
         /// The captured length in the record.
         captured: u32,
-        /// The most that is believed for its link type.
+        /// The greatest length that is believed for its link type.
         most: u32,
     },
     /// A pcapng block too short for its kind, or longer than any that is believed.
@@ -134,9 +134,9 @@ pub enum Corruption {
     /// The two copies of a pcapng block's length differ.
     #[error("a block begins with length {first} and ends with {second}")]
     BlockLensDiffer {
-        /// The copy in front.
+        /// The copy at the beginning.
         first: u32,
-        /// The copy behind.
+        /// The copy at the end.
         second: u32,
     },
     /// A packet that is longer than the block around it.
@@ -144,13 +144,13 @@ pub enum Corruption {
     PacketBeyondBlock {
         /// The captured length in the block.
         captured: u32,
-        /// The bytes that are there.
+        /// Bytes of the block that the packet may have.
         room: u32,
     },
-    /// A pcapng section that begins in no known byte order.
+    /// A pcapng section of no known byte order.
     #[error("a section with byte-order magic {found:#010x}")]
     ByteOrder {
-        /// What stands in the place of 0x1a2b3c4d.
+        /// The number in the place of 0x1a2b3c4d.
         found: u32,
     },
     /// A pcapng section of a later major version.
@@ -175,17 +175,17 @@ pub enum Corruption {
     },
 }
 
-/// Something a user should know that does not stop the reading.
+/// A problem that a user should know about, and that does not end the reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {
     /// The input ends in the middle of a record (or of its compressed data): what came before was read.
     CutShort {
-        /// Where the unfinished record begins.
+        /// Where the incomplete record begins.
         place: Place,
-        /// Bytes of it that are there.
+        /// Bytes of it in the input.
         left: u64,
-        /// The last whole packet before; 0 when there was none.
+        /// The last complete packet; 0 if there was none.
         packet: u64,
     },
     /// One of several inputs has no bytes.
@@ -193,22 +193,22 @@ pub enum Warning {
         /// The input, as it was named.
         name: String,
     },
-    /// Behind the compressed data stands something else; it was left alone.
+    /// Other bytes follow the compressed data; they were ignored.
     TrailingBytes {
-        /// How far the decompressed data went.
+        /// Where the decompressed data end.
         place: Place,
     },
-    /// More TLS secrets wait in the capture than are held at once; some were left out.
+    /// The capture has more TLS secrets than are held at once; some were ignored.
     SecretsDropped {
         /// The input, as it was named.
         name: String,
     },
-    /// The filter means nothing on this link type; none of its packets pass.
+    /// The filter does not apply to this link type; none of its packets match.
     FilterLink {
         /// The link type.
         link: LinkType,
-        /// What libpcap says.
-        words: String,
+        /// libpcap's message.
+        message: String,
     },
 }
 
@@ -227,8 +227,8 @@ impl fmt::Display for Warning {
                 write!(f, "{place}: the compressed data end here; what follows them was left out")
             }
             Self::SecretsDropped { name } => write!(f, "{name}: too many TLS secrets at once; some were left out"),
-            Self::FilterLink { link, words } => {
-                write!(f, "no packet of link type {} passes the filter: {words}", link.0)
+            Self::FilterLink { link, message } => {
+                write!(f, "no packet of link type {} passes the filter: {message}", link.0)
             }
         }
     }
@@ -250,8 +250,8 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-/// Formats that are met where a capture is expected, by their first bytes.
-const STRANGERS: &[(&[u8], &str)] = &[
+/// Formats that are found where a capture is expected, by their first bytes, and how to convert them.
+const OTHER_FORMATS: &[(&[u8], &str)] = &[
     (b"\xfd7zXZ\0", "; it is xz-compressed: xz -dc FILE | wslens -"),
     (b"BZh", "; it is bzip2-compressed: bzip2 -dc FILE | wslens -"),
     (b"\x04\x22\x4d\x18", "; it is lz4-compressed: lz4 -dc FILE | wslens -"),
@@ -261,15 +261,15 @@ const STRANGERS: &[(&[u8], &str)] = &[
     (b"GMBU", "; it is a Network Monitor capture: editcap FILE NEW.pcapng converts it"),
 ];
 
-/// What to do about bytes of a known other kind.
+/// How to convert a known other format.
 fn hint(found: &[u8]) -> &'static str {
-    STRANGERS.iter().find(|(magic, _)| found.starts_with(magic)).map_or("", |(_, hint)| hint)
+    OTHER_FORMATS.iter().find(|(magic, _)| found.starts_with(magic)).map_or("", |(_, hint)| hint)
 }
 
 /// A list of interfaces as the end of a sentence.
-struct AreThese<'a>(&'a [String]);
+struct KnownInterfaces<'a>(&'a [String]);
 
-impl fmt::Display for AreThese<'_> {
+impl fmt::Display for KnownInterfaces<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             [] => f.write_str("are none that this user may see (try as root)"),
@@ -287,30 +287,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_capture_is_shown_and_explained() {
-        let say = |found: &[u8]| CaptureError::NotACapture { place: place(None), found: found.to_vec() }.to_string();
+    fn the_first_bytes_of_other_files_are_shown_and_explained() {
+        let message =
+            |found: &[u8]| CaptureError::NotACapture { place: place(None), found: found.to_vec() }.to_string();
         assert_eq!(
-            say(b"Hello, w"),
+            message(b"Hello, w"),
             "a.pcap: byte 24: no capture begins here: found 48 65 6c 6c 6f 2c 20 77 (\"Hello, w\"), expected the magic \
              number of pcap or pcapng"
         );
-        assert!(say(b"\xfd7zXZ\0\0\x04").ends_with("xz -dc FILE | wslens -"));
-        assert!(!say(b"\x1b[31mred").contains('\x1b'));
+        assert!(message(b"\xfd7zXZ\0\0\x04").ends_with("xz -dc FILE | wslens -"));
+        assert!(!message(b"\x1b[31mred").contains('\x1b'));
     }
 
     #[test]
-    fn places_in_compressed_inputs_say_so() {
+    fn places_in_compressed_inputs_are_named_as_such() {
         assert_eq!(place(None).to_string(), "a.pcap: byte 24");
         assert_eq!(place(Some(Compression::Gzip)).to_string(), "a.pcap: byte 24 of the data inside gzip");
     }
 
     #[test]
-    fn an_unknown_interface_is_told_which_exist() {
-        let say = |known: &[&str]| {
+    fn the_message_about_an_unknown_interface_lists_the_known_ones() {
+        let message = |known: &[&str]| {
             let known = known.iter().map(|&name| name.to_owned()).collect();
             CaptureError::NoSuchInterface { interface: "eth9".to_owned(), known }.to_string()
         };
-        assert_eq!(say(&["eth0", "lo"]), "no interface \"eth9\"; there are: eth0, lo");
-        assert_eq!(say(&[]), "no interface \"eth9\"; there are none that this user may see (try as root)");
+        assert_eq!(message(&["eth0", "lo"]), "no interface \"eth9\"; there are: eth0, lo");
+        assert_eq!(message(&[]), "no interface \"eth9\"; there are none that this user may see (try as root)");
     }
 }

@@ -1,11 +1,11 @@
-//! Sniffing an interface, through libpcap.
+//! Live capture on an interface, through libpcap.
 //!
-//! In: the name of an interface. Out: its packets as they come, lent from the kernel's buffer and numbered from 1; between
-//! them, moments in which there is time to look up. What the packets hold is not looked at.
+//! In: the name of an interface. Out: its packets as they come, lent from the kernel's buffer and numbered from 1; and
+//! moments without a packet, in which the caller can do other work. The packets are not decoded here.
 //!
-//! Packets are handed over by the kernel in blocks: when one is full, or after [`LiveOptions::timeout_ms`]. Packet by
-//! packet ("immediate mode") would lose most of them at speed. A quiet interface would then keep its reader waiting for
-//! ever, on some systems and not on others, so a small thread wakes it each time the timeout passes.
+//! The kernel delivers packets in blocks: when one is full, or after [`LiveOptions::timeout_ms`]. Packet by packet
+//! ("immediate mode") would lose most of them at speed. On some systems the wait for a block has no end while the interface
+//! is quiet, so a thread interrupts it each time the timeout passes.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,27 +18,27 @@ use super::error::CaptureError;
 use super::{LinkType, Packet, dlt};
 use crate::types::{PacketRef, Timestamp};
 
-/// What to sniff, and how.
+/// The interface to capture on, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveOptions {
     /// The interface's name; `any` is all of them on Linux.
     pub interface: String,
     /// Only packets that match this expression in pcap-filter syntax; the kernel drops the others.
     pub filter: Option<String>,
-    /// Bytes that are kept of each packet. Default 262,144: all of it.
+    /// Bytes captured of each packet. Default 262,144: all of it.
     pub snaplen: u32,
-    /// Bytes of the kernel's buffer, which holds what we have not taken yet. Default 32 MiB: a quarter of a second at
+    /// Bytes of the kernel's buffer, which holds the packets that were not read yet. Default 32 MiB: a quarter of a second at
     /// 1 Gbit/s.
     pub buffer_bytes: u32,
-    /// Whether to see packets for others as well. Default false.
+    /// Whether to capture packets for other hosts as well. Default false.
     pub promiscuous: bool,
-    /// Milliseconds that a packet waits at most for others to be handed over with, and that [`Live::next_packet`] waits
-    /// before it says [`LiveStep::Quiet`]. Default 50; at least 1.
+    /// Milliseconds that a packet waits at most for others of its block, and that [`Live::next_packet`] waits before it answers
+    /// [`LiveEvent::Quiet`]. Default 50; at least 1.
     pub timeout_ms: u32,
 }
 
 impl LiveOptions {
-    /// All of what comes to and from `interface`.
+    /// All packets to and from `interface`.
     #[must_use]
     pub fn new(interface: impl Into<String>) -> Self {
         Self {
@@ -52,26 +52,26 @@ impl LiveOptions {
     }
 }
 
-/// What [`Live::next_packet`] has.
+/// The answer of [`Live::next_packet`].
 #[derive(Debug)]
-pub enum LiveStep<'a> {
+pub enum LiveEvent<'a> {
     /// A packet.
     Packet(Packet<'a>),
-    /// None at this moment. It comes at least as often as the timeout passes without a packet; on a busy interface too,
-    /// now and then. Time to flush, to look at a clock, to draw.
+    /// No packet now. Answered each time the timeout passes without a packet; now and then on a busy interface, too. Time to
+    /// flush, to look at a clock, to draw.
     Quiet,
-    /// The capture was told to stop.
-    Over,
+    /// The capture was stopped by its [flag](Live::stop_flag).
+    Stopped,
 }
 
-/// Packets that came, and that did not.
+/// Packets captured, and packets lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LiveStats {
-    /// Packets that the kernel has seen for us, those dropped included on some systems.
+    /// Packets that the kernel received for this capture; on some systems, those that it dropped are included.
     pub received: u64,
-    /// Packets that found the kernel's buffer full.
+    /// Packets dropped because the kernel's buffer was full.
     pub dropped: u64,
-    /// Packets that the interface or its driver dropped, where it says so.
+    /// Packets dropped by the interface or its driver, where it reports them.
     pub dropped_by_interface: u64,
 }
 
@@ -84,23 +84,24 @@ pub struct Live {
     packets: u64,
     counters: Counters,
     stop: Arc<AtomicBool>,
-    /// The thread that wakes us ends when this is dropped.
+    /// The thread that interrupts the wait for packets ends when this is dropped.
     _alarm: SyncSender<()>,
 }
 
 impl Live {
-    /// Starts to sniff.
+    /// Starts the capture.
     ///
     /// # Errors
-    /// [`CaptureError::NoSuchInterface`], [`CaptureError::NotPermitted`] or [`CaptureError::Filter`], which say what to do,
-    /// and [`CaptureError::Device`] for whatever else libpcap has against it.
+    /// [`CaptureError::NoSuchInterface`], [`CaptureError::NotPermitted`] or [`CaptureError::Filter`], whose messages help; and
+    /// [`CaptureError::Device`] for any other error of libpcap.
     pub fn open(options: &LiveOptions) -> Result<Self, CaptureError> {
         let LiveOptions { interface, filter, timeout_ms, .. } = options;
         let mut capture = activate(options).map_err(|error| open_error(interface, error))?;
         if let Some(expression) = filter {
-            capture
-                .filter(expression, true)
-                .map_err(|error| CaptureError::Filter { expression: expression.clone(), words: dlt::words(error) })?;
+            capture.filter(expression, true).map_err(|error| CaptureError::Filter {
+                expression: expression.clone(),
+                message: dlt::message(error),
+            })?;
         }
         let alarm = alarm(capture.breakloop_handle(), Duration::from_millis(u64::from((*timeout_ms).max(1))));
         Ok(Self {
@@ -111,68 +112,68 @@ impl Live {
             counters: Counters::default(),
             stop: Arc::default(),
             _alarm: alarm
-                .map_err(|error| CaptureError::Device { interface: interface.clone(), words: error.to_string() })?,
+                .map_err(|error| CaptureError::Device { interface: interface.clone(), message: error.to_string() })?,
             capture,
         })
     }
 
-    /// The next packet, or that there is none for now, or that the capture is over.
+    /// The next packet, after a wait of at most the timeout.
     ///
     /// # Errors
-    /// [`CaptureError::Device`] when the interface is gone.
-    pub fn next_packet(&mut self) -> Result<LiveStep<'_>, CaptureError> {
+    /// [`CaptureError::Device`] when the interface does not exist any more.
+    pub fn next_packet(&mut self) -> Result<LiveEvent<'_>, CaptureError> {
         let Self { capture, interface, packets, .. } = self;
         if self.stop.load(Ordering::Relaxed) {
-            return Ok(LiveStep::Over);
+            return Ok(LiveEvent::Stopped);
         }
         match capture.next_packet() {
             Ok(packet) => {
                 *packets += 1;
                 let at = time(packet.header, self.nanos_per_tick);
-                Ok(LiveStep::Packet(Packet {
+                Ok(LiveEvent::Packet(Packet {
                     seen: PacketRef { packet: *packets, at },
                     link: self.link,
                     bytes: packet.data,
                     original_len: packet.header.len.max(packet.header.caplen),
                 }))
             }
-            Err(pcap::Error::TimeoutExpired | pcap::Error::NoMorePackets) => Ok(LiveStep::Quiet),
-            Err(error) => Err(CaptureError::Device { interface: interface.clone(), words: dlt::words(error) }),
+            Err(pcap::Error::TimeoutExpired | pcap::Error::NoMorePackets) => Ok(LiveEvent::Quiet),
+            Err(error) => Err(CaptureError::Device { interface: interface.clone(), message: dlt::message(error) }),
         }
     }
 
-    /// Set to true, from a signal handler or another thread, it ends the capture within the timeout.
+    /// A flag that stops the capture within the timeout, once a signal handler or another thread has set it to true.
     #[must_use]
     pub fn stop_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stop)
     }
 
-    /// Packets lent so far.
+    /// Packets answered so far.
     #[must_use]
     pub const fn packets(&self) -> u64 {
         self.packets
     }
 
-    /// What the first header of every packet is.
+    /// The kind of the first header of all packets.
     #[must_use]
     pub const fn link(&self) -> LinkType {
         self.link
     }
 
-    /// How many packets came, and how many were lost on the way to us. libpcap counts in 32 bits: who asks at least once
-    /// in 2^32 packets is told right.
+    /// How many packets were captured, and how many lost. libpcap counts in 32 bits: the numbers are right if this is called at
+    /// least once in 2^32 packets.
     ///
     /// # Errors
-    /// [`CaptureError::Device`] when the system does not say.
+    /// [`CaptureError::Device`] when the system does not report them.
     pub fn stats(&mut self) -> Result<LiveStats, CaptureError> {
         match self.capture.stats() {
             Ok(stat) => Ok(self.counters.add([stat.received, stat.dropped, stat.if_dropped])),
-            Err(error) => Err(CaptureError::Device { interface: self.interface.clone(), words: dlt::words(error) }),
+            Err(error) => Err(CaptureError::Device { interface: self.interface.clone(), message: dlt::message(error) }),
         }
     }
 }
 
-/// What libpcap's counters said last, and what that makes in all.
+/// The last state of libpcap's counters, and the sums.
 #[derive(Debug, Default)]
 struct Counters {
     last: [u32; 3],
@@ -180,7 +181,7 @@ struct Counters {
 }
 
 impl Counters {
-    /// Adds what has come since; a counter may have begun again from 0.
+    /// Adds the packets since the last call; a counter may have wrapped around.
     fn add(&mut self, now: [u32; 3]) -> LiveStats {
         for ((all, last), now) in self.all.iter_mut().zip(&mut self.last).zip(now) {
             *all = all.saturating_add(now.wrapping_sub(*last).into());
@@ -191,12 +192,12 @@ impl Counters {
     }
 }
 
-/// An interface that may be sniffed.
+/// An interface that packets can be captured on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
     /// Its name, as [`LiveOptions::interface`] takes it.
     pub name: String,
-    /// What the system calls it besides, if anything.
+    /// The system's description of it, if it has one.
     pub description: Option<String>,
     /// Its IP addresses.
     pub addresses: Vec<IpAddr>,
@@ -206,17 +207,17 @@ pub struct Interface {
     pub running: bool,
     /// Whether it leads back to this machine.
     pub loopback: bool,
-    /// Whether it is a radio.
+    /// Whether it is wireless.
     pub wireless: bool,
 }
 
-/// The interfaces that may be sniffed, in libpcap's order: the likeliest first.
+/// The interfaces that packets can be captured on, in libpcap's order: the likeliest first.
 ///
 /// # Errors
-/// [`CaptureError::Device`] when the system does not tell.
+/// [`CaptureError::Device`] when the system does not list them.
 pub fn interfaces() -> Result<Vec<Interface>, CaptureError> {
     let devices = pcap::Device::list()
-        .map_err(|error| CaptureError::Device { interface: "interfaces".to_owned(), words: dlt::words(error) })?;
+        .map_err(|error| CaptureError::Device { interface: "interfaces".to_owned(), message: dlt::message(error) })?;
     Ok(devices.into_iter().map(Interface::from).collect())
 }
 
@@ -241,7 +242,7 @@ fn time(header: &pcap::PacketHeader, nanos_per_tick: i64) -> Timestamp {
     Timestamp::from_nanos(seconds.saturating_add(fraction))
 }
 
-/// Opens the interface; without promiscuous mode where it has none, as `any` does not.
+/// Opens the interface; without promiscuous mode if it has none, like `any`.
 fn activate(options: &LiveOptions) -> Result<pcap::Capture<pcap::Active>, pcap::Error> {
     let open = |promiscuous| {
         let int = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
@@ -259,8 +260,8 @@ fn activate(options: &LiveOptions) -> Result<pcap::Capture<pcap::Active>, pcap::
     }
 }
 
-/// Whether times can be had in nanoseconds. libpcap does not tell the crate, so this goes by what it does: network
-/// interfaces of Linux have them; what else it can sniff there, by its name, has not.
+/// Whether the interface has times in nanoseconds. The crate cannot ask libpcap, so this repeats its rule: network interfaces
+/// of Linux have them; other devices of Linux, recognized by their names, have not.
 fn counts_nanos(interface: &str) -> bool {
     const NO_NANOS: [&str; 5] = ["nflog", "nfqueue", "usbmon", "bluetooth", "dbus-"];
     cfg!(target_os = "linux") && !NO_NANOS.iter().any(|prefix| interface.starts_with(prefix))
@@ -277,20 +278,20 @@ fn alarm(handle: pcap::BreakLoop, every: Duration) -> std::io::Result<SyncSender
     Ok(over)
 }
 
-fn is_permission(words: &str) -> bool {
-    words.contains("ermission") || words.contains("not permitted")
+fn is_permission(message: &str) -> bool {
+    message.contains("ermission") || message.contains("not permitted")
 }
 
-/// What to say when an interface cannot be opened.
+/// The error for an interface that cannot be opened.
 fn open_error(interface: &str, error: pcap::Error) -> CaptureError {
     let interface = interface.to_owned();
-    let words = dlt::words(error);
+    let message = dlt::message(error);
     let known: Vec<String> = interfaces().unwrap_or_default().into_iter().map(|known| known.name).collect();
-    if is_permission(&words) {
-        return CaptureError::NotPermitted { interface, words };
+    if is_permission(&message) {
+        return CaptureError::NotPermitted { interface, message };
     }
     if known.contains(&interface) {
-        return CaptureError::Device { interface, words };
+        return CaptureError::Device { interface, message };
     }
     CaptureError::NoSuchInterface { interface, known }
 }

@@ -1,38 +1,40 @@
-//! A file or an interface → packets. The only floor that reads.
+//! Capture files or an interface → packets. The only layer that reads.
 //!
 //! In: captures in the pcap and pcapng formats, plain or compressed, from files, standard input or any reader; or the
 //! packets of a network interface. Out: [`Packet`]s, borrowed from the block they were read into, numbered from 1.
 //!
-//! A file is a stream of bytes (`source`, perhaps `compressed`), read in reused blocks (`block`, some of them `ahead` of
-//! us) in which a format finds records (`pcap`, `pcapng`). [`Input`] puts files one behind the other and numbers their
-//! packets; a [`Filter`] picks among them. An interface is `Live` (feature `live`).
+//! The bytes of a file (`source`, perhaps `compressed`) are read into reused blocks (`block`, `window`, for some inputs by a
+//! thread of its own, `read_ahead`), in which a parser (`pcap`, `pcapng`) finds records. [`Input`] puts files one after the
+//! other and numbers their packets; a [`Filter`] selects among them. An interface is `Live` (feature `live`).
 //!
-//! Nothing here looks into packets: what a link type means is for the next floor.
+//! Packets are not decoded here: their link types mean something to the next layer only.
 
 pub mod packet;
-// Copies of them.
-mod packets;
-// What went wrong.
+// Copies of packets.
+mod packet_buffer;
+// Errors and warnings.
 mod error;
-// Bytes from a file or a pipe,
+// The places that bytes come from,
 mod source;
-// what is inside them,
+// compression around a capture,
 mod compressed;
-// and the blocks they are read into,
+// the blocks that bytes are read into,
 mod block;
-// some of them ahead of us.
-mod ahead;
-// What the formats share,
+// some of them by a thread,
+mod read_ahead;
+// and the window that parsers see.
+mod window;
+// The common part of the formats,
 mod record;
-// the classic one,
+// pcap,
 mod pcap;
-// and the next.
+// and pcapng.
 mod pcapng;
-// Which packets.
+// Packet filters.
 mod bpf;
-// All files as one.
+// All files as one capture.
 mod input;
-// libpcap's own names for things.
+// libpcap's own numbers and messages.
 #[cfg(feature = "live")]
 mod dlt;
 // An interface.
@@ -44,7 +46,7 @@ pub use compressed::Compression;
 pub use error::{CaptureError, Corruption, Place, Warning};
 pub use input::{Format, Input, InputFile, Meter};
 #[cfg(feature = "live")]
-pub use live::{Interface, Live, LiveOptions, LiveStats, LiveStep, interfaces};
+pub use live::{Interface, Live, LiveEvent, LiveOptions, LiveStats, interfaces};
 pub use packet::{LinkType, Packet};
-pub use packets::Packets;
+pub use packet_buffer::PacketBuffer;
 pub use record::Secrets;

@@ -1,4 +1,4 @@
-//! What the capture floor hands up: one packet, borrowed from the block it was read into.
+//! A packet as captured, borrowed from the block it was read into.
 
 use crate::types::PacketRef;
 
@@ -11,7 +11,7 @@ impl LinkType {
     pub const NULL: Self = Self(0);
     /// Ethernet.
     pub const ETHERNET: Self = Self(1);
-    /// Raw IP, version 4 or 6 as its first four bits say; 12 and 14 are the same on some systems.
+    /// Raw IP, its version in the first four bits; 12 and 14 are the same on some systems.
     pub const RAW: Self = Self(101);
     /// OpenBSD loopback: four bytes of address family in network order.
     pub const LOOP: Self = Self(108);
@@ -30,10 +30,10 @@ impl LinkType {
 pub struct Packet<'a> {
     /// Its number over the whole input, and its time.
     pub seen: PacketRef,
-    /// What its first header is.
+    /// The kind of its first header.
     pub link: LinkType,
     /// The bytes that were captured.
     pub bytes: &'a [u8],
-    /// How many bytes it had on the wire; more than were captured where a snaplen cut it.
+    /// Bytes on the wire: more than were captured if a snaplen cut the packet.
     pub original_len: u32,
 }

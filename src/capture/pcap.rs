@@ -1,4 +1,4 @@
-//! The classic capture file: a header of 24 bytes, then packets, each behind a header of 16 (draft-ietf-opsawg-pcap).
+//! The classic capture file: a header of 24 bytes, then packets, each after a header of 16 (draft-ietf-opsawg-pcap).
 //!
 //! ```text
 //!  file    magic  version  zone  accuracy  snaplen  link type      each field of 4 bytes, version of two times 2
@@ -6,13 +6,13 @@
 //! ```
 //!
 //! In: the bytes of one file. Out: its records. Both byte orders, fractions in micro- and nanoseconds, and the "modified"
-//! format of some old Linux systems. Zone and accuracy are always 0 and not looked at, nor is the version: files before
-//! 2.3, which have the two lengths the other way round, have not been written for decades.
+//! format of some old Linux systems. Zone and accuracy are always 0 and not read; nor is the version: files before 2.3, which
+//! have the two lengths in the other order, have not been written for decades.
 
 use super::LinkType;
-use super::block::Blocks;
 use super::error::Corruption;
-use super::record::{ByteOrder, Fault, Record, Step, most_captured, size};
+use super::record::{ByteOrder, CorruptRecord, FileItem, Record, max_captured, size};
+use super::window::Window;
 use crate::types::Timestamp;
 
 /// Bytes of the file header.
@@ -22,22 +22,22 @@ const MAGIC_MICROS: u32 = 0xa1b2_c3d4;
 const MAGIC_NANOS: u32 = 0xa1b2_3c4d;
 const MAGIC_MODIFIED: u32 = 0xa1b2_cd34;
 
-/// What the file header says about the packets behind it.
+/// The file header: the form of the packets after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pcap {
     order: ByteOrder,
     nanos_per_tick: u32,
     record_header_len: usize,
     link: LinkType,
-    most_captured: u32,
+    max_captured: u32,
 }
 
-/// Whether a file that begins with `first` is one of these.
+/// Whether a file that begins with `first` is of this format.
 pub(super) fn is_pcap(first: &[u8]) -> bool {
     magic(first).is_some()
 }
 
-/// Byte order, nanoseconds in a unit of a fraction, length of a packet's header.
+/// Byte order, nanoseconds in a unit of the fraction, length of a packet's header.
 fn magic(first: &[u8]) -> Option<(ByteOrder, u32, usize)> {
     [ByteOrder::Little, ByteOrder::Big].into_iter().find_map(|order| match order.words(first)? {
         [MAGIC_MICROS] => Some((order, 1_000, 16)),
@@ -48,46 +48,46 @@ fn magic(first: &[u8]) -> Option<(ByteOrder, u32, usize)> {
 }
 
 impl Pcap {
-    /// Reads the file header; `None` if it is none, or too short.
+    /// Reads the file header; `None` if it is too short or has another magic number.
     pub(super) fn parse(header: &[u8]) -> Option<Self> {
         let (order, nanos_per_tick, record_header_len) = magic(header)?;
         let [_magic, _version, _zone, _accuracy, _snaplen, link] = order.words(header)?;
-        // The upper half tells of checksums behind each packet, which the IP length leaves out anyway.
+        // The upper half is about checksums after each packet, which the length of IP leaves out anyway.
         let link = LinkType(u16::try_from(link & 0xffff).unwrap_or_default());
-        Some(Self { order, nanos_per_tick, record_header_len, link, most_captured: most_captured(link) })
+        Some(Self { order, nanos_per_tick, record_header_len, link, max_captured: max_captured(link) })
     }
 
-    /// The next packet, if all of it is in the window and nothing is wrong with it: nearly always.
+    /// The next packet, if all of it is in the window and its lengths are plausible: nearly always.
     #[inline]
-    pub(super) fn ready(&self, blocks: &mut Blocks) -> Option<Record> {
-        let window = blocks.window();
-        let [seconds, fraction, captured, original] = self.order.words(window)?;
+    pub(super) fn next_buffered(&self, window: &mut Window) -> Option<Record> {
+        let bytes = window.bytes();
+        let [seconds, fraction, captured, original] = self.order.words(bytes)?;
         let len = size(captured);
         let record_len = self.record_header_len.checked_add(len)?;
-        if captured > self.most_captured || record_len > window.len() {
+        if captured > self.max_captured || record_len > bytes.len() {
             return None;
         }
-        let start = blocks.take(record_len) + self.record_header_len;
+        let start = window.take(record_len) + self.record_header_len;
         // At most 4.3e18 + 4.3e12: no overflow.
         let nanos = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * i64::from(self.nanos_per_tick);
         let at = Timestamp::from_nanos(nanos);
         Some(Record { at, link: self.link, start, len, original_len: original.max(captured) })
     }
 
-    /// The next packet, if it has to be read first, or whatever else comes next.
+    /// The next packet, after it was read into the window, or the end.
     #[cold]
-    pub(super) fn next(&self, blocks: &mut Blocks) -> Result<Step, Fault> {
-        let over = Step::End { since: blocks.offset() };
-        if !blocks.fill(self.record_header_len) {
-            return Ok(over);
+    pub(super) fn next_item(&self, window: &mut Window) -> Result<FileItem, CorruptRecord> {
+        let end = FileItem::End { start: window.offset() };
+        if !window.fill(self.record_header_len) {
+            return Ok(end);
         }
-        let Some([_, _, captured, _]) = self.order.words(blocks.window()) else { return Ok(over) };
-        let most = self.most_captured;
+        let Some([_, _, captured, _]) = self.order.words(window.bytes()) else { return Ok(end) };
+        let most = self.max_captured;
         if captured > most {
             let what = Corruption::PacketTooLong { captured, most };
-            return Err(Fault { offset: blocks.offset(), what });
+            return Err(CorruptRecord { offset: window.offset(), what });
         }
-        blocks.fill(self.record_header_len + size(captured));
-        Ok(self.ready(blocks).map_or(over, Step::Record))
+        window.fill(self.record_header_len + size(captured));
+        Ok(self.next_buffered(window).map_or(end, FileItem::Packet))
     }
 }

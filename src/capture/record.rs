@@ -1,4 +1,4 @@
-//! What the two file formats have in common: byte order, one step through a file, and how long a packet may be.
+//! What pcap and pcapng have in common: byte order, the items of a file, and the greatest length of a packet.
 
 use super::LinkType;
 use super::error::Corruption;
@@ -41,23 +41,23 @@ impl ByteOrder {
     }
 }
 
-/// One packet in the blocks: where it lies, and what its record says about it.
+/// One packet in the window: where its bytes are, and the fields of its record.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record {
     pub(super) at: Timestamp,
     pub(super) link: LinkType,
-    /// Of its first byte, in the current block.
+    /// Place of its first byte in the current block.
     pub(super) start: usize,
     /// Captured bytes.
     pub(super) len: usize,
-    /// Bytes on the wire; never fewer than were captured, whatever the record says.
+    /// Bytes on the wire; never fewer than were captured, even if the record has a lower number.
     pub(super) original_len: u32,
 }
 
-/// Keys that a capture carries for its own decryption: a pcapng Decryption Secrets Block.
+/// Keys that a capture carries for its own decryption: a Decryption Secrets Block of pcapng.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secrets {
-    /// What kind of keys; [`Self::TLS_KEY_LOG`] or another number from the pcapng registry.
+    /// The kind of keys: [`Self::TLS_KEY_LOG`] or another number from the pcapng registry.
     pub kind: u32,
     /// The keys, in the format of their kind.
     pub bytes: Vec<u8>,
@@ -68,43 +68,43 @@ impl Secrets {
     pub const TLS_KEY_LOG: u32 = 0x544c_534b;
 }
 
-/// One step through a file.
+/// What a file has next.
 #[derive(Debug)]
-pub(super) enum Step {
-    Record(Record),
+pub(super) enum FileItem {
+    Packet(Record),
     Secrets(Secrets),
     /// Secrets that are too long to be held.
     SecretsDropped,
-    /// The bytes are over; what begins at `since` is unfinished, if anything.
+    /// No more bytes; those from the offset `start` on are an incomplete record, if there are any.
     End {
-        since: u64,
+        start: u64,
     },
 }
 
-/// Where a file is corrupt, and how.
+/// A record that is corrupt, so that the next one cannot be found.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct CorruptRecord {
     pub(super) offset: u64,
     pub(super) what: Corruption,
 }
 
 /// The longest packet that is believed. libpcap and Wireshark refuse more than 256 KiB for all but a few link types; other
-/// writers keep super-segments whole (up to 512 KiB on a loopback), and a corrupt length is rarely below this.
-const MOST_CAPTURED: u32 = 16 << 20;
-/// The same where libpcap and Wireshark allow it: D-Bus and USB.
-const MOST_CAPTURED_USB: u32 = 128 << 20;
+/// tools write complete super-segments (up to 512 KiB on a loopback), and a corrupt length is rarely below this.
+const MAX_CAPTURED: u32 = 16 << 20;
+/// The same for D-Bus and USB, as in libpcap and Wireshark.
+const MAX_CAPTURED_USB: u32 = 128 << 20;
 
-/// The most bytes that a packet of this link type may have. Memory is used for bytes that are there, not for those that a
-/// record claims.
-pub(super) const fn most_captured(link: LinkType) -> u32 {
+/// The greatest length of a packet of this link type. Memory is used for the bytes that exist, not for those that a record
+/// claims.
+pub(super) const fn max_captured(link: LinkType) -> u32 {
     match link.0 {
         // USB (FreeBSD, Linux, Linux padded, Windows, Darwin) and D-Bus, by their numbers in the registry of link types.
-        186 | 189 | 220 | 249 | 266 | 231 => MOST_CAPTURED_USB,
-        _ => MOST_CAPTURED,
+        186 | 189 | 220 | 249 | 266 | 231 => MAX_CAPTURED_USB,
+        _ => MAX_CAPTURED,
     }
 }
 
-/// A length from a record, to count bytes in memory with.
+/// A length from a record as a length in memory.
 #[inline]
 pub(super) fn size(len: u32) -> usize {
     usize::try_from(len).unwrap_or(usize::MAX)

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::job::{InputProblems, Workers};
 use crate::analyzer::run::{NextPacket, PacketSource};
-use crate::capture::{CaptureError, Input, Packets};
+use crate::capture::{CaptureError, Input, PacketBuffer};
 
 /// Batches in use. Four, each at most `batch_bytes` and a packet more: 1 MiB.
 const PACKET_BATCHES: usize = 4;
@@ -23,9 +23,9 @@ pub(super) enum Broadcast {
 
 /// Packets for all workers.
 pub(super) struct PacketBatch {
-    packets: Packets,
+    packets: PacketBuffer,
     /// Where they go when all workers are done with them.
-    empty: Sender<Packets>,
+    empty: Sender<PacketBuffer>,
 }
 
 impl PacketBatch {
@@ -40,9 +40,9 @@ impl PacketBatch {
 
 /// Sends all packets to all workers. Gives the problems with the input.
 pub(super) fn broadcast(mut input: Input, size: Workers, workers: &[Sender<Broadcast>]) -> InputProblems {
-    let (empty, returned): (_, Receiver<Packets>) = channel();
+    let (empty, returned): (_, Receiver<PacketBuffer>) = channel();
     for _ in 0..PACKET_BATCHES {
-        _ = empty.send(Packets::default());
+        _ = empty.send(PacketBuffer::default());
     }
     let mut end = None;
     while end.is_none() {
@@ -67,7 +67,7 @@ pub(super) fn broadcast(mut input: Input, size: Workers, workers: &[Sender<Broad
 }
 
 /// Copies packets until there are enough for a batch, or the input ends. Says how it ended.
-fn fill(packets: &mut Packets, input: &mut Input, size: Workers) -> Option<Result<(), CaptureError>> {
+fn fill(packets: &mut PacketBuffer, input: &mut Input, size: Workers) -> Option<Result<(), CaptureError>> {
     while packets.held() < size.batch_bytes && (packets.len() as u64) < size.batch_packets {
         match input.next_packet() {
             Ok(Some(packet)) => packets.push(&packet),

@@ -113,7 +113,7 @@ impl<P: Batch> Starts<P> {
 
     /// Gives each worker its source: an input of its own, or the packets of a broadcaster, whose thread is given back.
     fn begin(self, input: Input, size: Workers) -> Result<Option<JoinHandle<()>>, Box<Input>> {
-        let others = (1..self.sources.len()).map(|_| input.again()).collect::<Option<Vec<_>>>();
+        let others = (1..self.sources.len()).map(|_| input.duplicate()).collect::<Option<Vec<_>>>();
         let Some(others) = others else { return self.begin_broadcast(input, size).map(Some) };
         for (start, input) in self.sources.iter().zip(core::iter::once(input).chain(others)) {
             _ = start.send(WorkerSource::Input(Box::new(input)));

@@ -1,7 +1,7 @@
-//! A compiled packet filter, and the small machine that runs it: McCanne and Jacobson, "The BSD Packet Filter", 1993.
+//! A compiled packet filter, and the virtual machine that runs it: McCanne and Jacobson, "The BSD Packet Filter", 1993.
 //!
-//! In: instructions as libpcap's compiler makes them. Out: whether a packet is wanted. Two registers, sixteen words of
-//! memory, jumps forwards only, so every run ends. A load beyond the packet refuses it, as does a division by zero.
+//! In: instructions of libpcap's compiler. Out: whether a packet matches. Two registers, sixteen words of memory, jumps
+//! forwards only, so every run ends. A packet does not match if the program reads beyond it or divides by zero.
 
 use super::super::record::size;
 
@@ -13,8 +13,8 @@ pub(super) struct Program(Vec<Op>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Op {
-    Load(Source),
-    LoadX(Source),
+    Load(LoadFrom),
+    LoadX(LoadFrom),
     Store(u32),
     StoreX(u32),
     Alu(Alu, Operand),
@@ -28,14 +28,14 @@ enum Op {
     XToA,
 }
 
-/// Where a register is loaded from.
+/// The operand of a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+enum LoadFrom {
     Constant(u32),
-    /// Bytes of the packet at a fixed place.
+    /// Bytes of the packet at a fixed offset.
     At(Width, u32),
-    /// Bytes of the packet behind X.
-    Behind(Width, u32),
+    /// Bytes of the packet at an offset from X.
+    AfterX(Width, u32),
     Memory(u32),
     /// The packet's length on the wire.
     Length,
@@ -79,7 +79,7 @@ enum Operand {
 }
 
 impl Program {
-    /// From instructions as `code jt jf k`, in decimal; `None` if one of them is unknown.
+    /// Reads instructions of the form `code jt jf k`, in decimal; `None` if one of them is unknown.
     #[cfg_attr(not(feature = "live"), expect(dead_code, reason = "nothing compiles filters without libpcap"))]
     pub(super) fn decode(instructions: impl Iterator<Item = String>) -> Option<Self> {
         let decode_one = |text: String| {
@@ -91,14 +91,14 @@ impl Program {
         instructions.map(decode_one).collect::<Option<_>>().map(Self)
     }
 
-    /// Whether a packet with these bytes, and that length on the wire, is wanted.
+    /// Whether a packet with these bytes, and that length on the wire, matches.
     pub(super) fn matches(&self, packet: &[u8], original_len: u32) -> bool {
         let mut machine = Machine { a: 0, x: 0, memory: [0; MEMORY_WORDS], packet, original_len };
         let mut at = 0_usize;
         while let Some(&op) = self.0.get(at) {
-            match machine.step(op) {
-                Some(Next::Skip(skipped)) => at = at.saturating_add(1).saturating_add(size(skipped)),
-                Some(Next::Return(value)) => return value != 0,
+            match machine.execute(op) {
+                Some(Outcome::Skip(skipped)) => at = at.saturating_add(1).saturating_add(size(skipped)),
+                Some(Outcome::Return(value)) => return value != 0,
                 None => return false,
             }
         }
@@ -111,8 +111,8 @@ impl Op {
     fn decode(code: u32, yes: u8, no: u8, k: u32) -> Option<Self> {
         let operand = if code & 0x08 == 0 { Operand::Constant(k) } else { Operand::X };
         Some(match code & 0x07 {
-            0 => Self::Load(Source::decode(code, k)?),
-            1 => Self::LoadX(Source::decode(code, k)?),
+            0 => Self::Load(LoadFrom::decode(code, k)?),
+            1 => Self::LoadX(LoadFrom::decode(code, k)?),
             2 => Self::Store(k),
             3 => Self::StoreX(k),
             4 if code & 0xf0 == 0x80 => Self::Negate,
@@ -132,7 +132,7 @@ impl Op {
     }
 }
 
-impl Source {
+impl LoadFrom {
     fn decode(code: u32, k: u32) -> Option<Self> {
         let width = match code & 0x18 {
             0x00 => Width::Word,
@@ -143,7 +143,7 @@ impl Source {
         Some(match code & 0xe0 {
             0x00 => Self::Constant(k),
             0x20 => Self::At(width, k),
-            0x40 => Self::Behind(width, k),
+            0x40 => Self::AfterX(width, k),
             0x60 => Self::Memory(k),
             0x80 => Self::Length,
             0xa0 => Self::HeaderLength(k),
@@ -206,10 +206,11 @@ impl Test {
     }
 }
 
-/// What follows an instruction.
-enum Next {
-    /// The instruction behind so many others.
+/// How the program goes on after an instruction.
+enum Outcome {
+    /// With the next instruction, after skipping this number of them.
     Skip(u32),
+    /// It ends with this value.
     Return(u32),
 }
 
@@ -222,9 +223,9 @@ struct Machine<'a> {
 }
 
 impl Machine<'_> {
-    /// `None` refuses the packet.
+    /// `None` if the packet does not match.
     #[inline]
-    fn step(&mut self, op: Op) -> Option<Next> {
+    fn execute(&mut self, op: Op) -> Option<Outcome> {
         match op {
             Op::Load(source) => self.a = self.load(source)?,
             Op::LoadX(source) => self.x = self.load(source)?,
@@ -232,29 +233,29 @@ impl Machine<'_> {
             Op::StoreX(at) => *self.memory.get_mut(size(at))? = self.x,
             Op::Alu(alu, operand) => self.a = alu.apply(self.a, self.value(operand))?,
             Op::Negate => self.a = self.a.wrapping_neg(),
-            Op::Jump(distance) => return Some(Next::Skip(distance)),
+            Op::Jump(distance) => return Some(Outcome::Skip(distance)),
             Op::Branch { test, with, yes, no } => {
                 let distance = if test.holds(self.a, self.value(with)) { yes } else { no };
-                return Some(Next::Skip(u32::from(distance)));
+                return Some(Outcome::Skip(u32::from(distance)));
             }
-            Op::Return(value) => return Some(Next::Return(value)),
-            Op::ReturnA => return Some(Next::Return(self.a)),
-            Op::ReturnX => return Some(Next::Return(self.x)),
+            Op::Return(value) => return Some(Outcome::Return(value)),
+            Op::ReturnA => return Some(Outcome::Return(self.a)),
+            Op::ReturnX => return Some(Outcome::Return(self.x)),
             Op::AToX => self.x = self.a,
             Op::XToA => self.a = self.x,
         }
-        Some(Next::Skip(0))
+        Some(Outcome::Skip(0))
     }
 
     #[inline]
-    fn load(&self, source: Source) -> Option<u32> {
+    fn load(&self, source: LoadFrom) -> Option<u32> {
         match source {
-            Source::Constant(value) => Some(value),
-            Source::At(width, at) => self.packet_value(width, at),
-            Source::Behind(width, distance) => self.packet_value(width, self.x.checked_add(distance)?),
-            Source::Memory(at) => self.memory.get(size(at)).copied(),
-            Source::Length => Some(self.original_len),
-            Source::HeaderLength(at) => self.packet_value(Width::Byte, at).map(|byte| (byte & 0x0f) << 2),
+            LoadFrom::Constant(value) => Some(value),
+            LoadFrom::At(width, at) => self.packet_value(width, at),
+            LoadFrom::AfterX(width, distance) => self.packet_value(width, self.x.checked_add(distance)?),
+            LoadFrom::Memory(at) => self.memory.get(size(at)).copied(),
+            LoadFrom::Length => Some(self.original_len),
+            LoadFrom::HeaderLength(at) => self.packet_value(Width::Byte, at).map(|byte| (byte & 0x0f) << 2),
         }
     }
 

@@ -24,7 +24,7 @@ fn matches(expression: &str, link: LinkType, bytes: &[u8]) -> bool {
 }
 
 #[test]
-fn packets_are_picked() {
+fn packets_are_selected() {
     let bytes = tcp(40_000, 8080, b"GET /chat HTTP/1.1\r\n");
     for (expression, expected) in [
         ("", true),
@@ -74,19 +74,19 @@ fn lengths_are_those_on_the_wire() {
 }
 
 #[test]
-fn a_mistake_is_known_at_once() {
+fn a_mistake_is_an_error_at_once() {
     for mistake in ["tcp prot 80", "port", "host 300.1.2.3", "tcp and (", "no\0thing"] {
         let error = Filter::new(mistake).err().unwrap();
-        let CaptureError::Filter { expression, words } = error else { panic!("{error:?}") };
+        let CaptureError::Filter { expression, message } = error else { panic!("{error:?}") };
         assert_eq!(expression, mistake);
-        assert!(!words.is_empty(), "{mistake}");
+        assert!(!message.is_empty(), "{mistake}");
     }
     let error = Filter::new("tcp prot 80").err().unwrap();
     assert!(error.to_string().contains("syntax error"), "{error}");
 }
 
 #[test]
-fn what_means_nothing_on_a_link_type_refuses_its_packets_and_says_so() {
+fn packets_of_a_link_type_that_the_filter_does_not_apply_to_do_not_match_and_there_is_a_warning() {
     let ethernet = tcp(1, 2, b"");
     let mut filter = Filter::new("ether src 04:04:04:04:04:04").unwrap();
     for _ in 0..3 {
@@ -99,18 +99,18 @@ fn what_means_nothing_on_a_link_type_refuses_its_packets_and_says_so() {
 }
 
 #[test]
-fn many_link_types_are_forgotten_again() {
+fn programs_and_warnings_are_bounded() {
     let mut filter = Filter::new("tcp").unwrap();
     for link in 0..2_000 {
         filter.matches(&packet(LinkType(link), &[0; 64], 64));
     }
-    assert!(filter.programs.len() <= MOST_PROGRAMS && filter.warnings.len() <= MOST_WARNINGS);
+    assert!(filter.programs.len() <= MAX_PROGRAMS && filter.warnings.len() <= MAX_WARNINGS);
 }
 
 #[test]
-fn our_machine_agrees_with_libpcaps() {
+fn the_virtual_machine_agrees_with_libpcaps() {
     let dead = pcap::Capture::dead(pcap::Linktype::ETHERNET).unwrap();
-    let whole = [tcp(80, 40_000, b"some payload"), [&[2; 12][..], &[0x86, 0xdd, 0x60], &[6; 70]].concat()];
+    let packets = [tcp(80, 40_000, b"some payload"), [&[2; 12][..], &[0x86, 0xdd, 0x60], &[6; 70]].concat()];
     for expression in [
         "tcp port 80",
         "not tcp",
@@ -129,7 +129,7 @@ fn our_machine_agrees_with_libpcaps() {
         for optimize in [false, true] {
             let theirs = dead.compile(expression, optimize).unwrap();
             let ours = Program::decode(theirs.get_instructions().iter().map(ToString::to_string)).unwrap();
-            for bytes in &whole {
+            for bytes in &packets {
                 for len in 0..=bytes.len() {
                     let cut = &bytes[..len];
                     let found = ours.matches(cut, u32::try_from(len).unwrap());

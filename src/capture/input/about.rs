@@ -1,4 +1,4 @@
-//! What an input says of itself.
+//! Facts about an input: its files, their formats, and how far it was read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use super::super::compressed::Compression;
 use super::super::pcap::is_pcap;
 use super::super::pcapng::is_pcapng;
 
-/// How far an [`Input`](super::Input) was read, for those who do not have it.
+/// How far an [`Input`](super::Input) was read, for other threads than the one that reads it.
 #[derive(Debug, Clone)]
 pub struct Meter(Arc<AtomicU64>);
 
@@ -16,38 +16,38 @@ impl Meter {
         Self(Arc::clone(count))
     }
 
-    /// As [`Input::bytes_read`](super::Input::bytes_read).
+    /// The same as [`Input::bytes_read`](super::Input::bytes_read).
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// What is known about an input that was opened.
+/// A file of an input, after it was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputFile {
-    /// As it was named.
+    /// Its name, as given.
     pub name: String,
-    /// Which kind of capture it is; `None` if it is empty or cut off in its very beginning.
+    /// Its format; `None` if it is empty, or cut within its first bytes.
     pub format: Option<Format>,
     /// How it is compressed, if it is.
     pub compression: Option<Compression>,
-    /// Packets read from it so far, whether or not a filter let them pass.
+    /// Packets read from it so far, those that a filter left out included.
     pub packets: u64,
 }
 
-/// The kinds of capture file.
+/// The formats of capture files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// The classic one.
+    /// pcap, the classic format.
     Pcap,
-    /// The next generation.
+    /// pcapng.
     Pcapng,
 }
 
 impl Format {
-    /// By the first four bytes.
+    /// Detects it by the first four bytes.
     pub(super) fn detect(first: &[u8]) -> Option<Self> {
         match () {
             () if is_pcap(first) => Some(Self::Pcap),

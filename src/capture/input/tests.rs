@@ -9,7 +9,7 @@ mod writer;
 
 use writer::{BOTH, MICROS, MODIFIED, NANOS, Order};
 
-/// A packet, kept.
+/// A copy of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Kept {
     number: u64,
@@ -19,7 +19,7 @@ struct Kept {
     bytes: Vec<u8>,
 }
 
-/// Reads on; what came before an error is kept too.
+/// Reads to the end, or to an error: the packets before it, and the error.
 fn read(input: &mut Input) -> (Vec<Kept>, Option<CaptureError>) {
     let mut kept = Vec::new();
     loop {
@@ -45,7 +45,7 @@ fn input(files: &[Vec<u8>]) -> Input {
     input
 }
 
-/// All packets of good files.
+/// All packets of files without errors.
 fn packets(files: &[Vec<u8>]) -> Vec<Kept> {
     let mut input = input(files);
     let (kept, error) = read(&mut input);
@@ -145,7 +145,7 @@ fn files_of_all_kinds_are_one_capture() {
     let little =
         [writer::pcap(Order::Little, MICROS, 1), writer::packet(Order::Little, MICROS, (3, 0), 1, b"a")].concat();
     let big = [writer::pcap(Order::Big, NANOS, 0), writer::packet(Order::Big, NANOS, (2, 0), 1, b"b")].concat();
-    // A simple packet has the time of the one before, though that was in another file.
+    // A Simple Packet Block has the time of the packet before, even if that was in another file.
     let next =
         [writer::section(Order::Big), writer::interface(Order::Big, 228, 0, 6), writer::simple(Order::Big, 1, b"c")]
             .concat();
@@ -160,9 +160,9 @@ fn files_of_all_kinds_are_one_capture() {
 
     let mut input = input(&files);
     read(&mut input);
-    let told: Vec<_> = input.files().into_iter().map(|file| (file.format, file.compression, file.packets)).collect();
+    let opened: Vec<_> = input.files().into_iter().map(|file| (file.format, file.compression, file.packets)).collect();
     assert_eq!(
-        told,
+        opened,
         [
             (Some(Format::Pcap), Some(Compression::Gzip), 1),
             (Some(Format::Pcap), None, 1),
@@ -175,7 +175,7 @@ fn files_of_all_kinds_are_one_capture() {
 }
 
 #[test]
-fn secrets_are_handed_out_before_the_packets_behind_them() {
+fn secrets_come_with_the_packet_after_them() {
     let order = Order::Little;
     let file = [
         writer::section(order),
@@ -229,7 +229,7 @@ fn a_header_cut_short_is_a_capture_without_packets() {
 }
 
 #[test]
-fn what_is_no_capture_is_an_error() {
+fn a_file_that_is_no_capture_is_an_error() {
     for (bytes, shown) in [(&b"x"[..], &b"x"[..]), (b"abc", b"abc"), (b"some other file", b"some oth")] {
         for compressed in [false, true] {
             let file = if compressed { writer::gzip(bytes) } else { bytes.to_vec() };
@@ -273,7 +273,7 @@ fn an_error_ends_one_file_and_no_other() {
 }
 
 #[test]
-fn files_are_looked_at_before_any_work() {
+fn files_are_checked_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.pcap");
     std::fs::write(&path, writer::pcap(Order::Big, MICROS, 1)).unwrap();
@@ -291,7 +291,7 @@ fn files_are_looked_at_before_any_work() {
 }
 
 #[test]
-fn a_reader_that_fails_says_where() {
+fn a_failed_read_has_its_place() {
     struct Fails(Cursor<Vec<u8>>);
     impl Read for Fails {
         fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {

@@ -2,7 +2,7 @@ use std::net::UdpSocket;
 
 use super::*;
 
-/// Starts to sniff; says so and gives nothing where this user may not.
+/// Starts a capture; records that it is skipped if this user may not.
 fn open(options: &LiveOptions) -> Option<Live> {
     match Live::open(options) {
         Ok(live) => Some(live),
@@ -26,16 +26,16 @@ fn sockets() -> (UdpSocket, UdpSocket, Option<String>) {
 fn next(live: &mut Live) -> Option<(u64, Timestamp, Vec<u8>)> {
     for _ in 0..200 {
         match live.next_packet().unwrap() {
-            LiveStep::Packet(packet) => return Some((packet.seen.packet, packet.seen.at, packet.bytes.to_vec())),
-            LiveStep::Quiet => {}
-            LiveStep::Over => return None,
+            LiveEvent::Packet(packet) => return Some((packet.seen.packet, packet.seen.at, packet.bytes.to_vec())),
+            LiveEvent::Quiet => {}
+            LiveEvent::Stopped => return None,
         }
     }
     None
 }
 
 #[test]
-fn packets_of_the_loopback_are_seen_in_order() {
+fn packets_of_the_loopback_come_in_order() {
     let (from, _to, filter) = sockets();
     let Some(mut live) = open(&LiveOptions { filter, ..LiveOptions::new("lo") }) else { return };
     let mut last = Timestamp::default();
@@ -50,7 +50,7 @@ fn packets_of_the_loopback_are_seen_in_order() {
             }
         }
     }
-    // The year 2020 to 2200: seconds and fractions were not taken for each other.
+    // From 2020 to 2200: seconds and fractions were not confused.
     assert!((1_577_836_800..7_258_118_400).contains(&(last.as_nanos() / 1_000_000_000)));
     assert_eq!((live.link(), live.packets()), (LinkType::ETHERNET, 300));
     let stats = live.stats().unwrap();
@@ -69,29 +69,29 @@ fn all_interfaces_are_one() {
 }
 
 #[test]
-fn a_quiet_interface_says_so_and_stops_when_told() {
+fn a_quiet_interface_is_reported_and_the_flag_stops_it() {
     let (_from, _to, filter) = sockets();
     let Some(mut live) = open(&LiveOptions { filter, timeout_ms: 5, ..LiveOptions::new("lo") }) else { return };
     for _ in 0..5 {
-        assert!(matches!(live.next_packet().unwrap(), LiveStep::Quiet));
+        assert!(matches!(live.next_packet().unwrap(), LiveEvent::Quiet));
     }
     let stop = live.stop_flag();
     let stopper = thread::spawn(move || {
         thread::sleep(Duration::from_millis(20));
         stop.store(true, Ordering::Relaxed);
     });
-    while !matches!(live.next_packet().unwrap(), LiveStep::Over) {}
+    while !matches!(live.next_packet().unwrap(), LiveEvent::Stopped) {}
     stopper.join().unwrap();
-    assert!(matches!(live.next_packet().unwrap(), LiveStep::Over));
+    assert!(matches!(live.next_packet().unwrap(), LiveEvent::Stopped));
 }
 
 #[test]
-fn mistakes_are_told_with_what_to_do() {
+fn errors_explain_what_to_do() {
     let error = Live::open(&LiveOptions::new("no-such-interface")).err().unwrap();
     let known: Vec<String> = interfaces().unwrap().into_iter().map(|known| known.name).collect();
     match error {
-        CaptureError::NoSuchInterface { interface, known: told } => {
-            assert_eq!((interface.as_str(), told), ("no-such-interface", known));
+        CaptureError::NoSuchInterface { interface, known: listed } => {
+            assert_eq!((interface.as_str(), listed), ("no-such-interface", known));
         }
         error => assert!(matches!(error, CaptureError::NotPermitted { .. }), "{error}"),
     }
@@ -99,8 +99,8 @@ fn mistakes_are_told_with_what_to_do() {
     let error = Live::open(&LiveOptions { filter, ..LiveOptions::new("lo") }).err().unwrap();
     assert!(matches!(error, CaptureError::Filter { .. } | CaptureError::NotPermitted { .. }), "{error}");
     let refused = pcap::Error::PcapError("socket: Operation not permitted".to_owned());
-    let told = open_error("eth0", refused).to_string();
-    assert!(told.contains("setcap") && told.contains("sudo"), "{told}");
+    let message = open_error("eth0", refused).to_string();
+    assert!(message.contains("setcap") && message.contains("sudo"), "{message}");
 }
 
 #[test]

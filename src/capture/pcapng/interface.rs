@@ -1,4 +1,4 @@
-//! An Interface Description Block: link type, snaplen, and what the clock of its packets counts.
+//! An Interface Description Block: link type, snaplen, and the unit of its packets' timestamps.
 
 use super::super::LinkType;
 use super::super::record::ByteOrder;
@@ -10,30 +10,29 @@ const OPTION_TSOFFSET: u16 = 14;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// What one interface says about its packets.
+/// The description of one interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Interface {
     pub(super) link: LinkType,
-    /// Bytes that are kept of a packet; `u32::MAX` for all of them.
+    /// Bytes captured of a packet; `u32::MAX` for all of them.
     pub(super) snaplen: u32,
     unit: Unit,
     offset_nanos: i64,
 }
 
-/// What the clock counts.
+/// The unit of timestamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
-    /// So many nanoseconds.
+    /// This number of nanoseconds.
     Nanos(u64),
-    /// A nanosecond divided by so many.
+    /// A nanosecond divided by this number.
     NanoParts(u64),
-    /// A second divided by this power of two.
+    /// A second divided by two to this power.
     Binary(u32),
 }
 
 impl Interface {
-    /// Reads the body of the block; `None` if it is too short. Options that are cut or of the wrong length are as if they
-    /// were not there.
+    /// Reads the body of the block; `None` if it is too short. Options that are cut or have a wrong length are ignored.
     pub(super) fn parse(order: ByteOrder, body: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(body);
         let link = LinkType(order.u16(reader.array()?));
@@ -44,12 +43,12 @@ impl Interface {
         };
         let mut interface = Self { link, snaplen, unit: Unit::Nanos(1_000), offset_nanos: 0 };
         while let Some((code, value)) = option(order, &mut reader) {
-            interface.obey(order, code, value);
+            interface.apply(order, code, value);
         }
         Some(interface)
     }
 
-    fn obey(&mut self, order: ByteOrder, code: u16, value: &[u8]) {
+    fn apply(&mut self, order: ByteOrder, code: u16, value: &[u8]) {
         match (code, value) {
             (OPTION_TSRESOL, &[resolution]) => self.unit = Unit::new(resolution),
             (OPTION_TSOFFSET, value) => {
@@ -61,7 +60,8 @@ impl Interface {
         }
     }
 
-    /// The time of a packet whose clock shows `high` and `low`; times beyond the year 2262 are that year's.
+    /// The time of a packet whose timestamp has the halves `high` and `low`. Times after the year 2262 become the last one that
+    /// can be represented.
     #[inline]
     pub(super) fn time(&self, high: u32, low: u32) -> Timestamp {
         let ticks = u64::from(high) << 32 | u64::from(low);
@@ -69,7 +69,7 @@ impl Interface {
     }
 }
 
-/// The next option: code, length, value, padding to four bytes; `None` behind the last.
+/// The next option: code, length, value, padding to four bytes; `None` after the last.
 fn option<'a>(order: ByteOrder, reader: &mut Reader<'a>) -> Option<(u16, &'a [u8])> {
     let code = order.u16(reader.array()?);
     let len = usize::from(order.u16(reader.array()?));
@@ -89,7 +89,7 @@ impl Unit {
             return Self::Binary(power);
         }
         match power.checked_sub(9) {
-            // Beyond 10^-28 s, 2^64 of which pass in less than two nanoseconds.
+            // Below 10^-28 s: 2^64 such units are less than two nanoseconds.
             Some(finer) => Self::NanoParts(10_u64.checked_pow(finer).unwrap_or(u64::MAX)),
             None => Self::Nanos(10_u64.pow(9 - power)),
         }
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn options_end_where_they_say_or_break_off() {
+    fn options_end_at_their_end_mark_or_at_a_cut() {
         let plain = Interface::parse(ByteOrder::Little, &options(&[])).unwrap();
         assert_eq!(Interface::parse(ByteOrder::Little, &options(&[(0, b""), (9, &[9])])), Some(plain.clone()));
         assert_eq!(Interface::parse(ByteOrder::Little, &options(&[(9, &[9, 9])])), Some(plain));

@@ -1,4 +1,4 @@
-//! Files that lie.
+//! Files with wrong lengths, versions and numbers.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn corruption(blocks: &[Vec<u8>]) -> Corruption {
 }
 
 #[test]
-fn lengths_that_cannot_be() {
+fn impossible_lengths() {
     let order = Order::Little;
     let start = || [writer::section(order), writer::interface(order, 1, 0, 6)].concat();
     let mut damaged = writer::enhanced(order, 0, 1, 1, b"x");
@@ -43,7 +43,7 @@ fn lengths_that_cannot_be() {
 }
 
 #[test]
-fn sections_that_cannot_be() {
+fn impossible_sections() {
     let order = Order::Big;
     let mut later = writer::section(order);
     later[13] = 2;
@@ -58,14 +58,14 @@ fn sections_that_cannot_be() {
         Corruption::NoInterface { interface: 3, known: 1 }
     );
     // A new section forgets the interfaces of the last.
-    let again = [writer::section(order), interface.repeat(4), packet.clone(), writer::section(order), packet];
-    assert_eq!(corruption(&again), Corruption::NoInterface { interface: 3, known: 0 });
-    let crowd = [writer::section(order), interface.repeat((1 << 16) + 1)];
-    assert_eq!(corruption(&crowd), Corruption::TooManyInterfaces { most: 1 << 16 });
+    let twice = [writer::section(order), interface.repeat(4), packet.clone(), writer::section(order), packet];
+    assert_eq!(corruption(&twice), Corruption::NoInterface { interface: 3, known: 0 });
+    let too_many = [writer::section(order), interface.repeat((1 << 16) + 1)];
+    assert_eq!(corruption(&too_many), Corruption::TooManyInterfaces { most: 1 << 16 });
 }
 
 #[test]
-fn usb_may_be_longer_than_a_network_is() {
+fn packets_of_usb_may_be_longer() {
     for (link, most) in [(1, 16 << 20), (220, 128 << 20)] {
         let file = [writer::pcap(Order::Little, MICROS, link), Order::Little.words(&[0, 0, (128 << 20) + 1, 0])];
         assert_eq!(corruption(&file), Corruption::PacketTooLong { captured: (128 << 20) + 1, most });
@@ -73,7 +73,7 @@ fn usb_may_be_longer_than_a_network_is() {
 }
 
 #[test]
-fn a_long_packet_that_is_not_there_takes_no_memory() {
+fn a_long_packet_that_does_not_exist_takes_no_memory() {
     for order in BOTH {
         let classic = [writer::pcap(order, MICROS, 220), order.words(&[0, 0, 100 << 20, 0]), vec![0; 900]].concat();
         let next = [
@@ -91,7 +91,7 @@ fn a_long_packet_that_is_not_there_takes_no_memory() {
 }
 
 #[test]
-fn long_packets_come_whole() {
+fn long_packets_are_complete() {
     let order = Order::Little;
     let long: Vec<u8> = (0..3_000_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
     let record = |bytes: &[u8]| writer::packet(order, MICROS, (1, 0), writer::len(bytes), bytes);
@@ -132,7 +132,7 @@ impl Dice {
 }
 
 #[test]
-fn whatever_is_changed_reading_ends() {
+fn mutated_files_are_read_to_an_end() {
     let order = Order::Big;
     let classic = (0..40).map(|n| writer::packet(order, MICROS, (n, n), 9, b"something"));
     let next = (0..40).map(|n| writer::enhanced(order, 0, n, 9, b"something"));

@@ -1,4 +1,4 @@
-//! Real captures, compared with what the pcap-parser crate makes of them.
+//! Real captures, compared with the packets that the pcap-parser crate reads.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use pcap_parser::{Block, PcapBlockOwned, PcapError, create_reader};
 
 use super::*;
 
-/// Every capture that lies beside the project, if any do.
+/// All captures beside the project, if there are any.
 fn captures() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
     let (mut folders, mut found) = (vec![root], Vec::new());

@@ -1,4 +1,4 @@
-//! Writes captures, in every form that is read.
+//! Writes captures in all forms that are read.
 
 /// Numbers in the byte order of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,7 +72,7 @@ pub(super) fn interface(order: Order, link: u16, snaplen: u32, resolution: u8) -
     block(order, 1, &[head, name, clock, vec![0; 4]].concat())
 }
 
-/// A packet with a comment behind it.
+/// A packet with a comment after it.
 pub(super) fn enhanced(order: Order, interface: u32, ticks: u64, original: u32, bytes: &[u8]) -> Vec<u8> {
     let [high, low] = [ticks >> 32, ticks & 0xffff_ffff].map(|half| u32::try_from(half).unwrap());
     let mut body = order.words(&[interface, high, low, len(bytes), original]);

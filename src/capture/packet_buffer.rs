@@ -1,38 +1,38 @@
-//! Packets that outlive the block they were read into: copies, one after the other.
+//! Copies of packets, which outlive the block that the packets were read into.
 
 use super::{LinkType, Packet};
 use crate::types::PacketRef;
 
 /// Copies of packets, in order.
 #[derive(Debug, Default)]
-pub struct Packets {
+pub struct PacketBuffer {
     bytes: Vec<u8>,
-    heads: Vec<Head>,
+    fields: Vec<Fields>,
 }
 
-/// All of a packet but its bytes.
+/// A packet without its bytes.
 #[derive(Debug, Clone, Copy)]
-struct Head {
+struct Fields {
     seen: PacketRef,
     link: LinkType,
     original_len: u32,
-    /// Where its bytes end; they begin where those of the one before do.
+    /// Where its bytes end; they begin at the end of those of the packet before.
     end: usize,
 }
 
-impl Packets {
-    /// Copies one more.
+impl PacketBuffer {
+    /// Adds a copy of `packet`.
     pub fn push(&mut self, packet: &Packet<'_>) {
         self.bytes.extend_from_slice(packet.bytes);
         let Packet { seen, link, original_len, .. } = *packet;
-        self.heads.push(Head { seen, link, original_len, end: self.bytes.len() });
+        self.fields.push(Fields { seen, link, original_len, end: self.bytes.len() });
     }
 
     /// The packet at `index`, from 0.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Packet<'_>> {
-        let Head { seen, link, original_len, end } = *self.heads.get(index)?;
-        let before = index.checked_sub(1).and_then(|before| self.heads.get(before));
+        let Fields { seen, link, original_len, end } = *self.fields.get(index)?;
+        let before = index.checked_sub(1).and_then(|before| self.fields.get(before));
         let start = before.map_or(0, |before| before.end);
         Some(Packet { seen, link, bytes: self.bytes.get(start..end)?, original_len })
     }
@@ -42,30 +42,30 @@ impl Packets {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 
-    /// How many there are.
+    /// How many packets there are.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.heads.len()
+        self.fields.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.heads.is_empty()
+        self.fields.is_empty()
     }
 
-    /// Forgets them, and gives back what an unusual number took.
+    /// Removes all packets, and frees the memory beyond that of a usual number.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.bytes.shrink_to(1 << 20);
-        self.heads.clear();
-        self.heads.shrink_to(16 << 10);
+        self.fields.clear();
+        self.fields.shrink_to(16 << 10);
     }
 
-    /// Bytes that it keeps.
+    /// Bytes held.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.bytes.len() + self.heads.len() * size_of::<Head>()
+        self.bytes.len() + self.fields.len() * size_of::<Fields>()
     }
 }
 
@@ -82,12 +82,12 @@ mod tests {
             original_len: 9,
         };
         let all = [packet(1, b"one"), packet(2, b""), packet(4, b"four")];
-        let mut packets = Packets::default();
+        let mut packets = PacketBuffer::default();
         for _ in 0..2 {
             all.iter().for_each(|packet| packets.push(packet));
             let again: Vec<_> = packets.iter().collect();
             assert_eq!(format!("{again:?}"), format!("{all:?}"));
-            assert_eq!(packets.held(), 7 + 3 * size_of::<Head>());
+            assert_eq!(packets.held(), 7 + 3 * size_of::<Fields>());
             packets.clear();
             assert_eq!((packets.iter().count(), packets.held()), (0, 0));
         }
