@@ -18,6 +18,8 @@
 use std::path::Path;
 use std::process::Command;
 
+#[path = "../tests/common/mod.rs"]
+mod common;
 #[path = "../tests/all/losses/lab/mod.rs"]
 mod lab;
 

@@ -1,5 +1,5 @@
 //! What connections and floods cost, in full scale: the traffic of `tests/all/floods/lab.rs`. Prints the tables of
-//! `docs/limits.md`. Each flood is read by a process of its own, so that its greatest resident size can be told.
+//! `docs/limits.md`. Each flood is read by a process of its own, so that its greatest resident size can be read.
 //!
 //! ```text
 //! cargo run --release --example memory [SIZE-IN-MIB]          all, in full
@@ -15,6 +15,8 @@
     reason = "a measurement that fails is to stop"
 )]
 
+#[path = "../tests/common/mod.rs"]
+mod common;
 #[path = "../tests/all/floods/lab.rs"]
 mod lab;
 
@@ -59,16 +61,16 @@ fn measure(flood: &Flood, amount: u32, mebibytes: usize) {
     let resident = resident();
     assert!(rig.most <= worst, "{}: {} of {worst}", flood.name, rig.most);
     let totals = rig.finish();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for (count, what) in [
         (totals.shed_times, "times content"),
         (totals.shed_bytes >> 20, "MiB"),
         (totals.evicted_connections, "connections"),
         (totals.lost_datagrams, "datagrams"),
-        (rig.told, "findings"),
+        (rig.findings, "findings"),
     ] {
         if count > 0 {
-            told.push(format!("{count} {what}"));
+            reported.push(format!("{count} {what}"));
         }
     }
     println!(
@@ -77,11 +79,11 @@ fn measure(flood: &Flood, amount: u32, mebibytes: usize) {
         rig.packets,
         rig.bytes >> 20,
         rig.most as f64 / f64::from(1 << 20),
-        told.join(", ")
+        reported.join(", ")
     );
 }
 
-/// The greatest resident size of this process so far, in MiB, where that can be told.
+/// The greatest resident size of this process so far, in MiB, where that can be read.
 fn resident() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -15,7 +15,8 @@ use wslens::output::{
 };
 
 use super::common::effort::is_slow;
-use super::support::{Random, Sample, in_parallel, options, samples};
+use super::support::{Random, Sample, in_parallel, samples};
+use crate::common::recorder::everything;
 
 /// How many corruptions of each sample, at most.
 const CORRUPTIONS: usize = 1_000;
@@ -43,7 +44,7 @@ fn outputs() -> Outputs<'static> {
 /// Reads `bytes` as the command would.
 fn read(bytes: Vec<u8>) -> Result<(), CaptureError> {
     let mut input = Input::from_reader("bad", Box::new(Cursor::new(bytes)));
-    let mut analyzer = Analyzer::new(&options());
+    let mut analyzer = Analyzer::new(&everything());
     let mut outputs = outputs();
     let ended = loop {
         match input.next_packet() {

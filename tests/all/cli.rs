@@ -13,7 +13,7 @@ use std::process::Stdio;
 use wslens::types::FindingCode;
 
 use super::command::{Folder, command, finish, small_capture, wslens};
-use super::craft::{CLIENT, Capture, Conversation, Frame, Reply, SERVER, Upgrade};
+use crate::common::{CLIENT, Capture, Conversation, Frame, Reply, SERVER, Upgrade};
 
 /// A capture whose worst finding is that.
 fn with_worst(severity: &str) -> Capture {

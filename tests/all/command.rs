@@ -8,7 +8,7 @@ use std::thread;
 #[cfg(unix)]
 use rustix::process::{Pid, Signal};
 
-use super::craft::{Capture, Conversation, Frame};
+use crate::common::{Capture, Conversation, Frame};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +142,7 @@ pub(crate) fn small_capture() -> Capture {
         .close();
     let mut refused = Conversation::from_port(50_001);
     refused.wait_ms(100).connect();
-    refused.client(super::craft::Upgrade::new().bytes()).server(super::craft::Reply::status(403).bytes());
-    refused.fin(super::craft::SERVER).fin(super::craft::CLIENT);
+    refused.client(crate::common::Upgrade::new().bytes()).server(crate::common::Reply::status(403).bytes());
+    refused.fin(crate::common::SERVER).fin(crate::common::CLIENT);
     Capture::merge([talk.capture(), refused.capture()])
 }

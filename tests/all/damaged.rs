@@ -2,48 +2,33 @@
 //! one that was sent, and they come in the order in which they were sent.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
-use wslens::analyzer::Analyzer;
-use wslens::event::{Event, Sink, What};
 use wslens::types::{Direction, Endpoint};
 
 use super::losses::lab::packets::{Raw, read};
 use super::losses::lab::random::Random;
-use super::support::{options, samples, secrets};
+use super::support::{samples, secrets};
+use crate::common::record;
 
 /// One direction of one WebSocket: the ends, the stream in HTTP/2, whether it is the client's.
 type Way = (Endpoint, Endpoint, Option<u64>, bool);
 type Said = BTreeMap<Way, Vec<(u8, Vec<u8>)>>;
 
-/// The messages that are whole.
-#[derive(Default)]
-struct Whole(Said);
-
-impl Sink for Whole {
-    type Error = Infallible;
-
-    fn event(&mut self, event: &Event<'_>) -> Result<(), Infallible> {
-        let (What::Message(message), Some(direction)) = (event.what, event.direction) else { return Ok(()) };
-        if message.complete && !message.opcode.is_control() {
-            let Event { connection, .. } = event;
-            let way = (connection.client, connection.server, connection.stream_id, direction == Direction::ToServer);
-            self.0.entry(way).or_default().push((message.opcode.bits(), message.content.to_vec()));
-        }
-        Ok(())
-    }
-}
-
+/// The complete messages, as packets of any order are analysed.
 fn said<'r>(raws: impl IntoIterator<Item = &'r Raw>, keys: &[u8]) -> Said {
-    let (mut whole, mut analyzer) = (Whole::default(), Analyzer::new(&options()));
-    analyzer.keys().add(keys);
-    for (number, raw) in (1..).zip(raws) {
+    let packet = |(number, raw): (u64, &'r Raw)| {
         let mut packet = raw.packet();
         packet.seen.packet = number;
-        let Ok(()) = analyzer.packet(&packet, &mut whole);
+        packet
+    };
+    let recorder = record((1..).zip(raws).map(packet), keys);
+    let mut said = Said::new();
+    for message in recorder.messages.iter().filter(|message| message.complete && !message.opcode.is_control()) {
+        let identity = &recorder.connections[&message.connection];
+        let way = (identity.client, identity.server, identity.stream_id, message.direction == Direction::ToServer);
+        said.entry(way).or_default().push((message.opcode.bits(), message.content.clone()));
     }
-    let Ok(()) = analyzer.finish(&mut whole);
-    whole.0
+    said
 }
 
 /// Bursts of a packet or a few are missing, some packets come twice, some change places with the next.

@@ -1,19 +1,19 @@
 //! Every finding that HTTP/1.1 traffic can produce: that it is made, where it is made, and that its near misses are not.
 //!
-//! Packets 1 to 5 of most conversations here are SYN, SYN-ACK, ACK, request, 101 (see [`craft`](super::craft)).
+//! Packets 1 to 5 of most conversations here are SYN, SYN-ACK, ACK, request, 101 (see [`Conversation`](crate::common::Conversation)).
 
 use wslens::analyzer::{Demand, Options};
 use wslens::types::Direction::{ToClient, ToServer};
 use wslens::types::{FindingCode, Limits, Role};
 
-use super::craft::{
-    ACK, CLIENT, Conversation, Deflater, FixedBlock, Frame, KEY, PSH, Reply, SERVER, Told, Upgrade, accept, h2, run,
-    run_with, stored,
+use crate::common::{
+    ACK, CLIENT, Conversation, Deflater, FixedBlock, Frame, KEY, PSH, Recorder, Reply, SERVER, Upgrade, accept, h2,
+    run, run_with, stored,
 };
 
 /// The findings of a conversation, exactly these.
 #[track_caller]
-fn finds(talk: &Conversation, expected: &[&str]) -> Told {
+fn finds(talk: &Conversation, expected: &[&str]) -> Recorder {
     let told = talk.run();
     assert_eq!(told.lines(), expected);
     told
@@ -27,7 +27,7 @@ fn judged(request: &Upgrade, reply: &Reply, expected: &[&str]) {
 
 /// The findings of frames that one side sends after an ordinary upgrade, a packet each, from packet 6 on.
 #[track_caller]
-fn sends(from: Role, frames: &[Frame], expected: &[&str]) -> Told {
+fn sends(from: Role, frames: &[Frame], expected: &[&str]) -> Recorder {
     let mut talk = Conversation::open();
     for frame in frames {
         talk.frame(from, frame.clone());
@@ -121,7 +121,7 @@ fn an_ordinary_conversation_has_no_finding() {
     let mut talk = Conversation::open();
     talk.client_frame(Frame::text("hello")).server_frame(Frame::binary([0, 0xff])).close();
     let told = finds(&talk, &[]);
-    assert_eq!((told.upgraded, told.messages.len(), told.frames.len()), (1, 4, 4));
+    assert_eq!((told.upgraded(), told.messages.len(), told.frames.len()), (1, 4, 4));
     let summary = told.summary();
     assert_eq!((summary.outcome.as_str(), summary.close_code, summary.clean), ("closed", Some(1000), Some(true)));
 }
@@ -288,13 +288,13 @@ fn extension_params_invalid_in_the_offer() {
 fn upgrade_ignored() {
     let mut talk = Conversation::upgraded(&Upgrade::new(), &Reply::status(200));
     let told = finds(talk.fin(CLIENT).fin(SERVER), &["upgrade_ignored s2c packet 5"]);
-    assert_eq!((told.refused, told.upgraded, told.summary().outcome.as_str()), (1, 0, "rejected"));
+    assert_eq!((told.refused(), told.upgraded(), told.summary().outcome.as_str()), (1, 0, "rejected"));
     for status in [204, 206] {
         finds(&Conversation::upgraded(&Upgrade::new(), &Reply::status(status)), &["upgrade_ignored s2c packet 5"]);
     }
     for status in [301, 400, 401, 403, 404, 426, 500, 503] {
         let told = finds(&Conversation::upgraded(&Upgrade::new(), &Reply::status(status)), &[]);
-        assert_eq!(told.refused, 1, "{status}");
+        assert_eq!(told.refused(), 1, "{status}");
     }
 }
 

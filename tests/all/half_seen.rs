@@ -3,12 +3,12 @@
 use wslens::event::Outcome;
 use wslens::types::{FindingCode, Role};
 
-use super::craft::{Conversation, Frame, Told, run};
 use super::losses::lab::damage::Whole;
 use super::losses::lab::packets::{Raw, by_connection, captures, read};
 use super::losses::lab::random::Random;
-use super::losses::lab::talk::{Kind, SERVER, Talk, conversation, endpoint, frame, handshake};
+use super::losses::lab::talk::{Kind, conversation, endpoint, packets, send, tcp};
 use super::losses::lab::watch::{Watch, Way, analyse};
+use crate::common::{CLIENT, Conversation, Frame, Recorder, Reply, SERVER, Upgrade, run};
 
 const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -86,22 +86,21 @@ fn a_lost_request_invents_nothing() {
 /// Longer than anything may wait for the other direction.
 #[test]
 fn a_long_conversation_of_one_side_is_told_whole() {
-    for pause in [0, 1_000_000_000] {
+    for pause in [0, 1_000] {
         let random = &mut Random::new(8);
-        let mut talk = Talk::new(endpoint(1, 50_123), endpoint(2, 8080), random);
-        talk.greet();
-        let (request, response) = handshake(None);
-        talk.send(0, request.as_bytes());
-        talk.send(SERVER, response.as_bytes());
+        let mut talk = tcp(endpoint(1, 50_123), endpoint(2, 8080), random);
+        talk.connect().client(Upgrade::new().bytes()).server(Reply::new().bytes());
         for number in 0..150 {
-            for (from, key) in [(0, Some([3, 1, 4, number])), (SERVER, None)] {
-                let payload = random.bytes(10_000);
-                talk.send(from, &frame(0x82, &payload, key));
-                talk.pause(pause);
+            for (from, frame) in [
+                (CLIENT, Frame::binary(random.bytes(10_000)).masked([3, 1, 4, number])),
+                (SERVER, Frame::binary(random.bytes(10_000))),
+            ] {
+                send(&mut talk, from, &frame.bytes(from), 1460);
+                talk.wait_ms(pause);
             }
         }
-        talk.part();
-        let whole = Whole::new(talk.done());
+        talk.fin(CLIENT).fin(SERVER).ack(CLIENT);
+        let whole = Whole::new(packets(&talk));
         for way in ways(&whole.watch) {
             let kept = |raw: &&Raw| raw.tcp.is_some_and(|tcp| tcp.src == way.src());
             let alone = analyse(whole.raws.iter().filter(kept));
@@ -115,9 +114,9 @@ fn a_long_conversation_of_one_side_is_told_whole() {
 fn a_refusal_that_was_captured_before_its_request_is_its_answer() {
     let mut conversation = Conversation::connected();
     conversation.client(REQUEST).server("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").close();
-    let status = |told: &Told| {
+    let status = |told: &Recorder| {
         let [(_, summary)] = told.closed.as_slice() else { panic!("{:?}", told.closed) };
-        assert_eq!((summary.outcome, told.refused), (Outcome::Rejected, 1));
+        assert_eq!((summary.outcome, told.refused()), (Outcome::Rejected, 1));
         summary.handshake.response.as_ref().map(|response| response.status)
     };
     let capture = conversation.capture();
@@ -139,7 +138,7 @@ fn an_answer_that_is_not_http_is_told_as_such() {
     conversation.client(REQUEST).server("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n").close();
     let told = conversation.run();
     let [(_, summary)] = told.closed.as_slice() else { panic!("{:?}", told.closed) };
-    assert_eq!((summary.outcome, told.refused, summary.handshake.garbled), (Outcome::Rejected, 1, true));
+    assert_eq!((summary.outcome, told.refused(), summary.handshake.garbled), (Outcome::Rejected, 1, true));
     assert_eq!(summary.handshake.instead(), "an answer that is not HTTP");
     let finding = told.findings.iter().find(|finding| finding.code == "handshake_malformed").unwrap();
     assert_eq!((finding.detail.as_str(), finding.packet), ("the answer is not HTTP", 5));

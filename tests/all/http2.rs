@@ -7,11 +7,11 @@ use wslens::http::h2::ErrorCode;
 use wslens::types::Direction::{ToClient, ToServer};
 use wslens::types::{Limits, Role};
 
-use super::craft::h2::{
+use crate::common::h2::{
     CONNECT, announce, answer, block, connect, data, end, frame, goaway, headers, http2, indexed_block, open, preface,
     reset, settings, window, ws,
 };
-use super::craft::{CLIENT, Conversation, Deflater, Frame, Reply, SERVER, Told, Upgrade, run, run_with};
+use crate::common::{CLIENT, Conversation, Deflater, Frame, Recorder, Reply, SERVER, Upgrade, run, run_with};
 
 fn say(stream: u32, from: Role, text: &str) -> Vec<u8> {
     ws(stream, from, Frame::text(text))
@@ -23,22 +23,22 @@ fn close(stream: u32) -> [Vec<u8>; 2] {
 }
 
 /// The contents of what one connection said in one direction.
-fn texts(told: &Told, stream: u32, from: Role) -> Vec<String> {
+fn texts(told: &Recorder, stream: u32, from: Role) -> Vec<String> {
     let number =
         told.closed.iter().find(|(identity, _)| identity.stream_id == Some(stream.into())).map(|(one, _)| one.number);
     let direction = if from == CLIENT { ToServer } else { ToClient };
-    let of = |message: &&super::craft::MessageTold| Some(message.connection) == number;
+    let of = |message: &&crate::common::MessageRecord| Some(message.connection) == number;
     told.data(direction).filter(of).map(|message| String::from_utf8(message.content.clone()).unwrap()).collect()
 }
 
-fn of_stream(told: &Told, stream: u32) -> (&Summary, &Http2) {
+fn of_stream(told: &Recorder, stream: u32) -> (&Summary, &Http2) {
     let found = told.closed.iter().find(|(identity, _)| identity.stream_id == Some(stream.into()));
     let (identity, summary) = found.unwrap_or_else(|| panic!("stream {stream} is not told of"));
     assert_eq!(identity.transport, Transport::Http2);
     (summary, summary.http2.as_ref().unwrap())
 }
 
-fn has_no_findings(told: &Told) {
+fn has_no_findings(told: &Recorder) {
     assert_eq!(told.lines(), Vec::<String>::new());
 }
 
@@ -168,12 +168,12 @@ fn the_same_however_segments_are_cut() {
     let whole = told(60_000);
     has_no_findings(&whole);
     assert_eq!(texts(&whole, 1, CLIENT), ["one one one", "one one one two"]);
-    assert_eq!((whole.upgraded, whole.refused), (1, 1));
+    assert_eq!((whole.upgraded(), whole.refused()), (1, 1));
     let refused = of_stream(&whole, 3).0.handshake.clone();
     assert_eq!(refused.request.unwrap().host.as_deref(), Some("server.example"));
     for size in 1..120 {
         let cut = told(size);
-        assert_eq!((cut.content(), cut.upgraded, cut.refused), (whole.content(), 1, 1), "pieces of {size}");
+        assert_eq!((cut.content(), cut.upgraded(), cut.refused()), (whole.content(), 1, 1), "pieces of {size}");
     }
 }
 
@@ -188,7 +188,7 @@ fn requests_that_come_to_nothing() {
         .rst(SERVER);
     let told = talk.run();
     has_no_findings(&told);
-    assert_eq!((told.refused, told.upgraded), (5, 0));
+    assert_eq!((told.refused(), told.upgraded()), (5, 0));
     let status = |stream| of_stream(&told, stream).0.handshake.response.as_ref().map(|response| response.status);
     // RFC 9113 §8.6: there is no 101 in HTTP/2; it is interim as any 1xx, and no answer comes any more.
     assert_eq!([1, 3, 5, 7, 9].map(status), [Some(403), None, None, None, None]);
@@ -394,7 +394,7 @@ fn a_connection_is_joined_half_way() {
         }
     };
     for (client, server) in [(50_000, 80), (80, 50_000)] {
-        let address = super::craft::address;
+        let address = crate::common::address;
         let mut talk = Conversation::between(address([10, 0, 0, 1], client), address([10, 0, 0, 2], server));
         speak(&mut talk, 0);
         talk.client(connect(5, &[("origin", "a")])).server(answer(5, "200", &[]));
@@ -549,7 +549,7 @@ fn streams_are_bounded_and_never_used_again() {
     let mut talk = open();
     talk.client((1..9).flat_map(|n| connect(1 + 2 * n, &[])).collect::<Vec<_>>());
     let told = run_with(&talk.capture(), &options);
-    assert_eq!((told.upgraded, told.refused), (1, 2));
+    assert_eq!((told.upgraded(), told.refused()), (1, 2));
     assert_eq!(told.findings[0].detail, "more than 3 WebSockets at once");
     // A stream that was there before is not there again: "stream identifiers cannot be reused".
     let mut talk = open();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::command::{Folder, Run, command, signal, wslens};
-use super::craft::{CLIENT, Frame, KEY, Reply, SERVER, Upgrade};
+use crate::common::{CLIENT, Frame, KEY, Reply, SERVER, Upgrade};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -9,8 +9,10 @@ use lab::packets::{by_connection, captures, read};
 use lab::random::Random;
 use lab::strangers::stranger;
 use lab::talk::{Kind, conversation, endpoint};
-use lab::watch::{analyse, analyse_as, everything};
+use lab::watch::{analyse, analyse_as};
 use wslens::analyzer::Options;
+
+use crate::common::recorder::everything;
 
 /// Real traffic with frames enough to lose some.
 const REAL: &[&str] = &[

@@ -14,7 +14,6 @@ mod cli;
 mod command;
 #[path = "../common/mod.rs"]
 mod common;
-mod craft;
 mod cuts;
 mod damaged;
 mod docs;

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::command::command;
-use super::craft::{
+use crate::common::{
     ACK, CLIENT, Capture, Conversation, Deflater, Frame, PSH, Reply, SERVER, SYN, Upgrade, address, pcap_head,
     pcap_record,
 };

@@ -6,9 +6,9 @@ use wslens::types::Direction::{ToClient, ToServer};
 use wslens::types::{Limits, Role};
 
 use super::command::{Folder, small_capture};
-use super::craft::{
-    ACK, CLIENT, Conversation, Deflater, FixedBlock, Frame, PSH, Reply, SERVER, Told, Upgrade, accept, run, run_with,
-    stored,
+use crate::common::{
+    ACK, CLIENT, Conversation, Deflater, FixedBlock, Frame, PSH, Recorder, Reply, SERVER, Upgrade, accept, run,
+    run_with, stored,
 };
 
 /// Some compressible words, other ones for each number.
@@ -16,7 +16,7 @@ fn words(number: u32) -> String {
     format!("message {number}: the same words again and again, and number {number} again")
 }
 
-fn has_no_findings(told: &Told) {
+fn has_no_findings(told: &Recorder) {
     assert_eq!(told.lines(), Vec::<String>::new());
 }
 
@@ -726,7 +726,7 @@ fn slip_age_by_wall_clock() {
     let mut other = Conversation::from_port(50_001);
     other.wait_ms(HOUR).connect().client(Upgrade::new().bytes()).server(Reply::new().bytes()).wait_ms(HOUR).ack(CLIENT);
     let mut idle = Conversation::open();
-    let capture = super::craft::Capture::merge([idle.client_frame(Frame::text("a")).capture(), other.capture()]);
+    let capture = crate::common::Capture::merge([idle.client_frame(Frame::text("a")).capture(), other.capture()]);
     let told = run_with(&capture, &Options { limits, ..Options::default() });
     assert_eq!(told.closed.first().map(|(identity, _)| identity.client.port), Some(50_000));
 }

@@ -6,23 +6,25 @@ use std::sync::{Arc, Mutex};
 
 use wslens::analyzer::shards::{self, Job, Workers};
 use wslens::analyzer::{Analyzer, Demand, Options};
-use wslens::capture::{Input, LinkType, Packet};
-use wslens::event::{Event, Kept, Message, Numbers, Owned, ParallelSink, Shard, Sink, What};
+use wslens::capture::Input;
+use wslens::event::Message;
 use wslens::subprotocol::{Notes, Reader};
-use wslens::types::{Detail, Direction, FindingCode, Limits, PacketRef, Timestamp};
+use wslens::types::{Detail, Direction, FindingCode, Limits};
 
-use super::craft::{CLIENT, Capture, Conversation, Frame, Reply, SERVER, Upgrade};
+use crate::common::{
+    CLIENT, Capture, Conversation, FindingRecord, Frame, MessageRecord, Recorder, Reply, Row, SERVER, Upgrade,
+};
 
 /// What readers saw, in order.
 type Log = Arc<Mutex<Vec<String>>>;
 
 /// Writes down all that it sees, keeps every content, and adds a summary and findings.
-struct Recorder {
+struct Keeper {
     log: Log,
     kept: Vec<u8>,
 }
 
-impl Reader for Recorder {
+impl Reader for Keeper {
     fn content_bytes(&self) -> u64 {
         u64::MAX
     }
@@ -67,7 +69,7 @@ fn recorded(demand: Demand) -> (Options, Log) {
     let shared = Arc::clone(&log);
     options.readers.add(move |handshake| {
         let response = handshake.response.as_ref()?;
-        let recorder = Recorder { log: Arc::clone(&shared), kept: Vec::new() };
+        let recorder = Keeper { log: Arc::clone(&shared), kept: Vec::new() };
         (response.subprotocol.as_deref() == Some("recorded")).then(|| Box::new(recorder) as Box<dyn Reader>)
     });
     (options, log)
@@ -92,78 +94,29 @@ fn open_from(port: u16) -> Conversation {
     talk
 }
 
-/// Messages and findings as a sink gets them, in order.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Rows(Vec<String>);
-
-impl Sink for Rows {
-    type Error = core::convert::Infallible;
-
-    fn event(&mut self, event: &Event<'_>) -> Result<(), Self::Error> {
-        let number = event.connection.number;
-        self.0.push(match event.what {
-            What::Message(message) => {
-                let (content, summary) = (String::from_utf8_lossy(message.content), message.summary.unwrap_or("-"));
-                let codes: Vec<_> = message.findings.iter().map(|code| code.as_str()).collect();
-                format!(
-                    "{number}: message {} {content:?} {} {summary} {codes:?}",
-                    message.number, message.content_whole
-                )
-            }
-            What::Finding(finding) => {
-                format!("{number}: finding {} of {:?}: {}", finding.code.as_str(), finding.message, finding.detail)
-            }
-            What::Closed(summary) => {
-                let codes: Vec<_> = summary.findings.iter().map(|count| count.code().as_str()).collect();
-                format!("{number}: closed {codes:?}")
-            }
-            _ => return Ok(()),
-        });
-        Ok(())
-    }
-}
-
-/// A worker's part: copies.
-struct RowsShard;
-
-impl Shard for RowsShard {
-    type Batch = Kept;
-
-    fn event(&mut self, event: &Event<'_>, batch: &mut Kept) -> bool {
-        batch.keep(Owned::copy(event, usize::MAX));
-        true
-    }
-}
-
-impl ParallelSink for Rows {
-    type Shard = RowsShard;
-
-    fn shard(&self) -> RowsShard {
-        RowsShard
-    }
-
-    fn take(&mut self, batch: &mut Kept, numbers: Numbers) -> Result<(), Self::Error> {
-        batch.replay(numbers, self)
-    }
-}
-
-fn feed(analyzer: &mut Analyzer, capture: &Capture, sink: &mut Rows) {
-    for (number, wire) in (1..).zip(&capture.packets) {
-        let packet = Packet {
-            seen: PacketRef { packet: number, at: Timestamp::from_nanos(wire.at) },
-            link: LinkType::ETHERNET,
-            bytes: &wire.bytes,
-            original_len: u32::try_from(wire.original_len).unwrap(),
-        };
-        let Ok(()) = analyzer.packet(&packet, sink);
-    }
+/// Messages, findings and ends as a sink gets them, in order, a line each.
+fn lines(recorder: &Recorder) -> Vec<String> {
+    let line = |row: Row| match row {
+        Row::Message(message) => {
+            let MessageRecord { connection, number, content_whole, codes, .. } = &message;
+            let (content, summary) = (String::from_utf8_lossy(&message.content), message.summary.as_deref());
+            let summary = summary.unwrap_or("-");
+            Some(format!("{connection}: message {number} {content:?} {content_whole} {summary} {codes:?}"))
+        }
+        Row::Finding(FindingRecord { connection, code, message, detail, .. }) => {
+            Some(format!("{connection}: finding {code} of {message:?}: {detail}"))
+        }
+        Row::Closed(connection, closed) => Some(format!("{connection}: closed {:?}", closed.codes())),
+        _ => None,
+    };
+    recorder.rows().into_iter().filter_map(line).collect()
 }
 
 fn run(capture: &Capture, options: &Options) -> Vec<String> {
-    let (mut analyzer, mut rows) = (Analyzer::new(options), Rows::default());
-    feed(&mut analyzer, capture, &mut rows);
-    let Ok(()) = analyzer.finish(&mut rows);
-    rows.0
+    let (mut analyzer, mut recorder) = (Analyzer::new(options), Recorder::default());
+    recorder.feed(&mut analyzer, capture);
+    recorder.finish(&mut analyzer);
+    lines(&recorder)
 }
 
 fn seen(talk: &Conversation) -> Vec<String> {
@@ -201,7 +154,7 @@ fn compressed_content_comes_inflated() {
     let (upgrade, reply) = handshake();
     let (upgrade, reply) = (upgrade.with(name, "permessage-deflate"), reply.with(name, "permessage-deflate"));
     let mut talk = Conversation::upgraded(&upgrade, &reply);
-    talk.server_frame(Frame::text(super::craft::Deflater::new(true).message("aaaaaaaaaaaaaaaa")).compressed());
+    talk.server_frame(Frame::text(crate::common::Deflater::new(true).message("aaaaaaaaaaaaaaaa")).compressed());
     assert_eq!(seen(&talk), ["0 s2c text aaaaaaaaaaaaaaaa", "end"]);
 }
 
@@ -249,16 +202,16 @@ fn a_head_that_was_cut_off_is_a_gap_at_the_beginning() {
 fn its_state_is_counted_and_shed() {
     let (options, log) = recorded(Demand::default());
     let limits = Limits { max_memory_bytes: 4 << 20, ..Limits::default() };
-    let (mut analyzer, mut rows) = (Analyzer::new(&Options { limits, ..options.clone() }), Rows::default());
+    let (mut analyzer, mut rows) = (Analyzer::new(&Options { limits, ..options.clone() }), Recorder::default());
     let mut talk = open();
     talk.server_frame(Frame::text("x"));
-    feed(&mut analyzer, &talk.capture(), &mut rows);
+    rows.feed(&mut analyzer, &talk.capture());
     let before = analyzer.held();
     let mut sent = 0;
     while log.lock().unwrap().iter().all(|line| !line.starts_with("shed")) {
         talk.forget();
         talk.server_frame(Frame::binary([b'y'; 60_000]));
-        feed(&mut analyzer, &talk.capture(), &mut rows);
+        rows.feed(&mut analyzer, &talk.capture());
         sent += 60_000;
         assert!(analyzer.held() <= 4 << 20, "never more than may be");
         let shed = log.lock().unwrap().iter().any(|line| line.starts_with("shed"));
@@ -344,12 +297,12 @@ fn several_workers_read_the_same() {
     std::fs::write(file.path(), capture.pcap()).unwrap();
     let read = |workers: usize| {
         let (options, log) = recorded(Demand { content_bytes: u64::MAX, ..Demand::default() });
-        let (input, mut rows) = (Input::open(&[file.path()]).unwrap(), Rows::default());
+        let (input, mut rows) = (Input::open(&[file.path()]).unwrap(), Recorder::default());
         let job = Job::new(&options, Workers::new(NonZeroUsize::new(workers).unwrap()));
         let Ok(outcome) = shards::read(input, job, &mut rows, |_| ControlFlow::Continue(()));
         assert!(outcome.is_some());
         let count = log.lock().unwrap().len();
-        (rows.0, count)
+        (lines(&rows), count)
     };
     let one = read(1);
     assert_eq!((one.0.iter().filter(|row| row.contains("bytes so far")).count(), one.1), (19 * 4, 19 * 5));
@@ -362,14 +315,14 @@ fn only_the_connections_that_are_read_keep_their_content() {
     const BYTES: usize = 20_000;
     let held = |read: &dyn Fn(u16) -> bool| {
         let (options, _) = recorded(Demand::default());
-        let (mut analyzer, mut rows) = (Analyzer::new(&options), Rows::default());
+        let (mut analyzer, mut rows) = (Analyzer::new(&options), Recorder::default());
         for port in 2000..2000 + CONNECTIONS {
             let mut talk = if read(port) { open_from(port) } else { Conversation::from_port(port) };
             if !read(port) {
                 talk.connect().client(Upgrade::new().bytes()).server(Reply::new().bytes());
             }
             talk.server_frame(Frame::binary([7; BYTES]).more());
-            feed(&mut analyzer, &talk.capture(), &mut rows);
+            rows.feed(&mut analyzer, &talk.capture());
         }
         analyzer.held()
     };

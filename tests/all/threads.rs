@@ -19,11 +19,12 @@ use wslens::output::{
 use wslens::types::{Direction, Limits, PacketRef};
 
 use super::command::{Folder, command, small_capture};
-use super::craft::h2;
-use super::craft::{
+use super::support::{Random, in_parallel, samples};
+use crate::common::h2;
+use crate::common::recorder::everything;
+use crate::common::{
     ACK, CLIENT, Capture, Conversation, Frame, Reply, SERVER, SYN, Upgrade, Wire, address, pcap_head, pcap_record,
 };
-use super::support::{Random, in_parallel, options, samples};
 
 const COUNTS: [usize; 4] = [1, 2, 3, 7];
 
@@ -179,8 +180,8 @@ fn same(name: &str, from: From<'_>, options: &Options) {
 #[test]
 fn samples_give_the_same() {
     in_parallel(&samples(), |sample| {
-        same(&sample.name, From::File(&sample.capture), &options());
-        same(&sample.name, From::Stream(&sample.bytes()), &options());
+        same(&sample.name, From::File(&sample.capture), &everything());
+        same(&sample.name, From::Stream(&sample.bytes()), &everything());
     });
 }
 
@@ -326,7 +327,7 @@ fn wild_captures_give_the_same() {
     let seeds: Vec<u64> = (0..60).collect();
     in_parallel(&seeds, |&seed| {
         let limits = Limits { idle_secs: 30, websocket_idle_secs: 300, ..Limits::default() };
-        same(&format!("wild {seed}"), From::Stream(&wild(seed).pcap()), &Options { limits, ..options() });
+        same(&format!("wild {seed}"), From::Stream(&wild(seed).pcap()), &Options { limits, ..everything() });
     });
 }
 
@@ -507,6 +508,6 @@ fn silence_is_measured_by_the_clock_alone() {
     let bytes: Vec<u8> = pcap_head().into_iter().chain(packets.iter().flat_map(pcap_record)).collect();
     for idle in [1, 20, 100] {
         let limits = Limits { idle_secs: idle, websocket_idle_secs: idle, ..Limits::default() };
-        same("clock", From::Stream(&bytes), &Options { limits, ..options() });
+        same("clock", From::Stream(&bytes), &Options { limits, ..everything() });
     }
 }

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use wslens::tls::{KeyLog, RecordEvent, Scratch, Suite, TlsConnection};
 use wslens::types::{Direction, PacketRef, PerDirection};
 
-use super::craft::{CLIENT, Capture, Conversation, SERVER};
 use super::support::key_log;
+use crate::common::{CLIENT, Capture, Conversation, SERVER};
 
 /// What went over a connection, piece by piece.
 type Pieces = Vec<(Direction, Vec<u8>)>;

@@ -8,14 +8,15 @@ use sha2::{Digest, Sha256};
 use wslens::types::{Direction, Endpoint};
 use wslens::websocket::{Handshake, Opcode};
 
-use super::support::{MessageRow, Told, file_name, folder as list, hear, json, samples, shared};
+use super::support::{file_name, folder as list, json, record_file, samples, shared};
+use crate::common::{MessageRecord, Recorder};
 
 #[test]
 fn samples_are_what_their_endpoints_recorded() {
     let mut held = 0;
     for sample in samples() {
         let Some(truth) = &sample.truth else { continue };
-        let problems = compare(truth, &hear(&sample.capture));
+        let problems = compare(truth, &record_file(&sample.capture));
         assert!(problems.is_empty(), "{}:\n{}", sample.name, problems.join("\n"));
         held += 1;
     }
@@ -28,7 +29,7 @@ fn more_captures_are_what_their_endpoints_recorded() {
     let is_truth = |path: &PathBuf| file_name(path).ends_with(".truth.json");
     for path in list(&folder).into_iter().filter(is_truth) {
         let truth = json(&path).unwrap();
-        let problems = compare(&truth, &hear(&folder.join(truth["capture"].as_str().unwrap())));
+        let problems = compare(&truth, &record_file(&folder.join(truth["capture"].as_str().unwrap())));
         assert!(problems.is_empty(), "{}:\n{}", path.display(), problems.join("\n"));
     }
 }
@@ -37,11 +38,11 @@ fn more_captures_are_what_their_endpoints_recorded() {
 #[test]
 fn a_wrong_truth_is_noticed() {
     let sample = samples().into_iter().find(|sample| sample.name == "first-look").unwrap();
-    let (truth, told) = (sample.truth.unwrap(), hear(&sample.capture));
+    let (truth, recorder) = (sample.truth.unwrap(), record_file(&sample.capture));
     let wrong = |change: &dyn Fn(&mut Value)| {
         let mut truth = truth.clone();
         change(&mut truth["connections"][0]);
-        assert!(!compare(&truth, &told).is_empty());
+        assert!(!compare(&truth, &recorder).is_empty());
     };
     wrong(&|connection| connection["status"] = 200.into());
     wrong(&|connection| connection["client"] = "10.77.0.1:1".into());
@@ -68,15 +69,14 @@ impl Item {
 }
 
 /// All in which they differ, a line each.
-pub(crate) fn compare(truth: &Value, told: &Told) -> Vec<String> {
+pub(crate) fn compare(truth: &Value, recorder: &Recorder) -> Vec<String> {
     let mut problems = Vec::new();
-    let mut unmatched: Vec<u64> = told.ends.keys().copied().collect();
+    let mut unmatched: Vec<u64> = recorder.connections.keys().copied().collect();
     for connection in connections(truth) {
         let (client, server) = (&connection["client"], &connection["server"]);
         let same = |number: &u64| {
-            let (ours, theirs) = told.ends[number];
-            let stream = told.streams[number];
-            is(ours, client) && is(theirs, server) && stream == connection["stream_id"].as_u64()
+            let ours = &recorder.connections[number];
+            is(ours.client, client) && is(ours.server, server) && ours.stream_id == connection["stream_id"].as_u64()
         };
         // Without its keys, a connection may be told of, and nothing of what was said on it.
         let lacks_keys = connection["notes"].as_str().is_some_and(|notes| notes.contains("keys missing"));
@@ -89,12 +89,13 @@ pub(crate) fn compare(truth: &Value, told: &Told) -> Vec<String> {
         };
         let number = unmatched.remove(at);
         if lacks_keys {
-            let said = told.messages().filter(|(other, ..)| *other == number).count();
+            let said = recorder.messages.iter().filter(|message| message.connection == number).count();
             problems.extend((said > 0).then(|| format!("{client}: {said} messages without keys")));
             continue;
         }
-        let handshake = told.handshakes().find(|(other, _)| *other == number).map(|(_, handshake)| handshake);
-        for problem in compare_one(truth, connection, number, handshake, told) {
+        let handshake = recorder.handshakes.iter().find(|record| record.connection == number);
+        let handshake = handshake.map(|record| &*record.handshake);
+        for problem in compare_one(truth, connection, number, handshake, recorder) {
             problems.push(format!("{client}: {problem}"));
         }
     }
@@ -107,7 +108,7 @@ fn compare_one(
     connection: &Value,
     number: u64,
     handshake: Option<&Handshake>,
-    told: &Told,
+    recorder: &Recorder,
 ) -> Vec<String> {
     let mut problems = Vec::new();
     if !is_midstream(truth) {
@@ -133,10 +134,11 @@ fn compare_one(
         let judged = |item: &Item| {
             ["text", "binary"].contains(&item.kind()) || recorded_kinds.iter().any(|other| other["type"] == item.kind())
         };
-        let ours: Vec<_> = told
-            .messages()
-            .filter(|(connection, way, message)| (*connection, *way) == (number, direction) && message.complete)
-            .map(|(.., message)| item(message))
+        let ours: Vec<_> = recorder
+            .messages
+            .iter()
+            .filter(|message| (message.connection, message.direction) == (number, direction) && message.complete)
+            .map(item)
             .filter(judged)
             .collect();
         let needed = needed(truth, connection, name, theirs.len());
@@ -209,7 +211,7 @@ fn recorded(connection: &Value, direction: &str) -> Vec<Item> {
     messages.map(item).collect()
 }
 
-fn item(message: &MessageRow) -> Item {
+fn item(message: &MessageRecord) -> Item {
     if message.opcode == Opcode::CLOSE {
         let (code, reason) = message.close.as_ref().unwrap();
         return Item::Close(code.map(u64::from), String::from_utf8_lossy(reason).into_owned());

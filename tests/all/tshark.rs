@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 
 use super::losses::lab::packets::{Raw, captures, look, pcap, read};
 use super::losses::lab::random::Random;
-use super::losses::lab::talk::{Kind, conversation, endpoint, tcp_packet};
+use super::losses::lab::talk::{Kind, conversation, endpoint};
 use super::losses::lab::watch::{Watch, analyse};
+use crate::common::{ACK, PSH, Segment};
 
 /// Captures of which tshark 4.0 does not tell what was sent: it inverts nothing here, it is left out.
 const NOT_RIGHT: &[(&str, &str)] = &[
@@ -187,7 +188,8 @@ fn rearrange(raws: &[Raw], random: &mut Random) -> Vec<Raw> {
         let cut = random.between(1, tcp.len - 1);
         let piece = |from: usize, to: usize| {
             let seq = tcp.seq.wrapping_add(from as u32);
-            let bytes = tcp_packet(tcp.src, tcp.dst, (seq, ack), 0x18, &payload[from..to]);
+            let payload = &payload[from..to];
+            let bytes = Segment { src: tcp.src, dst: tcp.dst, seq, ack, flags: PSH | ACK, payload }.ethernet();
             Raw { original_len: bytes.len() as u32, bytes, ..raw.clone() }
         };
         let mut pieces = vec![piece(0, cut), piece(cut, tcp.len)];

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::super::command::{Folder, command, signal as send_signal};
-use super::super::craft::{CLIENT, Capture, Conversation, Frame, Reply, SERVER, Upgrade, pcap_head, pcap_record};
+use crate::common::{CLIENT, Capture, Conversation, Frame, Reply, SERVER, Upgrade, pcap_head, pcap_record};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! Content from the wire that wants to be more than content: it reaches no terminal, table or spreadsheet as it is.
 
 use super::super::command::Folder;
-use super::super::craft::{CLIENT, Capture, Conversation, Frame, Reply, SERVER, Upgrade, close_body};
+use crate::common::{CLIENT, Capture, Conversation, Frame, Reply, SERVER, Upgrade, close_body};
 
 /// What must not come out as it went in.
 const EVIL: [&str; 15] = [

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::super::command::{Folder, Run, small_capture, wslens_fed};
-use super::super::craft::{Capture, Conversation, Frame};
+use crate::common::{Capture, Conversation, Frame};
 
 /// All that a run can say of a capture.
 fn everything(folder: &Folder, files: &[&str]) -> Vec<Vec<u8>> {
@@ -64,7 +64,7 @@ fn several_files_are_one_capture() {
             assert_eq!(String::from_utf8_lossy(part), String::from_utf8_lossy(whole), "cut at {cut}");
         }
     }
-    let each = |packet: &super::super::craft::Wire| Capture { packets: vec![packet.clone()] }.pcap();
+    let each = |packet: &crate::common::Wire| Capture { packets: vec![packet.clone()] }.pcap();
     let names: Vec<_> = (0..capture.packets.len()).map(|number| format!("{number}.pcap")).collect();
     for (name, packet) in names.iter().zip(&capture.packets) {
         folder.put(name, each(packet));

@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use super::super::command::{Folder, command, finish, small_capture};
-use super::super::craft::{CLIENT, Capture, Conversation, Frame, Reply, SERVER, Upgrade};
+use crate::common::{CLIENT, Capture, Conversation, Frame, Reply, SERVER, Upgrade};
 
 #[test]
 fn a_table_on_standard_output_switches_the_report_off() {

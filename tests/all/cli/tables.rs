@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::command::{Folder, small_capture};
-use super::super::craft::{Conversation, Frame};
+use crate::common::{Conversation, Frame};
 
 /// As INTERFACE.md has them.
 const FRAMES: &str = "connection, uid, capture, frame, time, direction, src_ip, src_port, dst_ip, dst_port, opcode,
@@ -194,12 +194,12 @@ fn payload_none_preview_full() {
 fn rows_are_in_packet_order() {
     let mut one = Conversation::open();
     let mut two = Conversation::from_port(50_001);
-    two.connect().client(super::super::craft::Upgrade::new().bytes()).server(super::super::craft::Reply::new().bytes());
+    two.connect().client(crate::common::Upgrade::new().bytes()).server(crate::common::Reply::new().bytes());
     for _ in 0..20 {
         one.client_frame(Frame::text("a")).wait_ms(3);
         two.server_frame(Frame::text("b").more()).wait_ms(2).server_frame(Frame::continuation("c"));
     }
-    let folder = Folder::of(&super::super::craft::Capture::merge([one.close().capture(), two.close().capture()]));
+    let folder = Folder::of(&crate::common::Capture::merge([one.close().capture(), two.close().capture()]));
     for table in ["frames", "messages"] {
         let (_, rows) = both(&folder, table);
         let packets: Vec<_> = rows.iter().map(|row| row["last_packet"].as_u64().unwrap()).collect();
@@ -209,7 +209,7 @@ fn rows_are_in_packet_order() {
 
 #[test]
 fn what_a_cut_header_does_not_say_is_unknown() {
-    let bytes = Frame::text(vec![b'x'; 300]).bytes(super::super::craft::SERVER);
+    let bytes = Frame::text(vec![b'x'; 300]).bytes(crate::common::SERVER);
     for (captured, masked) in [(1, Value::Null), (2, false.into()), (3, false.into())] {
         let mut talk = Conversation::open();
         let (_, frames) = both(&Folder::of(&talk.server(&bytes[..captured]).capture()), "frames");

@@ -8,35 +8,22 @@ use flate2::{Compress, Compression, FlushCompress};
 use wslens::analyzer::{Analyzer, Demand, Options};
 use wslens::capture::{LinkType, Packet};
 use wslens::event::{Event, Sink, Totals, What};
-use wslens::types::{Limits, PacketRef, Timestamp};
+use wslens::types::{Endpoint, Limits, PacketRef, Role, Timestamp};
 
-const FIN: u8 = 1;
-const SYN: u8 = 2;
-const ACK: u8 = 16;
-const REQUEST: &[u8] = b"GET /x HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
-Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
-const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+use crate::common::packets::write_ipv4;
+use crate::common::{ACK, CLIENT, FIN, Frame, Reply, SERVER, SYN, Segment, Upgrade, address};
 
-/// Who sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum From {
-    Client,
-    Server,
-}
-
-/// Counts what is told, and keeps nothing.
+/// Counts findings, and keeps nothing.
 #[derive(Default)]
-struct Ear {
-    told: u64,
+struct Counter {
+    findings: u64,
 }
 
-impl Sink for Ear {
+impl Sink for Counter {
     type Error = Infallible;
 
     fn event(&mut self, event: &Event<'_>) -> Result<(), Infallible> {
-        self.told += u64::from(matches!(event.what, What::Finding(_)));
+        self.findings += u64::from(matches!(event.what, What::Finding(_)));
         Ok(())
     }
 }
@@ -44,29 +31,28 @@ impl Sink for Ear {
 /// An analysis that reads what is written here. Connections are numbered; each has an address and a port of its own.
 pub(crate) struct Rig {
     pub(crate) analyzer: Analyzer,
-    ear: Ear,
+    counter: Counter,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
     /// The most that was kept after any packet.
     pub(crate) most: usize,
-    /// Findings.
-    pub(crate) told: u64,
-    next: HashMap<(u32, From), u32>,
+    pub(crate) findings: u64,
+    next: HashMap<(u32, Role), u32>,
     buffer: Vec<u8>,
 }
 
 impl Rig {
-    /// ParallelSink content of messages is wanted.
+    /// All content of messages is asked for.
     pub(crate) fn new(limits: Limits) -> Self {
         let demand = Demand { content_bytes: u64::MAX, frame_bytes: 0, ..Demand::default() };
         let analyzer = Analyzer::new(&Options { limits, demand, ..Options::default() });
-        let (ear, next) = (Ear::default(), HashMap::new());
-        Self { analyzer, ear, packets: 0, bytes: 0, most: 0, told: 0, next, buffer: Vec::new() }
+        let (counter, next) = (Counter::default(), HashMap::new());
+        Self { analyzer, counter, packets: 0, bytes: 0, most: 0, findings: 0, next, buffer: Vec::new() }
     }
 
     pub(crate) fn finish(&mut self) -> Totals {
-        let Ok(()) = self.analyzer.finish(&mut self.ear);
-        self.told = self.ear.told;
+        let Ok(()) = self.analyzer.finish(&mut self.counter);
+        self.findings = self.counter.findings;
         self.analyzer.totals()
     }
 
@@ -80,29 +66,20 @@ impl Rig {
             bytes: &self.buffer,
             original_len: u32::try_from(self.buffer.len()).unwrap(),
         };
-        let Ok(()) = self.analyzer.packet(&packet, &mut self.ear);
+        let Ok(()) = self.analyzer.packet(&packet, &mut self.counter);
         self.most = self.most.max(self.analyzer.held());
     }
 
-    /// An IP header for so many bytes behind it; `fragment` is the identification and the flags and offset.
-    fn ip(&mut self, client: u32, from: From, len: usize, fragment: (u16, u16)) {
+    /// The address and port of one side.
+    fn end(client: u32, side: Role) -> Endpoint {
         let [_, a, b, c] = (client / 60_000).to_be_bytes();
-        let ends = [[10, a, b, c], [192, 168, 0, 1]];
-        let [src, dst] = if from == From::Client { ends } else { [ends[1], ends[0]] };
-        let len = u16::try_from(20 + len).unwrap();
-        self.buffer.clear();
-        self.buffer.extend([0x45, 0]);
-        for number in [len, fragment.0, fragment.1, 0x4006, 0] {
-            self.buffer.extend(number.to_be_bytes());
-        }
-        self.buffer.extend(src);
-        self.buffer.extend(dst);
+        let port = u16::try_from(1_024 + client % 60_000).unwrap();
+        if side == CLIENT { address([10, a, b, c], port) } else { address([192, 168, 0, 1], 80) }
     }
 
     /// A segment, `skip` bytes behind the last one.
-    fn send(&mut self, client: u32, from: From, flags: u8, skip: u32, payload: &[u8]) {
-        let other = if from == From::Client { From::Server } else { From::Client };
-        let ack = *self.next.entry((client, other)).or_insert(1000);
+    fn send(&mut self, client: u32, from: Role, flags: u8, skip: u32, payload: &[u8]) {
+        let ack = *self.next.entry((client, other(from))).or_insert(1000);
         let next = self.next.entry((client, from)).or_insert(1000);
         let seq = next.wrapping_add(skip);
         let phantom = u32::from(flags & (SYN | FIN) != 0);
@@ -110,72 +87,79 @@ impl Rig {
         self.segment(client, from, [seq, ack], flags, payload);
     }
 
-    fn segment(&mut self, client: u32, from: From, numbers: [u32; 2], flags: u8, payload: &[u8]) {
+    fn segment(&mut self, client: u32, from: Role, numbers: [u32; 2], flags: u8, payload: &[u8]) {
         self.write(client, from, numbers, flags, payload);
         self.read();
     }
 
     /// Makes a segment that is not read yet.
-    fn write(&mut self, client: u32, from: From, numbers: [u32; 2], flags: u8, payload: &[u8]) {
-        let port = u16::try_from(1_024 + client % 60_000).unwrap();
-        let [src, dst] = if from == From::Client { [port, 80] } else { [80, port] };
-        self.ip(client, from, 20 + payload.len(), (0, 0));
-        self.buffer.extend(src.to_be_bytes());
-        self.buffer.extend(dst.to_be_bytes());
-        self.buffer.extend(numbers[0].to_be_bytes());
-        self.buffer.extend(numbers[1].to_be_bytes());
-        self.buffer.extend([0x50, flags, 4, 0, 0, 0, 0, 0]);
-        self.buffer.extend_from_slice(payload);
+    fn write(&mut self, client: u32, from: Role, [seq, ack]: [u32; 2], flags: u8, payload: &[u8]) {
+        let (src, dst) = (Self::end(client, from), Self::end(client, other(from)));
+        self.buffer.clear();
+        Segment { src, dst, seq, ack, flags, payload }.write_ip(&mut self.buffer);
     }
 
-    fn data(&mut self, client: u32, from: From, bytes: &[u8]) {
+    fn data(&mut self, client: u32, from: Role, bytes: &[u8]) {
         for piece in bytes.chunks(60_000) {
             self.send(client, from, ACK, 0, piece);
         }
     }
 
     fn connect(&mut self, client: u32) {
-        self.send(client, From::Client, SYN, 0, b"");
-        self.send(client, From::Server, SYN | ACK, 0, b"");
-        self.send(client, From::Client, ACK, 0, b"");
+        self.send(client, CLIENT, SYN, 0, b"");
+        self.send(client, SERVER, SYN | ACK, 0, b"");
+        self.send(client, CLIENT, ACK, 0, b"");
     }
 
     fn open(&mut self, client: u32) {
         self.connect(client);
-        self.data(client, From::Client, REQUEST);
-        self.data(client, From::Server, RESPONSE);
+        self.data(client, CLIENT, &request());
+        self.data(client, SERVER, &response());
     }
 
     /// The other side acknowledges all.
-    fn acknowledge(&mut self, client: u32, from: From) {
+    fn acknowledge(&mut self, client: u32, from: Role) {
         self.send(client, from, ACK, 0, b"");
     }
 
     /// What is no longer needed here: sequence numbers of a connection that is left alone.
     fn leave(&mut self, client: u32) {
-        self.next.remove(&(client, From::Client));
-        self.next.remove(&(client, From::Server));
+        self.next.remove(&(client, CLIENT));
+        self.next.remove(&(client, SERVER));
     }
 }
 
-/// A frame, masked with zeros if the client sends it.
-fn frame(from: From, first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = header(from, first, payload.len() as u64);
-    frame.extend(payload);
-    frame
+const fn other(side: Role) -> Role {
+    match side {
+        Role::Client => Role::Server,
+        Role::Server => Role::Client,
+    }
 }
 
-fn header(from: From, first: u8, len: u64) -> Vec<u8> {
-    let mask = if from == From::Client { 0x80 } else { 0 };
-    let mut header = match len {
-        0..126 => vec![first, mask | u8::try_from(len).unwrap()],
-        126..65_536 => [&[first, mask | 126], &u16::try_from(len).unwrap().to_be_bytes()[..]].concat(),
-        _ => [&[first, mask | 127], &len.to_be_bytes()[..]].concat(),
-    };
-    if mask != 0 {
-        header.extend([0; 4]);
-    }
-    header
+const EXTENSION: (&str, &str) = ("Sec-WebSocket-Extensions", "permessage-deflate");
+
+fn request() -> Vec<u8> {
+    Upgrade::new().with(EXTENSION.0, EXTENSION.1).bytes()
+}
+
+fn response() -> Vec<u8> {
+    Reply::new().with(EXTENSION.0, EXTENSION.1).bytes()
+}
+
+/// A frame with that first byte, masked with zeros if the client sends it.
+fn frame(from: Role, first: u8, payload: &[u8]) -> Vec<u8> {
+    shape(from, first, payload).bytes(from)
+}
+
+/// The header of a frame of any length.
+fn header(from: Role, first: u8, len: u64) -> Vec<u8> {
+    shape(from, first, b"").declared(len).bytes(from)
+}
+
+fn shape(from: Role, first: u8, payload: &[u8]) -> Frame {
+    let frame = Frame::new(first & 0x0f, payload).rsv(first >> 4 & 7);
+    let frame = if from == CLIENT { frame.masked([0; 4]) } else { frame };
+    if first & 0x80 == 0 { frame.more() } else { frame }
 }
 
 /// So many mebibytes of zeros, as one compressed message's payload: a thousandth of that.
@@ -235,7 +219,7 @@ pub(crate) const FLOODS: &[Flood] = &[
 
 fn syns(rig: &mut Rig, flows: u32) {
     for client in 0..flows {
-        rig.segment(client, From::Client, [1000, 0], SYN, b"");
+        rig.segment(client, CLIENT, [1000, 0], SYN, b"");
     }
 }
 
@@ -243,7 +227,7 @@ fn syns(rig: &mut Rig, flows: u32) {
 /// bits, so that the exclusive or of the two is the same for 60,000 of them, and so is that of all else.
 fn collisions(rig: &mut Rig, flows: u32) {
     for flow in 0..flows {
-        rig.write(flow % 60_000, From::Client, [1000, 0], SYN, b"");
+        rig.write(flow % 60_000, CLIENT, [1000, 0], SYN, b"");
         let port = [rig.buffer[20], rig.buffer[21]];
         let address = [10, flow.div_euclid(60_000).to_le_bytes()[0], port[0] ^ 0x55, port[1] ^ 0x55];
         rig.buffer[12..16].copy_from_slice(&address);
@@ -254,49 +238,49 @@ fn collisions(rig: &mut Rig, flows: u32) {
 fn websockets(rig: &mut Rig, connections: u32) {
     for client in 0..connections {
         rig.open(client);
-        rig.data(client, From::Server, &frame(From::Server, 0x81, b"hello"));
+        rig.data(client, SERVER, &frame(SERVER, 0x81, b"hello"));
         rig.leave(client);
     }
 }
 
 fn bombs(rig: &mut Rig, mebibytes: u32) {
     rig.open(0);
-    rig.data(0, From::Client, &frame(From::Client, 0xc2, &bomb(mebibytes.into())));
-    rig.acknowledge(0, From::Server);
+    rig.data(0, CLIENT, &frame(CLIENT, 0xc2, &bomb(mebibytes.into())));
+    rig.acknowledge(0, SERVER);
 }
 
 fn early_segments(rig: &mut Rig, connections: u32) {
     let bytes = [0x73; 60_000];
     for client in 0..connections {
         rig.open(client);
-        rig.send(client, From::Client, ACK, 1, &bytes);
+        rig.send(client, CLIENT, ACK, 1, &bytes);
         for _ in 0..70 {
-            rig.send(client, From::Client, ACK, 0, &bytes);
+            rig.send(client, CLIENT, ACK, 0, &bytes);
         }
         rig.leave(client);
     }
 }
 
 fn early_frames(rig: &mut Rig, connections: u32) {
-    let frames = frame(From::Client, 0x82, &[7; 55_000]);
+    let frames = frame(CLIENT, 0x82, &[7; 55_000]);
     for client in 0..connections {
         rig.connect(client);
-        rig.data(client, From::Client, REQUEST);
+        rig.data(client, CLIENT, &request());
         for _ in 0..10 {
-            rig.data(client, From::Client, &frames);
+            rig.data(client, CLIENT, &frames);
         }
-        rig.acknowledge(client, From::Server);
+        rig.acknowledge(client, SERVER);
         rig.leave(client);
     }
 }
 
 fn endless_length(rig: &mut Rig, mebibytes: u32) {
     rig.open(0);
-    rig.data(0, From::Client, &header(From::Client, 0x82, (1 << 63) - 1));
+    rig.data(0, CLIENT, &header(CLIENT, 0x82, (1 << 63) - 1));
     let bytes = vec![b'a'; 1 << 20];
     for _ in 0..mebibytes {
-        rig.data(0, From::Client, &bytes);
-        rig.acknowledge(0, From::Server);
+        rig.data(0, CLIENT, &bytes);
+        rig.acknowledge(0, SERVER);
     }
 }
 
@@ -304,31 +288,28 @@ fn heads(rig: &mut Rig, connections: u32) {
     let head = [b"GET / HTTP/1.1\r\nX-Filler: ".as_slice(), &[b'x'; 59_000]].concat();
     for client in 0..connections {
         rig.connect(client);
-        rig.data(client, From::Client, &head);
+        rig.data(client, CLIENT, &head);
         rig.leave(client);
     }
 }
 
 fn fragments(rig: &mut Rig, count: u32) {
     rig.open(0);
-    rig.data(0, From::Server, &frame(From::Server, 0x02, b"x"));
-    let some = frame(From::Server, 0x00, &[b'x'; 100]).repeat(500);
+    rig.data(0, SERVER, &frame(SERVER, 0x02, b"x"));
+    let some = frame(SERVER, 0x00, &[b'x'; 100]).repeat(500);
     for _ in 0..count / 500 {
-        rig.data(0, From::Server, &some);
-        rig.acknowledge(0, From::Client);
+        rig.data(0, SERVER, &some);
+        rig.acknowledge(0, CLIENT);
     }
-    rig.send(0, From::Server, FIN | ACK, 0, b"");
+    rig.send(0, SERVER, FIN | ACK, 0, b"");
 }
 
 fn ip_fragments(rig: &mut Rig, count: u32) {
     for number in 0..count {
         let [a, b, c, d] = number.to_be_bytes();
-        rig.ip(
-            u32::from(u16::from_be_bytes([a, b])) * 60_000,
-            From::Client,
-            1400,
-            (u16::from_be_bytes([c, d]), 0x2000),
-        );
+        let ends = [[10, 0, a, b].into(), [192, 168, 0, 1].into()];
+        rig.buffer.clear();
+        write_ipv4(ends, 1400, [u16::from_be_bytes([c, d]), 0x2000], &mut rig.buffer);
         rig.buffer.extend([7; 1400]);
         rig.read();
     }
@@ -336,22 +317,22 @@ fn ip_fragments(rig: &mut Rig, count: u32) {
 
 fn pings(rig: &mut Rig, count: u32) {
     rig.open(0);
-    let some = frame(From::Client, 0x89, &[b'p'; 125]).repeat(400);
+    let some = frame(CLIENT, 0x89, &[b'p'; 125]).repeat(400);
     for _ in 0..count / 400 {
-        rig.data(0, From::Client, &some);
-        rig.acknowledge(0, From::Server);
+        rig.data(0, CLIENT, &some);
+        rig.acknowledge(0, SERVER);
     }
 }
 
 fn open_messages(rig: &mut Rig, connections: u32) {
-    let fragment = frame(From::Client, 0x00, &[7; 52_000]);
+    let fragment = frame(CLIENT, 0x00, &[7; 52_000]);
     for client in 0..connections {
         rig.open(client);
-        rig.data(client, From::Client, &frame(From::Client, 0x02, b"begins"));
+        rig.data(client, CLIENT, &frame(CLIENT, 0x02, b"begins"));
         for _ in 0..5 {
-            rig.data(client, From::Client, &fragment);
+            rig.data(client, CLIENT, &fragment);
         }
-        rig.acknowledge(client, From::Server);
+        rig.acknowledge(client, SERVER);
         rig.leave(client);
     }
 }
@@ -380,7 +361,7 @@ impl Kind {
 }
 
 pub(crate) const KINDS: &[Kind] = &[
-    Kind { name: "half open: a SYN", most: 200, make: |rig, client| rig.send(client, From::Client, SYN, 0, b"") },
+    Kind { name: "half open: a SYN", most: 200, make: |rig, client| rig.send(client, CLIENT, SYN, 0, b"") },
     Kind { name: "no WebSocket: SSH", most: 120, make: ssh },
     Kind { name: "TLS, not known yet for what", most: 3_000, make: tls },
     Kind { name: "no WebSocket: HTTP/1.1, kept alive", most: 2_500, make: keep_alive },
@@ -391,39 +372,38 @@ pub(crate) const KINDS: &[Kind] = &[
 
 fn ssh(rig: &mut Rig, client: u32) {
     rig.connect(client);
-    rig.data(client, From::Client, b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n");
+    rig.data(client, CLIENT, b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n");
 }
 
 fn tls(rig: &mut Rig, client: u32) {
     rig.connect(client);
-    rig.data(client, From::Client, &[&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3][..], &[9; 500]].concat());
+    rig.data(client, CLIENT, &[&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3][..], &[9; 500]].concat());
 }
 
 fn keep_alive(rig: &mut Rig, client: u32) {
     rig.connect(client);
-    rig.data(client, From::Client, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    rig.data(client, From::Server, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-    rig.acknowledge(client, From::Client);
+    rig.data(client, CLIENT, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    rig.data(client, SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    rig.acknowledge(client, CLIENT);
 }
 
 fn talk(rig: &mut Rig, client: u32) {
     rig.open(client);
-    rig.data(client, From::Client, &frame(From::Client, 0x81, b"question"));
-    rig.data(client, From::Server, &frame(From::Server, 0x81, b"answer"));
-    rig.acknowledge(client, From::Client);
+    rig.data(client, CLIENT, &frame(CLIENT, 0x81, b"question"));
+    rig.data(client, SERVER, &frame(SERVER, 0x81, b"answer"));
+    rig.acknowledge(client, CLIENT);
 }
 
 fn contexts(rig: &mut Rig, client: u32) {
     rig.open(client);
-    for (from, seed) in [(From::Client, 1), (From::Server, 2)] {
+    for (from, seed) in [(CLIENT, 1), (SERVER, 2)] {
         let mut deflater = Compress::new(Compression::fast(), false);
         let mut payload = Vec::with_capacity(50_000);
         deflater.compress_vec(&noise(40_000, seed), &mut payload, FlushCompress::Sync).unwrap();
         payload.truncate(payload.len() - 4);
-        let other = if from == From::Client { From::Server } else { From::Client };
         for piece in frame(from, 0xc2, &payload).chunks(1400) {
             rig.data(client, from, piece);
-            rig.acknowledge(client, other);
+            rig.acknowledge(client, other(from));
         }
     }
 }

@@ -14,11 +14,7 @@ use wslens::types::{PacketRef, Timestamp};
 use super::outputs::Outputs;
 use super::read::options;
 use super::script::Script;
-
-const ACK: u8 = 0x10;
-pub(super) const FIN: u8 = 0x01;
-const RST: u8 = 0x04;
-const SYN: u8 = 0x02;
+use crate::common::packets::{ACK, FIN, RST, SYN, Segment, address};
 
 const EXTENSIONS: [&str; 4] = [
     "permessage-deflate",
@@ -199,23 +195,11 @@ impl Wire {
         self.pass(Duration::from_millis(1));
         self.seen.packet += 1;
         let ack = if flags & ACK == 0 { 0 } else { self.next[1 - from] };
-        let bytes = ipv4(from, seq, ack, flags, bytes);
+        let ends = [address([10, 0, 0, 1], 40_000), address([10, 0, 0, 2], 80)];
+        let (src, dst) = (ends[from], ends[1 - from]);
+        let bytes = Segment { src, dst, seq, ack, flags, payload: bytes }.ip();
         let original_len = u32::try_from(bytes.len()).unwrap();
         let packet = Packet { seen: self.seen, link: LinkType::IPV4, bytes: &bytes, original_len };
         self.analyzer.packet(&packet, &mut self.outputs).unwrap();
     }
-}
-
-/// A segment in its packet, without checksums.
-fn ipv4(from: usize, seq: u32, ack: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
-    let ends = [([10, 0, 0, 1], 40_000_u16), ([10, 0, 0, 2], 80)];
-    let (src, dst) = (ends[from], ends[1 - from]);
-    let len = u16::try_from(payload.len() + 40).unwrap().to_be_bytes();
-    let mut packet = vec![0x45, 0, len[0], len[1], 0, 0, 0x40, 0, 64, 6, 0, 0];
-    packet.extend([src.0, dst.0].concat());
-    packet.extend([src.1.to_be_bytes(), dst.1.to_be_bytes()].concat());
-    packet.extend([seq.to_be_bytes(), ack.to_be_bytes()].concat());
-    packet.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
-    packet.extend_from_slice(payload);
-    packet
 }

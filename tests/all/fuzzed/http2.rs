@@ -11,10 +11,9 @@ use wslens::http::h2::{BoundarySearch, H2, H2Event};
 use wslens::output::Secrets;
 use wslens::types::{Direction, Limits, PacketRef};
 
-use super::conversation::{FIN, Wire};
+use super::conversation::Wire;
 use super::script::{Cuts, Script};
-
-const ACK: u8 = 0x10;
+use crate::common::packets::{ACK, FIN};
 
 /// An extended CONNECT (RFC 8441 §5.1) of literals, so that no table is needed.
 const CONNECT: &[u8] = b"\x00\x07:method\x07CONNECT\x00\x09:protocol\x09websocket\x87\x84\

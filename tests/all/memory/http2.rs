@@ -1,9 +1,9 @@
 //! The attacks that HTTP/2 is known for (RFC 9113 §10.5): each within bounds, by the command itself.
 
-use super::super::craft::h2::{
+use super::*;
+use crate::common::h2::{
     CONNECT, answer, block, connect, data, frame, headers, http2, indexed_block, open, reset, settings, window, ws,
 };
-use super::*;
 
 /// What a client sends stream after stream, without end.
 fn streams(feed: &mut Feed<'_>, talk: &mut Conversation, mut each: impl FnMut(u32) -> Vec<u8>) {

@@ -2,7 +2,8 @@
 
 use super::packets::Raw;
 use super::random::Random;
-use super::talk::{CLIENT, SERVER, Talk, endpoint};
+use super::talk::{endpoint, packets, send, tcp};
+use crate::common::{CLIENT, SERVER};
 
 /// What is spoken: a name, and what one side says.
 type Tongue = (&'static str, fn(&mut Random, usize) -> Vec<u8>);
@@ -223,18 +224,18 @@ pub fn stranger(number: usize, random: &mut Random) -> (&'static str, Vec<Raw>) 
     let (name, say) = TONGUES[number % TONGUES.len()];
     let ports = [80, 443, 8080, 22, 5432, 40_000];
     let (client, server) = (endpoint(1, 50_000 + random.below(1000) as u16), ports[random.below(ports.len())]);
-    let mut talk = Talk::new(client, endpoint(2, server), random);
-    talk.mss = [1460, 1460, 536, 8960][random.below(4)];
+    let mut talk = tcp(client, endpoint(2, server), random);
+    let mss = [1460, 1460, 536, 8960][random.below(4)];
     let len = [500, 3_000, 12_000, 40_000][random.below(4)];
     let mut both = [say(random, len), say(random, len / 2)];
     while both.iter().any(|bytes| !bytes.is_empty()) {
-        for from in [CLIENT, SERVER] {
-            let size = random.between(1, 3000).min(both[from].len());
-            let piece: Vec<u8> = both[from].drain(..size).collect();
+        for (from, bytes) in [CLIENT, SERVER].into_iter().zip(&mut both) {
+            let size = random.between(1, 3000).min(bytes.len());
+            let piece: Vec<u8> = bytes.drain(..size).collect();
             if !piece.is_empty() {
-                talk.send(from, &piece);
+                send(&mut talk, from, &piece, mss);
             }
         }
     }
-    (name, talk.done())
+    (name, packets(&talk))
 }

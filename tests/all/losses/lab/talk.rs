@@ -1,13 +1,15 @@
 //! Conversations, made: TCP over IPv4 over Ethernet, a handshake, frames of a chosen kind both ways.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use flate2::{Compress, Compression, FlushCompress};
 use wslens::capture::LinkType;
-use wslens::types::Endpoint;
+use wslens::types::{Endpoint, Role};
 
 use super::packets::{Raw, look};
 use super::random::Random;
+use crate::common::{CLIENT, Conversation, Frame, Reply, SERVER, Upgrade, Wire, address};
+
+/// The most bytes of a segment.
+const MSS: usize = 1460;
 
 /// What is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,129 +58,43 @@ impl Kind {
     }
 }
 
-/// A TCP connection that is being made up.
-pub struct Talk {
-    pub raws: Vec<Raw>,
-    ends: [Endpoint; 2],
-    next: [u32; 2],
-    at: i64,
-    pub mss: usize,
-}
-
-pub const CLIENT: usize = 0;
-pub const SERVER: usize = 1;
-
 pub fn endpoint(host: u8, port: u16) -> Endpoint {
-    Endpoint { ip: IpAddr::V4(Ipv4Addr::new(10, 9, 8, host)), port }
+    address([10, 9, 8, host], port)
 }
 
-impl Talk {
-    /// Nothing was sent yet, not even a SYN.
-    pub fn new(client: Endpoint, server: Endpoint, random: &mut Random) -> Self {
-        let next = [random.next() as u32, random.next() as u32];
-        Self { raws: Vec::new(), ends: [client, server], next, at: 1_700_000_000_000_000_000, mss: 1460 }
-    }
-
-    /// SYN, SYN-ACK, ACK.
-    pub fn greet(&mut self) {
-        self.segment(CLIENT, 0x02, &[]);
-        self.next[CLIENT] = self.next[CLIENT].wrapping_add(1);
-        self.segment(SERVER, 0x12, &[]);
-        self.next[SERVER] = self.next[SERVER].wrapping_add(1);
-        self.segment(CLIENT, 0x10, &[]);
-    }
-
-    /// Bytes in as few segments as may be, then an acknowledgment.
-    pub fn send(&mut self, from: usize, bytes: &[u8]) {
-        let mss = self.mss;
-        for piece in bytes.chunks(mss) {
-            self.segment(from, 0x18, piece);
-            self.next[from] = self.next[from].wrapping_add(piece.len() as u32);
-        }
-        self.segment(1 - from, 0x10, &[]);
-    }
-
-    /// FIN from both.
-    pub fn part(&mut self) {
-        for from in [CLIENT, SERVER] {
-            self.segment(from, 0x11, &[]);
-            self.next[from] = self.next[from].wrapping_add(1);
-        }
-        self.segment(CLIENT, 0x10, &[]);
-    }
-
-    pub fn pause(&mut self, nanos: i64) {
-        self.at += nanos;
-    }
-
-    /// The packets, numbered.
-    pub fn done(mut self) -> Vec<Raw> {
-        for (number, raw) in self.raws.iter_mut().enumerate() {
-            raw.number = number as u64 + 1;
-        }
-        look(&mut self.raws);
-        self.raws
-    }
-
-    fn segment(&mut self, from: usize, flags: u8, payload: &[u8]) {
-        self.at += 100_000;
-        let (src, dst) = (self.ends[from], self.ends[1 - from]);
-        let bytes = tcp_packet(src, dst, (self.next[from], self.next[1 - from]), flags, payload);
-        let original_len = bytes.len() as u32;
-        self.raws.push(Raw { number: 0, at: self.at, link: LinkType::ETHERNET, bytes, original_len, tcp: None });
-    }
+/// A TCP connection whose numbers begin anywhere.
+pub fn tcp(client: Endpoint, server: Endpoint, random: &mut Random) -> Conversation {
+    let mut talk = Conversation::between(client, server);
+    talk.numbered(random.next() as u32, random.next() as u32);
+    talk
 }
 
-/// Ethernet, IPv4, TCP.
-pub fn tcp_packet(src: Endpoint, dst: Endpoint, (seq, ack): (u32, u32), flags: u8, payload: &[u8]) -> Vec<u8> {
-    let (IpAddr::V4(from), IpAddr::V4(to)) = (src.ip, dst.ip) else { panic!("IPv4 only") };
-    let mut out = vec![2, 0, 0, 0, 0, from.octets()[3], 2, 0, 0, 0, 0, to.octets()[3], 8, 0, 0x45, 0];
-    out.extend((payload.len() as u16 + 40).to_be_bytes());
-    out.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
-    out.extend(from.octets());
-    out.extend(to.octets());
-    out.extend(src.port.to_be_bytes());
-    out.extend(dst.port.to_be_bytes());
-    out.extend(seq.to_be_bytes());
-    out.extend(ack.to_be_bytes());
-    out.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
-    out.extend(payload);
-    out
+/// Bytes in as few segments as may be, then an acknowledgment.
+pub fn send(talk: &mut Conversation, from: Role, bytes: &[u8], mss: usize) {
+    talk.send_pieces(from, bytes, mss).ack(if from == CLIENT { SERVER } else { CLIENT });
 }
 
-/// The request, with the key of RFC 6455 §1.3, and its response.
-pub fn handshake(extension: Option<&str>) -> (String, String) {
-    let extension = extension.map(|name| format!("Sec-WebSocket-Extensions: {name}\r\n")).unwrap_or_default();
-    let request = format!(
-        "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{extension}\r\n"
-    );
-    let response = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n{extension}\r\n"
-    );
-    (request, response)
+/// The packets, numbered.
+pub fn packets(talk: &Conversation) -> Vec<Raw> {
+    let raw = |(number, wire): (u64, Wire)| Raw {
+        number,
+        at: wire.at,
+        link: LinkType::ETHERNET,
+        original_len: wire.original_len as u32,
+        bytes: wire.bytes,
+        tcp: None,
+    };
+    let mut raws: Vec<_> = (1..).zip(talk.capture().packets).map(raw).collect();
+    look(&mut raws);
+    raws
 }
 
 /// A frame with that first byte.
-pub fn frame(first: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
-    let bit = if key.is_some() { 0x80 } else { 0 };
-    let mut out = vec![first];
-    match payload.len() {
-        len @ 0..126 => out.push(bit | len as u8),
-        len @ 126..65536 => {
-            out.push(bit | 126);
-            out.extend((len as u16).to_be_bytes());
-        }
-        len => {
-            out.push(bit | 127);
-            out.extend((len as u64).to_be_bytes());
-        }
-    }
-    out.extend(key.unwrap_or_default().iter().take(if key.is_some() { 4 } else { 0 }));
-    let key = key.unwrap_or_default();
-    out.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
-    out
+fn frame(first: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
+    let frame = Frame::new(first & 0x0f, payload).rsv(first >> 4 & 7);
+    let frame = if first & 0x80 == 0 { frame.more() } else { frame };
+    // The role decides nothing where the key is given, or that there is none.
+    key.map_or(frame.clone().unmasked(), |key| frame.masked(key)).bytes(CLIENT)
 }
 
 /// Makes one side's messages.
@@ -291,31 +207,36 @@ fn squeeze(deflate: &mut Compress, content: &[u8], no_context: bool) -> Vec<u8> 
 
 /// A whole conversation of so many messages: bursts of one to three, client and server in turn by chance.
 pub fn conversation(kind: Kind, messages: usize, ends: (Endpoint, Endpoint), random: &mut Random) -> Vec<Raw> {
-    let mut talk = Talk::new(ends.0, ends.1, random);
-    talk.greet();
-    let (request, response) = handshake(kind.extension());
-    talk.send(CLIENT, request.as_bytes());
-    talk.send(SERVER, response.as_bytes());
+    let mut talk = tcp(ends.0, ends.1, random);
+    talk.connect();
+    let (mut request, mut reply) = (Upgrade::new(), Reply::new());
+    if let Some(extension) = kind.extension() {
+        let name = "Sec-WebSocket-Extensions";
+        (request, reply) = (request.with(name, extension), reply.with(name, extension));
+    }
+    send(&mut talk, CLIENT, &request.bytes(), MSS);
+    send(&mut talk, SERVER, &reply.bytes(), MSS);
     let mut speakers = [Speaker::new(kind, true), Speaker::new(kind, false)];
     let mut said = 0;
     while said < messages {
-        let from = random.below(2);
+        let side = random.below(2);
+        let from = [CLIENT, SERVER][side];
         let burst = random.between(1, 3);
-        let frames: Vec<Vec<u8>> = (0..burst).flat_map(|_| speakers[from].message(random)).collect();
+        let frames: Vec<Vec<u8>> = (0..burst).flat_map(|_| speakers[side].message(random)).collect();
         said += burst;
         if random.one_in(2) {
             // A write for each frame.
             for frame in frames {
-                talk.send(from, &frame);
+                send(&mut talk, from, &frame, MSS);
             }
         } else {
-            talk.send(from, &frames.concat());
+            send(&mut talk, from, &frames.concat(), MSS);
         }
-        talk.pause(5_000_000);
+        talk.wait_ms(5);
     }
     for (from, masked) in [(CLIENT, true), (SERVER, false)] {
-        talk.send(from, &frame(0x88, &[3, 0xe8], masked.then_some([7, 7, 1, 9])));
+        send(&mut talk, from, &frame(0x88, &[3, 0xe8], masked.then_some([7, 7, 1, 9])), MSS);
     }
-    talk.part();
-    talk.done()
+    talk.fin(CLIENT).fin(SERVER).ack(CLIENT);
+    packets(&talk)
 }

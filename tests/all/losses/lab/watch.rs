@@ -1,14 +1,14 @@
-//! A sink that remembers what it is told, and the analysis that tells it.
+//! What an analysis emits, by connection and direction.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
-use wslens::analyzer::{Analyzer, Demand, Options};
-use wslens::event::{Event, Sink, What};
+use wslens::analyzer::{Analyzer, Options};
 use wslens::types::{Direction, Endpoint, FindingCode};
 use wslens::websocket::FrameHeader;
 
 use super::packets::Raw;
+use crate::common::Recorder;
+use crate::common::recorder::everything;
 
 /// One direction of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,63 +92,66 @@ impl Watch {
     }
 }
 
-impl Sink for Watch {
-    type Error = Infallible;
-
-    fn event(&mut self, event: &Event<'_>) -> Result<(), Infallible> {
-        let (client, server) = (event.connection.client, event.connection.server);
-        let way = event.direction.map(|way| Way { client, server, to_server: way == Direction::ToServer });
-        match (event.what, way) {
-            (What::Upgraded(_), _) => {
-                self.opened.insert((client, server), event.seen.packet);
-            }
-            (What::Frame(frame), Some(way)) => self.frames.entry(way).or_default().push(Frame {
+impl Watch {
+    /// What a recorder has, by connection and direction.
+    fn of(recorder: Recorder) -> Self {
+        let Recorder { handshakes, frames, messages, findings, closed, connections, .. } = recorder;
+        let ends = |connection: u64| (connections[&connection].client, connections[&connection].server);
+        let way = |connection: u64, direction: Direction| {
+            let (client, server) = ends(connection);
+            Way { client, server, to_server: direction == Direction::ToServer }
+        };
+        let mut watch = Self { closed: closed.len() as u64, ..Self::default() };
+        for record in handshakes.iter().filter(|record| !record.refused) {
+            watch.opened.insert(ends(record.connection), record.packet);
+        }
+        for frame in frames {
+            watch.frames.entry(way(frame.connection, frame.direction)).or_default().push(Frame {
                 offset: frame.stream_offset,
                 header: frame.header,
-                payload: frame.payload.to_vec(),
+                payload: frame.payload,
                 missing: frame.missing,
                 complete: frame.complete,
-                first: frame.first.packet,
-                last: frame.last.packet,
-            }),
-            (What::Message(message), Some(way)) if message.complete => {
-                self.messages.entry(way).or_default().push(Message {
-                    first: message.first.packet,
-                    last: message.last.packet,
-                    opcode: message.opcode.bits(),
-                    compressed: message.compressed,
-                    len: message.len,
-                    frames: message.frames,
-                    content: message.content.to_vec(),
-                });
-            }
-            (What::Message(_), Some(way)) => *self.broken.entry(way).or_default() += 1,
-            (What::Finding(finding), _) => self.findings.push((way, finding.code, finding.detail.to_string())),
-            (What::Closed(_), _) => self.closed += 1,
-            _ => {}
+                first: frame.packets.0,
+                last: frame.packets.1,
+            });
         }
-        Ok(())
+        for message in messages {
+            let way = way(message.connection, message.direction);
+            if !message.complete {
+                *watch.broken.entry(way).or_default() += 1;
+                continue;
+            }
+            watch.messages.entry(way).or_default().push(Message {
+                first: message.packets.0,
+                last: message.packets.1,
+                opcode: message.opcode.bits(),
+                compressed: message.compressed,
+                len: message.len,
+                frames: message.frames,
+                content: message.content,
+            });
+        }
+        for found in findings {
+            let way = found.direction.map(|direction| way(found.connection, direction));
+            watch.findings.push((way, FindingCode::from_name(found.code).unwrap(), found.detail));
+        }
+        watch
     }
 }
 
-/// What is asked for: everything.
-pub fn everything() -> Options {
-    let all = u64::MAX;
-    Options { demand: Demand { content_bytes: all, frame_bytes: all, ..Demand::default() }, ..Options::default() }
-}
-
-/// Analyses packets, with [`everything`].
+/// Analyses packets, with all content and payload.
 pub fn analyse<'r>(raws: impl IntoIterator<Item = &'r Raw>) -> Watch {
     analyse_as(raws, &everything())
 }
 
 /// Analyses packets.
 pub fn analyse_as<'r>(raws: impl IntoIterator<Item = &'r Raw>, options: &Options) -> Watch {
-    let mut watch = Watch::default();
+    let mut recorder = Recorder::default();
     let mut analyzer = Analyzer::new(options);
     for raw in raws {
-        let Ok(()) = analyzer.packet(&raw.packet(), &mut watch);
+        let Ok(()) = analyzer.packet(&raw.packet(), &mut recorder);
     }
-    let Ok(()) = analyzer.finish(&mut watch);
-    watch
+    recorder.finish(&mut analyzer);
+    Watch::of(recorder)
 }

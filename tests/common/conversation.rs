@@ -1,23 +1,14 @@
-//! Conversations made to measure: TCP segments, handshakes and frames of any kind, right or wrong, as packets of a
-//! capture; and what the library tells of them.
+//! Conversations made to measure: TCP segments, handshakes and frames of any kind, right or wrong, as packets of a capture.
 //!
-//! [`Conversation`] writes packets, [`Capture`] rearranges them, [`run`] hears what wslens says. Packets count from 1:
-//! [`Conversation::connected`] is packets 1 to 3, [`Conversation::open`] 1 to 5.
+//! [`Conversation`] writes packets, [`Capture`] rearranges them, [`run`](super::run) records what the library emits for them.
+//! Packets count from 1: [`Conversation::connected`] is packets 1 to 3, [`Conversation::open`] 1 to 5.
 
-mod deflate;
-mod frame;
-pub(crate) mod h2;
-mod handshake;
-mod told;
+use wslens::types::{Endpoint, Role};
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
-use wslens::types::Role;
-
-pub(crate) use deflate::{Deflater, FixedBlock, stored};
-pub(crate) use frame::{Frame, close_body};
-pub(crate) use handshake::{KEY, Reply, Upgrade, accept};
-pub(crate) use told::{MessageTold, Told, run, run_with};
+use super::frame::Frame;
+use super::handshake::{Reply, Upgrade};
+use super::packets::{ACK, FIN, PSH, RST, SYN, Segment, address};
+use super::recorder::{Recorder, run};
 
 /// The first packet's time: 2023-11-14T22:13:20Z.
 pub(crate) const EPOCH: i64 = 1_700_000_000_000_000_000;
@@ -26,12 +17,6 @@ const STEP: i64 = 1_000_000;
 
 pub(crate) const CLIENT: Role = Role::Client;
 pub(crate) const SERVER: Role = Role::Server;
-
-pub(crate) const FIN: u8 = 1;
-pub(crate) const SYN: u8 = 2;
-pub(crate) const RST: u8 = 4;
-pub(crate) const PSH: u8 = 8;
-pub(crate) const ACK: u8 = 16;
 
 /// One packet on Ethernet: its time and bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +30,7 @@ pub(crate) struct Wire {
 /// Two endpoints that talk over TCP. Each segment acknowledges all that the other side sent so far, lost or not.
 #[derive(Debug, Clone)]
 pub(crate) struct Conversation {
-    ends: [SocketAddr; 2],
+    ends: [Endpoint; 2],
     next: [u32; 2],
     clock: i64,
     packets: Vec<Wire>,
@@ -65,7 +50,7 @@ impl Conversation {
     }
 
     /// The same between other endpoints.
-    pub(crate) fn between(client: SocketAddr, server: SocketAddr) -> Self {
+    pub(crate) fn between(client: Endpoint, server: Endpoint) -> Self {
         Self { ends: [client, server], next: [0x1000_0000, 0x9000_0000], clock: EPOCH, packets: Vec::new() }
     }
 
@@ -205,7 +190,8 @@ impl Conversation {
         let (src, dst) = (index(from), 1 - index(from));
         let acknowledged = if flags & ACK == 0 { 0 } else { self.next[dst] };
         let seq = self.next[src].wrapping_add_signed(offset);
-        let bytes = ethernet(self.ends[src], self.ends[dst], [seq, acknowledged], flags, payload);
+        let bytes =
+            Segment { src: self.ends[src], dst: self.ends[dst], seq, ack: acknowledged, flags, payload }.ethernet();
         self.packets.push(Wire { at: self.clock, original_len: bytes.len(), bytes });
         self.clock += STEP;
         self
@@ -221,8 +207,8 @@ impl Conversation {
         self.packets.clear();
     }
 
-    /// What the library tells of it.
-    pub(crate) fn run(&self) -> Told {
+    /// What the library emits for it.
+    pub(crate) fn run(&self) -> Recorder {
         run(&self.capture())
     }
 }
@@ -295,66 +281,4 @@ pub(crate) fn pcap_record(packet: &Wire) -> Vec<u8> {
     let mut record: Vec<u8> = words.into_iter().flat_map(|word| u32::try_from(word).unwrap().to_le_bytes()).collect();
     record.extend(&packet.bytes);
     record
-}
-
-pub(crate) fn address(ip: [u8; 4], port: u16) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::from(ip)), port)
-}
-
-/// Ethernet, IPv4 or IPv6, TCP, with right checksums.
-pub(crate) fn ethernet(src: SocketAddr, dst: SocketAddr, numbers: [u32; 2], flags: u8, payload: &[u8]) -> Vec<u8> {
-    let tcp = tcp(src, dst, numbers, flags, payload);
-    let len = u16::try_from(tcp.len()).unwrap();
-    let mut packet = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
-    match (src.ip(), dst.ip()) {
-        (IpAddr::V4(src), IpAddr::V4(dst)) => {
-            let mut ip = vec![0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 6, 0, 0];
-            ip[2..4].copy_from_slice(&(len + 20).to_be_bytes());
-            ip.extend(src.octets());
-            ip.extend(dst.octets());
-            let sum = checksum(&[&ip]);
-            ip[10..12].copy_from_slice(&sum);
-            packet.extend([8, 0]);
-            packet.extend(ip);
-        }
-        (src, dst) => {
-            packet.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
-            packet.extend(len.to_be_bytes());
-            packet.extend([6, 64]);
-            packet.extend(octets(src));
-            packet.extend(octets(dst));
-        }
-    }
-    packet.extend(tcp);
-    packet
-}
-
-fn tcp(src: SocketAddr, dst: SocketAddr, numbers: [u32; 2], flags: u8, payload: &[u8]) -> Vec<u8> {
-    let mut segment = Vec::with_capacity(20 + payload.len());
-    segment.extend(src.port().to_be_bytes());
-    segment.extend(dst.port().to_be_bytes());
-    segment.extend(numbers.into_iter().flat_map(u32::to_be_bytes));
-    segment.extend([5 << 4, flags, 0xfa, 0xf0, 0, 0, 0, 0]);
-    segment.extend(payload);
-    let len = u16::try_from(segment.len()).unwrap().to_be_bytes();
-    let sum = checksum(&[&octets(src.ip()), &octets(dst.ip()), &[0, 6], &len, &segment]);
-    segment[16..18].copy_from_slice(&sum);
-    segment
-}
-
-fn octets(ip: IpAddr) -> Vec<u8> {
-    match ip {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    }
-}
-
-/// The Internet checksum (RFC 1071) over parts of which all but the last have an even length.
-fn checksum(parts: &[&[u8]]) -> [u8; 2] {
-    let word = |pair: &[u8]| u64::from(pair[0]) << 8 | pair.get(1).copied().map_or(0, u64::from);
-    let mut sum: u64 = parts.iter().flat_map(|part| part.chunks(2)).map(word).sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    (!u16::try_from(sum).unwrap()).to_be_bytes()
 }
