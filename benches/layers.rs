@@ -1,6 +1,6 @@
 //! What each layer costs: `cargo bench --bench layers`, or `cargo bench --bench layers -- frames` for one of them.
 //!
-//! Captures are made in memory, by what `examples/generate.rs` makes files with. Throughput is in packets, frames or
+//! Captures are made in memory, by what `examples/generate/main.rs` makes files with. Throughput is in packets, frames or
 //! bytes, as each says.
 
 use core::convert::Infallible;

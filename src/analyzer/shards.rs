@@ -27,7 +27,7 @@
 //! on how many there are.
 //!
 //! **Threads.** This folder starts the workers and the broadcaster, and nothing else in the library knows of several
-//! analyzers. The library's other threads serve one input: `capture/ahead.rs` reads and decompresses ahead, and
+//! analyzers. The library's other threads serve one input: `capture/read_ahead.rs` reads and decompresses ahead, and
 //! `capture/live.rs` interrupts the wait for packets on a quiet interface.
 
 mod batch;

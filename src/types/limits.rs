@@ -4,7 +4,7 @@
 //! silence. They are one table (`limits/table.rs`).
 //!
 //! [`Limits::max_memory_bytes`] binds everything together, and the other limits of bytes are for one thing each. It is
-//! divided into [`Shares`]; `tcp/relief.rs` says what is freed when it is spent.
+//! divided into [`Shares`]; `tcp/reclaim.rs` says what is freed when it is spent.
 
 mod shares;
 mod table;

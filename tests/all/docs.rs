@@ -1,7 +1,7 @@
 //! `docs/tables.md`, `docs/findings.md` and `docs/limits.md` say what the code says. `WSLENS_BLESS=1` rewrites them.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wslens::output::columns::{Connections, Findings, Frames, Messages, Shown};
 use wslens::output::{PREVIEW_BYTES, Table};
@@ -74,6 +74,48 @@ fn readme_shows_a_report_that_is_printed() {
     let words = ["One more connection is", "Two more connections are", "Three more connections are"];
     let word = words.get(left_out.len() - 1).expect("a few");
     assert!(behind.starts_with(&format!("\n({word} left out here.)")), "{} are left out", left_out.len());
+}
+
+/// A file that a document or a comment names is there: a move that forgets them fails here.
+#[test]
+fn files_that_documents_and_comments_name_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "examples", "benches", "docs", "fuzz", "samples"] {
+        files_below(&root.join(folder), &mut files);
+    }
+    files.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root.join(name)));
+    let names: Vec<_> = files.iter().map(|file| format!("/{}", file.strip_prefix(root).unwrap().display())).collect();
+    let mut checked = 0;
+    for file in &files {
+        let is_code = file.extension().is_some_and(|ending| ending == "rs");
+        if !is_code && file.extension().is_none_or(|ending| ending != "md") {
+            continue;
+        }
+        for line in std::fs::read_to_string(file).unwrap().lines().filter(|line| !is_code || line.contains("//")) {
+            // In backquotes: every second part.
+            for name in line.split('`').skip(1).step_by(2).filter(|name| name.ends_with(".rs")) {
+                let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_/.".contains(&byte));
+                let exists = || names.iter().any(|known| known.ends_with(&format!("/{name}")));
+                assert!(!plain || exists(), "{}: there is no {name}", file.display());
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 50, "documents name files: {checked}");
+}
+
+fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            if entry.file_name() != "target" {
+                files_below(&entry.path(), files);
+            }
+        } else {
+            files.push(entry.path());
+        }
+    }
 }
 
 /// Appends one table's columns.

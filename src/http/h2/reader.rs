@@ -1,7 +1,7 @@
 //! One direction of an HTTP/2 connection, bytes → frames (machine): the client's preface, headers, content without
 //! padding (RFC 9113 §3.4, §4.1, §6.1).
 //!
-//! Knows lengths alone. What a frame means is the business of `streams.rs`, and where frames begin after a loss is that of
+//! Knows lengths alone. What a frame means is the business of `connection.rs`, and where frames begin after a loss is that of
 //! `search.rs`.
 
 use super::frame::FrameHeader;
