@@ -49,7 +49,7 @@ pub(super) enum Command {
     },
     /// Print a completion script
     Completions {
-        /// The shell that is to complete
+        /// The shell that completes
         shell: clap_complete::Shell,
     },
     /// Print the manual page
@@ -91,10 +91,10 @@ pub(super) struct LiveArgs {
     #[cfg(unix)]
     #[arg(long, value_name = "NAME", help_heading = "Input")]
     pub(super) user: Option<String>,
-    /// Stop after so long: 90, 90s, 15m, 2h
+    /// Stop after this time: 90, 90s, 15m, 2h
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Input")]
     pub(super) duration: Option<std::time::Duration>,
-    /// Stop after so many packets
+    /// Stop after this many packets
     #[arg(long, value_name = "N", help_heading = "Input")]
     pub(super) packets: Option<u64>,
     #[command(flatten)]
@@ -158,10 +158,10 @@ pub(super) struct CommonArgs {
         help_heading = "Limits"
     )]
     pub(super) threads: u16,
-    /// Keep at most so much of one message's content, after inflation; longer ones are counted to their end
+    /// Keep at most this much of a message's content, after inflation; longer ones are counted to their end
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64MiB", help_heading = "Limits")]
     pub(super) max_message: u64,
-    /// Report messages that inflate to more than so many times their size
+    /// Report messages that inflate to more than this many times their size
     #[arg(long, value_name = "RATIO", default_value_t = 200, help_heading = "Limits")]
     pub(super) max_ratio: u64,
     /// Bound on reassembly, message buffers and all else that is kept for connections, together
