@@ -131,7 +131,7 @@ impl Conversation {
 
     /// Takes a frame that is over: gives it its number, records its findings, and emits it; a control frame also as the
     /// message that it is. Gives the number of the data message that it ends.
-    #[inline]
+    #[inline(always)] // Its parts are not put together in memory then: 100 instructions fewer for each message.
     pub(super) fn frame<S: Sink>(&mut self, parts: FrameParts<'_>, turn: &mut Turn<'_, S>) -> (Option<u64>, Growth) {
         let number = self.frames;
         self.frames += 1;
@@ -169,7 +169,7 @@ impl Conversation {
     }
 
     /// Takes the open message of a direction, of which nothing more will come, and emits it.
-    #[inline]
+    #[inline(always)] // As `frame`.
     pub(super) fn message<S: Sink>(&mut self, parts: MessageParts<'_>, turn: &mut Turn<'_, S>) -> Growth {
         let message = Message {
             number: parts.number,
