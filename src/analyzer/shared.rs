@@ -7,7 +7,7 @@ use super::memory::{Buffers, Memory};
 use crate::event::{ClosedTls, Sink, Totals};
 use crate::subprotocol::{Notes, Readers};
 use crate::tcp::Flow;
-use crate::tls::{KeyLog, Scratch, TlsInfo, Undecryptable};
+use crate::tls::{KeyLog, Scratch, TlsInfo, Undecryptable, UndecryptableKind};
 use crate::types::{Endpoint, Limits, MemoryQuota};
 use crate::websocket::inflate::InflaterPool;
 
@@ -53,7 +53,7 @@ pub(super) struct Shared {
     /// Servers to which a WebSocket was opened within TLS.
     pub(super) websocket_hosts: BTreeSet<Host>,
     /// TLS connections that stay closed.
-    pub(super) closed_tls: BTreeMap<(String, &'static str), ClosedTls>,
+    pub(super) closed_tls: BTreeMap<(String, UndecryptableKind), ClosedTls>,
     /// Whether connections without a handshake are looked for.
     pub(super) mid_stream: bool,
     /// The number of the next WebSocket connection.
@@ -133,12 +133,12 @@ impl Shared {
     pub(super) fn count_closed(&mut self, why: Undecryptable, flow: &Flow, info: &TlsInfo) {
         let name = info.server_name.clone().unwrap_or_else(|| flow.carrier.server.to_string());
         let full = self.closed_tls.len() >= MAX_CLOSED;
-        let known = self.closed_tls.contains_key(&(name.clone(), why.name()));
+        let known = self.closed_tls.contains_key(&(name.clone(), why.kind()));
         let name = if full && !known { String::new() } else { name };
-        let entry = self.closed_tls.entry((name.clone(), why.name())).or_insert_with(|| ClosedTls {
+        let entry = self.closed_tls.entry((name.clone(), why.kind())).or_insert_with(|| ClosedTls {
             server: name,
-            why: why.name(),
-            needed: why.needed(),
+            why: why.kind(),
+            needed: why.remedy(),
             connections: 0,
         });
         entry.connections += 1;

@@ -15,7 +15,7 @@ use crate::event::Sink;
 use crate::http::{Sniffed, sniff};
 use crate::stream::{EndReason, Interest, Run};
 use crate::tcp::Depth;
-use crate::tls::{RecordEvent, TlsConnection, Undecryptable, WaitsFor};
+use crate::tls::{DecryptContext, RecordEvent, TlsConnection, Undecryptable, WaitsFor};
 use crate::types::{Detail, Direction, FindingCode, PacketRef, PerDirection};
 use crate::websocket::Handshake;
 use crate::websocket::Violation;
@@ -179,9 +179,10 @@ impl<I: Inner> Tls<I> {
         match run {
             Run::Data(mut input) => {
                 let mut scratch = core::mem::take(&mut turn.shared.tls_scratch);
-                while let Some(event) =
-                    self.connection.next(direction, &mut input, turn.seen, &turn.shared.keys, &mut scratch)
-                {
+                loop {
+                    let (keys, scratch, seen) = (&turn.shared.keys, &mut scratch, turn.seen);
+                    let context = DecryptContext { keys, scratch, seen };
+                    let Some(event) = self.connection.next(direction, &mut input, context) else { break };
                     self.record(direction, event, turn);
                 }
                 turn.shared.tls_scratch = scratch;

@@ -1,5 +1,6 @@
 //! Counts over the whole input.
 
+use crate::tls::{Remedy, UndecryptableKind};
 use crate::types::Timestamp;
 
 /// Counts over the whole input, for the head of a report.
@@ -42,10 +43,10 @@ pub struct Totals {
 pub struct ClosedTls {
     /// The name that the clients sent (SNI); without one, address and port.
     pub server: String,
-    /// The reason in a word: `no secret`.
-    pub why: &'static str,
-    /// What would open them; empty where nothing would.
-    pub needed: &'static str,
+    /// Why they stay closed.
+    pub why: UndecryptableKind,
+    /// What would open them; `None` where nothing would.
+    pub needed: Option<Remedy>,
     /// How many connections.
     pub connections: u64,
 }

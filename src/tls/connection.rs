@@ -1,33 +1,39 @@
-//! One TLS connection: records of both directions → what is inside (machine).
+//! One TLS connection, both directions (machine): records come in, plaintext goes out.
 //!
-//! In: bytes and holes of each direction, and key logs, which may get their secrets later. Out: plaintext, losses, the end
-//! that TLS tells. A record that is not authentic never becomes plaintext. What waits for a secret, or for the other
-//! direction, is left in the input.
+//! In: the bytes and gaps of each direction, and a key log, which may get the secrets later. Out: plaintext, losses,
+//! `close_notify`. A record that is not authentic never becomes plaintext.
+//!
+//! A record that cannot be opened yet stays in the input: it [waits](TlsConnection::waits_for) for a secret, or for the other
+//! direction. Offer the input of both directions again whenever [`TlsConnection::progress`] has changed, or the key log has
+//! more. When neither can come any more, call [`TlsConnection::give_up`].
 
-use super::framer::{Buffers, NextRecord};
-use super::handshake::MessageType;
-use super::info::{TlsInfo, Undecryptable};
-use super::keylog::{KeyLog, Resumable};
+use super::framer::NextRecord;
+use super::info::TlsInfo;
+use super::install_keys::install_for_resync;
+use super::keylog::KeyLog;
 use super::negotiation::Negotiation;
-use super::record::{Alert, ContentType, HEADER_LEN, MAX_FRAGMENT, RecordHeader};
-use super::record_decrypter::Opened;
-use super::record_stream::{RecordStream, Stage, WaitsFor};
+use super::record::{Alert, MAX_FRAGMENT};
+use super::record_stream::{RecordStream, Scratch, WaitsFor};
+use super::resumption::Resumable;
+use super::resync::Resynced;
 use super::shape::Shape;
+use super::undecryptable::Undecryptable;
 use crate::types::{Direction, PacketRef, PerDirection};
 
-mod protected;
+mod give_up;
+mod records;
 
-/// Records that may be lost together with a ChangeCipherSpec: the Finished, and some.
-const MISSED_AT_CHANGE: u64 = 8;
-
-/// MemoryQuota that connections share: plaintext of the record at hand, and records that are put together.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    pub(super) plain: Vec<u8>,
-    pub(super) buffers: Buffers,
+/// What a call of [`TlsConnection::next`] needs besides the bytes.
+pub struct DecryptContext<'k, 's> {
+    /// The secrets so far.
+    pub keys: &'k KeyLog,
+    /// Memory for plaintext and incomplete records.
+    pub scratch: &'s mut Scratch,
+    /// The packet that carried the bytes.
+    pub seen: PacketRef,
 }
 
-/// What comes out of a direction.
+/// One thing that the records of a direction contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordEvent<'s> {
     /// Bytes that the sender's application wrote.
@@ -41,42 +47,36 @@ pub enum RecordEvent<'s> {
 /// One connection.
 #[derive(Default)]
 pub struct TlsConnection {
-    pub(super) negotiation: Negotiation,
-    pub(super) streams: PerDirection<RecordStream>,
+    negotiation: Negotiation,
+    streams: PerDirection<RecordStream>,
     shape: Shape,
-    pub(super) undecryptable: Option<Undecryptable>,
-    /// A session that can be resumed, until it is asked for.
+    undecryptable: Option<Undecryptable>,
+    /// A session that can be resumed, until it is taken.
     session: Option<Box<Resumable>>,
-    /// The first fatal alert in the clear.
-    pub(super) alert: Option<(Alert, Direction)>,
+    /// The first fatal alert in the clear, and its direction.
+    alert: Option<(Alert, Direction)>,
     /// Application data was opened.
-    pub(super) delivered: bool,
-    /// Records that are done with, and attempts to go on behind them.
+    delivered: bool,
+    /// Counts records that are done with, and attempts to go on with a record that waited.
     progress: u64,
 }
 
-/// A whole record, of which nothing was opened yet.
-#[derive(Clone, Copy)]
-struct ProtectedRecord<'r> {
-    header: RecordHeader,
-    fragment: &'r [u8],
-    seen: PacketRef,
-}
-
-/// What became of a record.
+/// The result of one record.
 enum RecordOutcome {
     /// It is done with.
     Done,
     /// It waits.
     Waits(WaitsFor),
-    /// It has so much application data, which lies in the scratch.
+    /// It had so many bytes of application data, which are in the scratch memory.
     Data(usize),
+    /// It did not open.
     Rejected,
+    /// It was a `close_notify`.
     CloseNotify,
 }
 
 impl TlsConnection {
-    /// A connection of which nothing came yet.
+    /// A connection at its beginning.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -88,13 +88,14 @@ impl TlsConnection {
         &self.negotiation.info
     }
 
-    /// Why nothing can be opened, if that is certain.
+    /// Why nothing can be opened, once that is certain.
     #[must_use]
     pub const fn undecryptable(&self) -> Option<Undecryptable> {
         self.undecryptable
     }
 
-    /// Changes whenever either direction may go on that [waited](Self::waits_for) for the other: offer what waits until it does not.
+    /// A number that changes whenever a direction that [waits](Self::waits_for) for the other may go on: offer the input that
+    /// is left until the number stays the same.
     #[must_use]
     pub const fn progress(&self) -> u64 {
         self.progress
@@ -106,26 +107,26 @@ impl TlsConnection {
         self.delivered
     }
 
-    /// What a direction waits for: its input goes on when the key log has more, or the other direction went on.
+    /// What a direction waits for: its input can be taken when the key log has more, or the other direction went on.
     #[must_use]
     pub const fn waits_for(&self, direction: Direction) -> Option<WaitsFor> {
-        self.streams.get(direction).waits
+        self.streams.get(direction).waits_for
     }
 
-    /// Whether what can be seen from outside looks like frames of a WebSocket.
+    /// Whether the lengths of the records look like frames of a WebSocket.
     #[must_use]
     pub fn looks_like_websocket(&self) -> bool {
         self.shape.looks_like_websocket(&self.negotiation.info)
     }
 
-    /// Whether enough was seen to judge that.
+    /// Whether enough records were seen to judge that.
     #[must_use]
     pub const fn is_judged(&self) -> bool {
-        let over = self.streams.to_server.dead || matches!(self.undecryptable, Some(Undecryptable::WaitedTooLong));
+        let over = self.streams.to_server.ended || matches!(self.undecryptable, Some(Undecryptable::WaitedTooLong));
         over || self.shape.is_judged()
     }
 
-    /// Bytes that it keeps.
+    /// Bytes that are kept.
     #[must_use]
     pub fn held(&self) -> usize {
         self.negotiation
@@ -134,227 +135,143 @@ impl TlsConnection {
             .saturating_add(self.streams.to_client.held())
     }
 
-    /// A session that was opened and can be resumed, for [`KeyLog::remember`]; each once.
+    /// A session that was opened and can be resumed, for [`KeyLog::remember`]. Each is given once.
     pub const fn take_session(&mut self) -> Option<Box<Resumable>> {
         self.session.take()
     }
 
-    /// Takes some of the bytes and says one thing; `None` when it wants more, or [waits](Self::waits_for).
+    /// Takes bytes of one direction, a chunk or the rest of one, up to the next event. `None` when the chunk is used up, or
+    /// the direction [waits](Self::waits_for).
     pub fn next<'s>(
         &mut self,
         direction: Direction,
         input: &mut &[u8],
-        seen: PacketRef,
-        keys: &KeyLog,
-        scratch: &'s mut Scratch,
+        mut context: DecryptContext<'_, 's>,
     ) -> Option<RecordEvent<'s>> {
-        if scratch.plain.len() < MAX_FRAGMENT {
-            scratch.plain.resize(MAX_FRAGMENT, 0);
-        }
-        let blocked = self.streams.get_mut(direction).blocked.take();
-        self.streams.get_mut(direction).waits = None;
+        context.scratch.prepare(MAX_FRAGMENT);
+        let stream = self.streams.get_mut(direction);
+        let blocked = stream.blocked.take();
+        stream.waits_for = None;
         loop {
-            if self.undecryptable.is_some() || self.streams.get(direction).misfit {
-                self.skim(direction, input);
+            if !self.is_ready(direction, input) {
                 return None;
             }
-            if self.streams.get(direction).dead {
-                *input = &[];
+            if self.streams.get(direction).resync.is_some() && !self.resync(direction, input, &mut context) {
                 return None;
             }
-            // The other direction may go on behind the last record of this one, and does so first, however that was cut.
-            if self.streams.get(direction.reverse()).blocked.is_some_and(|turn| turn != self.progress) {
-                self.streams.get_mut(direction).waits = Some(WaitsFor::OtherDirection);
-                return None;
-            }
-            let stream = self.streams.get_mut(direction);
-            if stream.resync.is_some() && !self.resync(direction, input, keys, scratch) {
-                return None;
-            }
-            let framer = &mut self.streams.get_mut(direction).framer;
-            let outcome = match framer.front(input, &mut scratch.buffers) {
-                NextRecord::Incomplete => return None,
-                NextRecord::Invalid => {
-                    self.stray(direction);
-                    continue;
-                }
-                NextRecord::InInput(header) => {
-                    let fragment = input.get(HEADER_LEN..header.total()).unwrap_or_default();
-                    let record = ProtectedRecord { header, fragment, seen };
-                    let outcome = self.record(direction, record, keys, &mut scratch.plain);
-                    if !matches!(outcome, RecordOutcome::Waits(_)) {
-                        *input = input.get(header.total()..).unwrap_or_default();
-                    }
-                    outcome
-                }
-                NextRecord::InBuffer(header) => {
-                    let framer = core::mem::take(framer);
-                    let record = ProtectedRecord { header, fragment: framer.fragment(header), seen };
-                    let outcome = self.record(direction, record, keys, &mut scratch.plain);
-                    let stream = self.streams.get_mut(direction);
-                    stream.framer = framer;
-                    if !matches!(outcome, RecordOutcome::Waits(_)) {
-                        stream.framer.consume(header, &mut scratch.buffers);
-                    }
-                    outcome
-                }
-            };
-            if !matches!(outcome, RecordOutcome::Waits(_)) {
-                self.progress = self.progress.wrapping_add(1);
-            }
-            match outcome {
+            match self.next_record(direction, input, &mut context)? {
                 RecordOutcome::Done => {}
-                RecordOutcome::Waits(waits) => {
-                    self.wait(direction, waits, blocked);
+                RecordOutcome::Waits(waits_for) => {
+                    self.wait(direction, waits_for, blocked);
                     return None;
                 }
-                RecordOutcome::Data(len) => {
-                    return Some(RecordEvent::Data(scratch.plain.get(..len).unwrap_or_default()));
-                }
+                RecordOutcome::Data(len) => return Some(RecordEvent::Data(context.scratch.plaintext(len))),
                 RecordOutcome::Rejected => return Some(RecordEvent::Rejected),
                 RecordOutcome::CloseNotify => return Some(RecordEvent::CloseNotify),
             }
         }
     }
 
-    /// The record at the front of a direction waits; `blocked` is the turn at which it did before, if it did.
-    fn wait(&mut self, direction: Direction, waits: WaitsFor, blocked: Option<u64>) {
+    /// Bytes of one direction are missing: so many, or an unknown number. Not to be called while the direction waits.
+    pub fn gap(&mut self, direction: Direction, len: Option<u64>, scratch: &mut Scratch) {
+        self.streams.get_mut(direction).gap(len, scratch);
+    }
+
+    /// Whether a record of that direction may be opened now. Otherwise its input is skipped, or the direction waits.
+    fn is_ready(&mut self, direction: Direction, input: &mut &[u8]) -> bool {
+        let stream = self.streams.get(direction);
+        if self.undecryptable.is_some() || stream.keys_rejected {
+            self.skim(direction, input);
+            return false;
+        }
+        if stream.ended {
+            *input = &[];
+            return false;
+        }
+        // The other direction may go on after the last record of this one, and does so first, so that the order does not
+        // depend on how TCP cut the bytes.
+        if self.streams.get(direction.reverse()).blocked.is_some_and(|before| before != self.progress) {
+            self.streams.get_mut(direction).waits_for = Some(WaitsFor::OtherDirection);
+            return false;
+        }
+        true
+    }
+
+    /// Reads the next record, and takes it from the input unless it waits. `None` if it is incomplete.
+    fn next_record(
+        &mut self,
+        direction: Direction,
+        input: &mut &[u8],
+        context: &mut DecryptContext<'_, '_>,
+    ) -> Option<RecordOutcome> {
         let stream = self.streams.get_mut(direction);
-        stream.waits = Some(waits);
-        if waits == WaitsFor::OtherDirection {
-            // That it tried again in vain is a turn of its own: the other direction goes on, if it stepped back.
-            if blocked.is_some_and(|turn| turn != self.progress) {
+        let outcome = match stream.framer.next(input, &mut context.scratch.buffers) {
+            NextRecord::Incomplete => return None,
+            NextRecord::Invalid => {
+                stream.lose_boundary();
+                return Some(RecordOutcome::Done);
+            }
+            NextRecord::InInput(record) => {
+                let outcome = self.record(direction, record, context);
+                if !matches!(outcome, RecordOutcome::Waits(_)) {
+                    *input = input.get(record.header.total()..).unwrap_or_default();
+                }
+                outcome
+            }
+            NextRecord::InBuffer(header) => {
+                let framer = core::mem::take(&mut stream.framer);
+                let outcome = self.record(direction, framer.buffered(header), context);
+                let stream = self.streams.get_mut(direction);
+                stream.framer = framer;
+                if !matches!(outcome, RecordOutcome::Waits(_)) {
+                    stream.framer.consume(header, &mut context.scratch.buffers);
+                }
+                outcome
+            }
+        };
+        if !matches!(outcome, RecordOutcome::Waits(_)) {
+            self.progress = self.progress.wrapping_add(1);
+        }
+        Some(outcome)
+    }
+
+    /// The next record of a direction waits. `blocked` is the progress at which it waited before, if it did.
+    fn wait(&mut self, direction: Direction, waits_for: WaitsFor, blocked: Option<u64>) {
+        let stream = self.streams.get_mut(direction);
+        stream.waits_for = Some(waits_for);
+        if waits_for == WaitsFor::OtherDirection {
+            // An attempt in vain is progress, too: the other direction goes on, if it waited for this one.
+            if blocked.is_some_and(|before| before != self.progress) {
                 self.progress = self.progress.wrapping_add(1);
             }
             stream.blocked = Some(self.progress);
         }
     }
 
-    /// Looks at headers alone: the connection stays closed.
+    /// Reads record headers alone: nothing of this direction will be opened.
     fn skim(&mut self, direction: Direction, input: &mut &[u8]) {
         let stream = self.streams.get_mut(direction);
-        while !input.is_empty() && !stream.dead {
+        while !input.is_empty() && !stream.ended {
             let Some(header) = stream.framer.skim(input) else { return };
-            stream.dead |= !header.is_plausible();
+            stream.ended |= !header.is_plausible();
             self.shape.record(direction, header, &self.negotiation.info);
         }
         *input = &[];
     }
 
-    /// Deals with a whole record.
-    fn record(
-        &mut self,
-        direction: Direction,
-        record: ProtectedRecord<'_>,
-        keys: &KeyLog,
-        plain: &mut [u8],
-    ) -> RecordOutcome {
-        let ProtectedRecord { header, fragment, seen } = record;
-        let tls13 = self.negotiation.is_tls13();
+    /// Looks for the boundary of a record. True if one was found.
+    fn resync(&mut self, direction: Direction, input: &mut &[u8], context: &mut DecryptContext<'_, '_>) -> bool {
+        let tls13 = self.negotiation.is_tls13() == Some(true);
         let stream = self.streams.get_mut(direction);
-        if stream.changing || stream.protected {
-            match tls13 {
-                None if !stream.protected && !self.negotiation.retried => {
-                    return RecordOutcome::Waits(WaitsFor::OtherDirection);
-                }
-                // Behind a HelloRetryRequest it means nothing (RFC 8446 §D.4).
-                None if !stream.protected => stream.changing = false,
-                Some(true) if !stream.protected => stream.changing = false,
-                _ => return self.protected12(direction, record, keys, plain),
+        install_for_resync(stream, direction, &self.negotiation, context.keys);
+        match stream.resync(input, tls13, context.scratch) {
+            Resynced::Found => true,
+            Resynced::NeedMore => false,
+            Resynced::GaveUp => {
+                self.conclude_if_over();
+                false
             }
         }
-        let outcome = match (header.content, tls13) {
-            (ContentType::APPLICATION_DATA, Some(true)) => {
-                return self.protected13(direction, record, keys, plain);
-            }
-            (ContentType::APPLICATION_DATA, Some(false)) => {
-                // The ChangeCipherSpec was lost, and a few records with it.
-                stream.changing = true;
-                stream.slack = MISSED_AT_CHANGE;
-                return self.protected12(direction, record, keys, plain);
-            }
-            (ContentType::APPLICATION_DATA, None) => return RecordOutcome::Waits(WaitsFor::OtherDirection),
-            (ContentType::CHANGE_CIPHER_SPEC, Some(true)) => RecordOutcome::Done,
-            (ContentType::CHANGE_CIPHER_SPEC, _) => {
-                stream.changing = fragment == [1];
-                stream.slack = 0;
-                RecordOutcome::Done
-            }
-            (ContentType::HANDSHAKE, _) => self.handshake(direction, fragment, seen),
-            (ContentType::ALERT, _) => {
-                if let Some(alert) = Alert::parse(fragment).filter(|alert| alert.level == 2) {
-                    self.alert.get_or_insert((alert, direction));
-                }
-                RecordOutcome::Done
-            }
-            _ => RecordOutcome::Done,
-        };
-        self.shape.record(direction, header, &self.negotiation.info);
-        outcome
-    }
-
-    /// What was in a record.
-    fn content(&mut self, direction: Direction, opened: Opened, plain: &[u8], seen: PacketRef) -> RecordOutcome {
-        let bytes = plain.get(..opened.len).unwrap_or_default();
-        let stream = self.streams.get_mut(direction);
-        match opened.content {
-            ContentType::APPLICATION_DATA => {
-                // Early data that the server did not take comes again (RFC 8446 §4.2.10).
-                if stream.stage == Some(Stage::Early) && self.negotiation.early == Some(false) {
-                    return RecordOutcome::Done;
-                }
-                self.delivered |= opened.len > 0;
-                RecordOutcome::Data(opened.len)
-            }
-            ContentType::HANDSHAKE => self.handshake(direction, bytes, seen),
-            ContentType::CHANGE_CIPHER_SPEC => {
-                stream.changing = bytes == [1];
-                stream.slack = 0;
-                RecordOutcome::Done
-            }
-            ContentType::ALERT => match Alert::parse(bytes) {
-                Some(alert) if alert.is_close_notify() => {
-                    self.negotiation.info.close_notify.get_mut(direction).get_or_insert(seen);
-                    RecordOutcome::CloseNotify
-                }
-                Some(alert) if alert.level == 2 => {
-                    self.alert.get_or_insert((alert, direction));
-                    RecordOutcome::Done
-                }
-                _ => RecordOutcome::Done,
-            },
-            _ => RecordOutcome::Done,
-        }
-    }
-
-    /// Handshake messages, in the clear or not.
-    fn handshake(&mut self, direction: Direction, mut bytes: &[u8], seen: PacketRef) -> RecordOutcome {
-        let Self { negotiation, streams, undecryptable, .. } = self;
-        let stream = streams.get_mut(direction);
-        let mut messages = core::mem::take(&mut stream.messages);
-        while let Some(message) = messages.next(&mut bytes, negotiation.wants_all()) {
-            if let Err(why) = negotiation.message(&message, seen) {
-                *undecryptable = Some(why);
-            }
-            match (message.kind, stream.stage) {
-                (MessageType::FINISHED, Some(Stage::Handshake)) => {
-                    negotiation.finished(direction, seen);
-                    stream.leave(Stage::Handshake);
-                }
-                (MessageType::FINISHED, _) if stream.protected => negotiation.finished(direction, seen),
-                (MessageType::END_OF_EARLY_DATA, Some(Stage::Early)) => stream.leave(Stage::Early),
-                (MessageType::KEY_UPDATE, Some(Stage::Application)) => {
-                    if let Some(decrypter) = stream.current()
-                        && let Some(next) = decrypter.updated()
-                    {
-                        *decrypter = next;
-                    }
-                }
-                _ => {}
-            }
-        }
-        stream.messages = messages;
-        RecordOutcome::Done
     }
 }
 

@@ -1,6 +1,6 @@
-//! The few operations that opening records needs, over aws-lc-rs; what that lacks, over others.
+//! The few cryptographic operations that opening records needs: by aws-lc-rs, and by other crates where that lacks them.
 //!
-//! In: keys, nonces, bytes. Out: plaintext, but only if it is authentic. Nothing here knows what a record is.
+//! In: keys, nonces, bytes. Out: plaintext, if it is authentic. Nothing here knows what a record is.
 
 use aes::{Aes128, Aes256};
 use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
@@ -20,6 +20,16 @@ pub(super) const CBC_BLOCK: usize = 16;
 
 type Ccm16<A> = ccm::Ccm<A, U16, U12>;
 type Ccm8<A> = ccm::Ccm<A, U8, U12>;
+
+/// Bytes that an AEAD has sealed.
+#[derive(Clone, Copy)]
+pub(super) struct Sealed<'r> {
+    pub(super) nonce: [u8; 12],
+    /// Bytes that are authenticated, and not encrypted.
+    pub(super) aad: &'r [u8],
+    pub(super) ciphertext: &'r [u8],
+    pub(super) tag: &'r [u8],
+}
 
 /// A key that opens and authenticates.
 pub(super) enum AeadKey {
@@ -54,31 +64,32 @@ impl AeadKey {
         }
     }
 
-    /// Opens `sealed` into `out`, which has its length; what is in `out` afterwards is plaintext only if it says yes.
-    pub(super) fn open(&self, nonce: [u8; 12], aad: &[u8], sealed: &[u8], tag: &[u8], out: &mut [u8]) -> bool {
+    /// Opens `sealed` into `out`, which is as long as the ciphertext. False if it is not authentic: then `out` means nothing.
+    pub(super) fn open(&self, sealed: Sealed<'_>, out: &mut [u8]) -> bool {
         match self {
             Self::Lc(key) => {
+                let Sealed { nonce, aad, ciphertext, tag } = sealed;
                 let nonce = Nonce::assume_unique_for_key(nonce);
-                key.open_separate_gather(nonce, Aad::from(aad), sealed, tag, out).is_ok()
+                key.open_separate_gather(nonce, Aad::from(aad), ciphertext, tag, out).is_ok()
             }
-            Self::Ccm128(key) => ccm_open(&**key, nonce, aad, sealed, tag, out),
-            Self::Ccm256(key) => ccm_open(&**key, nonce, aad, sealed, tag, out),
-            Self::Ccm128Short(key) => ccm_open(&**key, nonce, aad, sealed, tag, out),
-            Self::Ccm256Short(key) => ccm_open(&**key, nonce, aad, sealed, tag, out),
+            Self::Ccm128(key) => ccm_open(&**key, sealed, out),
+            Self::Ccm256(key) => ccm_open(&**key, sealed, out),
+            Self::Ccm128Short(key) => ccm_open(&**key, sealed, out),
+            Self::Ccm256Short(key) => ccm_open(&**key, sealed, out),
         }
     }
 }
 
-fn ccm_open<K>(key: &K, nonce: [u8; 12], aad: &[u8], sealed: &[u8], tag: &[u8], out: &mut [u8]) -> bool
+fn ccm_open<K>(key: &K, sealed: Sealed<'_>, out: &mut [u8]) -> bool
 where
     K: ccm::aead::AeadInOut<NonceSize = U12>,
 {
-    let Ok(tag) = tag.try_into() else { return false };
-    out.iter_mut().zip(sealed).for_each(|(to, from)| *to = *from);
-    key.decrypt_inout_detached(&nonce.into(), aad, out.into(), tag).is_ok()
+    let Ok(tag) = sealed.tag.try_into() else { return false };
+    out.iter_mut().zip(sealed.ciphertext).for_each(|(to, from)| *to = *from);
+    key.decrypt_inout_detached(&sealed.nonce.into(), sealed.aad, out.into(), tag).is_ok()
 }
 
-/// A key of AES-CBC, which opens without authenticating.
+/// A key of AES-CBC, which decrypts without authenticating.
 pub(super) struct CbcKey(DecryptingKey);
 
 impl CbcKey {
@@ -92,7 +103,7 @@ impl CbcKey {
         DecryptingKey::cbc(UnboundCipherKey::new(algorithm, key).ok()?).ok().map(Self)
     }
 
-    /// Opens in place; no if these are not whole blocks.
+    /// Decrypts in place; false if these are not complete blocks.
     pub(super) fn open(&self, iv: [u8; CBC_BLOCK], blocks: &mut [u8]) -> bool {
         self.0.decrypt(blocks, DecryptionContext::Iv128(FixedLength::from(iv))).is_ok()
     }
@@ -101,7 +112,7 @@ impl CbcKey {
 /// A key of HMAC.
 pub(super) struct MacKey {
     key: hmac::Key,
-    /// Bytes of a code.
+    /// Bytes of a MAC.
     len: usize,
 }
 
@@ -115,12 +126,12 @@ impl MacKey {
         Self { key: hmac::Key::new(algorithm, key), len: hash.len() }
     }
 
-    /// Bytes of a code.
+    /// Bytes of a MAC.
     pub(super) const fn len(&self) -> usize {
         self.len
     }
 
-    /// Writes the code of `parts`, one behind the other, to the front of `out`, as far as there is room.
+    /// Writes the MAC of the concatenated `parts` to the front of `out`, as far as there is room.
     pub(super) fn sign(&self, parts: &[&[u8]], out: &mut [u8]) {
         let mut context = hmac::Context::with_key(&self.key);
         parts.iter().for_each(|part| context.update(part));
@@ -128,15 +139,15 @@ impl MacKey {
         out.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
     }
 
-    /// Whether `code` is that of `parts`.
-    pub(super) fn verify(&self, parts: &[&[u8]], code: &[u8]) -> bool {
+    /// Whether `mac` is that of the concatenated `parts`.
+    pub(super) fn verify(&self, parts: &[&[u8]], mac: &[u8]) -> bool {
         let mut context = hmac::Context::with_key(&self.key);
         parts.iter().for_each(|part| context.update(part));
-        context.sign().as_ref() == code
+        context.sign().as_ref() == mac
     }
 }
 
-/// HMAC-MD5 (RFC 2104), which only the key schedule of TLS 1.0 and 1.1 asks for.
+/// HMAC-MD5 (RFC 2104), which only the key schedule of TLS 1.0 and 1.1 needs.
 pub(super) fn hmac_md5(key: &[u8], parts: &[&[u8]]) -> [u8; 16] {
     let mut block = [0; 64];
     if key.len() > block.len() {
@@ -150,14 +161,14 @@ pub(super) fn hmac_md5(key: &[u8], parts: &[&[u8]]) -> [u8; 16] {
     Md5::new_with_prefix(block.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize().into()
 }
 
-/// A digest of handshake messages, while they come.
+/// A digest of the handshake messages so far.
 pub(super) struct Transcript {
     md5: Option<Md5>,
     sha: digest::Context,
 }
 
 impl Transcript {
-    /// With `None` both hashes of TLS 1.0 and 1.1.
+    /// A digest of no messages; with `None`, by MD5 and SHA-1 (TLS 1.0 and 1.1).
     pub(super) fn new(hash: Option<Hash>) -> Self {
         let algorithm = match hash {
             None | Some(Hash::Sha1) => &digest::SHA1_FOR_LEGACY_USE_ONLY,

@@ -1,56 +1,57 @@
-//! Bytes of one direction → whole records.
+//! The bytes of one direction → complete records (machine).
 //!
-//! In: bytes, cut anywhere, and holes. Out: each record when it is whole. One that lies whole in the input is not copied;
-//! one that is cut is put together in a borrowed buffer. A hole within a record does not lose the border behind it.
+//! In: bytes, cut anywhere, and gaps. Out: each record when it is complete. A record that lies in the input is not copied; one
+//! that is cut is put together in a borrowed buffer. A gap within a record does not lose the boundary after it.
 
-use super::record::{HEADER_LEN, RecordHeader};
+use super::record::{HEADER_LEN, Record, RecordHeader};
 
-/// Buffers that are lent while a record is being put together.
+/// Buffers to borrow while a record is put together.
 #[derive(Debug, Default)]
 pub(super) struct Buffers(Vec<Vec<u8>>);
 
-/// Idle buffers that are kept, and how large one may be to be kept.
+/// Idle buffers that are kept.
 const MAX_IDLE: usize = 64;
+/// The largest buffer that is kept.
 const MAX_IDLE_BYTES: usize = 32 << 10;
 
-/// One direction.
+/// Finds the records of one direction.
 #[derive(Debug, Default)]
 pub(super) struct Framer {
     buffer: Vec<u8>,
     /// Where in the buffer the next record begins.
     start: usize,
-    /// Bytes of a record that has a hole, which are passed over.
+    /// Bytes to skip: the rest of a record that has a gap.
     skip: usize,
 }
 
-/// What is at the front.
+/// The next record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NextRecord {
-    /// Not all of a record.
+pub(super) enum NextRecord<'i> {
+    /// Not all of it came yet.
     Incomplete,
-    /// No record.
+    /// The next bytes are no record.
     Invalid,
-    /// A record, at the front of the input.
-    InInput(RecordHeader),
-    /// A record, in the buffer.
+    /// It is at the front of the input.
+    InInput(Record<'i>),
+    /// It is in the buffer: see [`Framer::buffered`].
     InBuffer(RecordHeader),
 }
 
-/// What a hole did.
+/// What a gap took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RecordGap {
-    /// It lies in one record, which is lost; where the next one begins is known.
+    /// Bytes of one record, which is lost; where the next one begins is known.
     WithinRecord {
-        /// The record had no hole before.
+        /// The record had no gap before.
         first: bool,
     },
-    /// It is not known where records begin.
+    /// More than that: it is not known where the next record begins.
     BoundaryLost,
 }
 
 impl Framer {
-    /// Looks for the next record. Bytes of one that is not whole are taken from the input.
-    pub(super) fn front(&mut self, input: &mut &[u8], buffers: &mut Buffers) -> NextRecord {
+    /// Reads the next record. Bytes of an incomplete one are taken from the input, those of a complete one are not.
+    pub(super) fn next<'i>(&mut self, input: &mut &'i [u8], buffers: &mut Buffers) -> NextRecord<'i> {
         if self.skip > 0 {
             let taken = self.skip.min(input.len());
             *input = input.get(taken..).unwrap_or_default();
@@ -60,9 +61,9 @@ impl Framer {
             }
         }
         if self.waiting().is_empty() {
-            match RecordHeader::parse(input) {
-                Some(header) if !header.is_plausible() => return NextRecord::Invalid,
-                Some(header) if input.len() >= header.total() => return NextRecord::InInput(header),
+            match RecordHeader::parse(input).map(|header| (header, Record::split(input, header))) {
+                Some((header, _)) if !header.is_plausible() => return NextRecord::Invalid,
+                Some((_, Some((record, _)))) => return NextRecord::InInput(record),
                 _ if input.is_empty() => return NextRecord::Incomplete,
                 _ => self.borrow(buffers),
             }
@@ -76,9 +77,9 @@ impl Framer {
         if self.waiting().len() >= header.total() { NextRecord::InBuffer(header) } else { NextRecord::Incomplete }
     }
 
-    /// The fragment of the record at the front of the buffer.
-    pub(super) fn fragment(&self, header: RecordHeader) -> &[u8] {
-        self.waiting().get(HEADER_LEN..header.total()).unwrap_or_default()
+    /// The record at the front of the buffer.
+    pub(super) fn buffered(&self, header: RecordHeader) -> Record<'_> {
+        Record { header, fragment: self.waiting().get(HEADER_LEN..header.total()).unwrap_or_default() }
     }
 
     /// The record at the front of the buffer is done with.
@@ -89,8 +90,8 @@ impl Framer {
         }
     }
 
-    /// Passes over the body of the record that begins here, and no more than its header is ever kept: for connections that
-    /// stay closed. Gives each header.
+    /// Gives the header of the next record, and skips its fragment; no more than a header is ever kept. For connections that
+    /// cannot be decrypted.
     pub(super) fn skim(&mut self, input: &mut &[u8]) -> Option<RecordHeader> {
         if self.skip > 0 {
             let taken = self.skip.min(input.len());
@@ -113,7 +114,7 @@ impl Framer {
         Some(header)
     }
 
-    /// Bytes are missing here.
+    /// Bytes are missing: so many, or an unknown number.
     pub(super) fn gap(&mut self, len: Option<u64>, buffers: &mut Buffers) -> RecordGap {
         let len = len.and_then(|len| usize::try_from(len).ok());
         let first = self.skip == 0;
@@ -134,12 +135,12 @@ impl Framer {
         }
     }
 
-    /// Bytes that are not a record yet, or not done with.
+    /// The bytes of a record that is incomplete, or not done with.
     pub(super) fn waiting(&self) -> &[u8] {
         self.buffer.get(self.start..).unwrap_or_default()
     }
 
-    /// Takes bytes whatever they are, up to `max` altogether.
+    /// Takes bytes, whatever they are, until `max` are buffered.
     pub(super) fn take(&mut self, input: &mut &[u8], max: usize, buffers: &mut Buffers) {
         if self.buffer.is_empty() {
             self.borrow(buffers);
@@ -147,14 +148,14 @@ impl Framer {
         self.gather(input, max);
     }
 
-    /// Drops the first of the waiting bytes.
+    /// Discards the first `len` buffered bytes.
     pub(super) fn discard(&mut self, len: usize) {
         self.start = self.start.saturating_add(len).min(self.buffer.len());
         self.buffer.drain(..self.start);
         self.start = 0;
     }
 
-    /// Drops all.
+    /// Discards all buffered bytes, and gives the buffer back.
     pub(super) fn clear(&mut self, buffers: &mut Buffers) {
         let mut buffer = core::mem::take(&mut self.buffer);
         self.start = 0;
@@ -164,7 +165,7 @@ impl Framer {
         }
     }
 
-    /// Bytes that it keeps.
+    /// Bytes that are kept.
     pub(super) const fn held(&self) -> usize {
         self.buffer.capacity()
     }
@@ -175,7 +176,7 @@ impl Framer {
         }
     }
 
-    /// Takes input until so many bytes wait.
+    /// Takes input until `len` bytes are buffered.
     fn gather(&mut self, input: &mut &[u8], len: usize) {
         let wanted = len.saturating_sub(self.waiting().len());
         let (taken, rest) = input.split_at_checked(wanted).unwrap_or((*input, &[]));
@@ -197,21 +198,21 @@ mod tests {
 
     /// Each record's type and body.
     fn records(framer: &mut Framer, mut input: &[u8], buffers: &mut Buffers) -> Vec<(u8, Vec<u8>)> {
-        let mut told = Vec::new();
+        let mut records = Vec::new();
         loop {
-            match framer.front(&mut input, buffers) {
-                NextRecord::InInput(header) => {
-                    told.push((header.content.0, input[HEADER_LEN..header.total()].to_vec()));
-                    input = &input[header.total()..];
+            match framer.next(&mut input, buffers) {
+                NextRecord::InInput(record) => {
+                    records.push((record.header.content.0, record.fragment.to_vec()));
+                    input = &input[record.header.total()..];
                 }
                 NextRecord::InBuffer(header) => {
-                    told.push((header.content.0, framer.fragment(header).to_vec()));
+                    records.push((header.content.0, framer.buffered(header).fragment.to_vec()));
                     framer.consume(header, buffers);
                 }
-                NextRecord::Incomplete => return told,
+                NextRecord::Incomplete => return records,
                 NextRecord::Invalid => {
-                    told.push((0, Vec::new()));
-                    return told;
+                    records.push((0, Vec::new()));
+                    return records;
                 }
             }
         }
@@ -227,9 +228,9 @@ mod tests {
             let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(stream.len())).chain([0, stream.len()]).collect();
             cuts.sort_unstable();
             let mut framer = Framer::default();
-            let told: Vec<_> =
+            let cut: Vec<_> =
                 cuts.windows(2).flat_map(|pair| records(&mut framer, &stream[pair[0]..pair[1]], &mut buffers)).collect();
-            prop_assert_eq!(told, whole.clone());
+            prop_assert_eq!(cut, whole.clone());
             prop_assert_eq!(framer.held(), 0);
             let mut framer = Framer::default();
             let mut headers = Vec::new();
@@ -245,14 +246,14 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_in_a_record_keeps_the_border() {
+    fn a_gap_within_a_record_keeps_the_boundary() {
         let mut buffers = Buffers::default();
-        for hole in 1..=95 {
+        for missing in 1..=95 {
             let mut framer = Framer::default();
             let stream = [record(23, &[7; 100]), record(23, b"next")].concat();
             assert_eq!(records(&mut framer, &stream[..10], &mut buffers), []);
-            assert_eq!(framer.gap(Some(hole), &mut buffers), RecordGap::WithinRecord { first: true });
-            let rest = 10 + usize::try_from(hole).unwrap();
+            assert_eq!(framer.gap(Some(missing), &mut buffers), RecordGap::WithinRecord { first: true });
+            let rest = 10 + usize::try_from(missing).unwrap();
             assert_eq!(records(&mut framer, &stream[rest..], &mut buffers), [(23, b"next".to_vec())]);
         }
         let mut framer = Framer::default();
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_said() {
+    fn bytes_that_are_no_record_are_invalid() {
         let mut buffers = Buffers::default();
         assert_eq!(records(&mut Framer::default(), b"GET / HTTP/1.1", &mut buffers), [(0, vec![])]);
         let mut framer = Framer::default();

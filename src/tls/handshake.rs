@@ -1,4 +1,4 @@
-//! Handshake messages of one direction, out of records (RFC 8446 §4, RFC 5246 §7.4).
+//! Records → the handshake messages of one direction (machine, RFC 8446 §4, RFC 5246 §7.4).
 //!
 //! ```text
 //! +-----------+-----------------------+----
@@ -6,16 +6,16 @@
 //! +-----------+-----------------------+----
 //! ```
 //!
-//! In: fragments of handshake records, in order; messages lie across records and several in one. Out: each message when it
-//! is whole. The bodies of those that nobody reads are passed over, not kept.
+//! In: the fragments of handshake records, in order; a message may take several records, and a record may have several messages.
+//! Out: each message when it is complete. Bodies that are not needed are skipped, not kept.
 
 /// Bytes of a message's header.
 const HEADER_LEN: usize = 4;
-/// Bytes of a message that are kept: a hello with the keys of post-quantum exchanges has 2 KiB, a certificate chain 10.
-/// Longer ones are passed over.
+/// Bytes of the longest message that is kept: a hello with the keys of post-quantum exchanges has 2 KiB, a certificate chain
+/// 10. Longer ones are skipped.
 const MAX_MESSAGE: usize = 64 << 10;
 
-/// What a message is.
+/// The type of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MessageType(pub(super) u8);
 
@@ -33,7 +33,7 @@ impl MessageType {
     pub(super) const FINISHED: Self = Self(20);
     pub(super) const KEY_UPDATE: Self = Self(24);
 
-    /// Whether its body is read.
+    /// Whether its body is always needed.
     const fn is_read(self) -> bool {
         matches!(
             self,
@@ -50,30 +50,30 @@ impl MessageType {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HandshakeMessage<'m> {
     pub(super) kind: MessageType,
-    /// Header and body; empty where it was passed over.
-    pub(super) whole: &'m [u8],
+    /// Header and body; empty if the message was skipped.
+    pub(super) bytes: &'m [u8],
 }
 
 impl<'m> HandshakeMessage<'m> {
     pub(super) fn body(&self) -> &'m [u8] {
-        self.whole.get(HEADER_LEN..).unwrap_or_default()
+        self.bytes.get(HEADER_LEN..).unwrap_or_default()
     }
 }
 
-/// Puts messages together.
+/// Puts the messages of one direction together.
 #[derive(Debug, Default)]
 pub(super) struct MessageAssembler {
     buffer: Vec<u8>,
-    /// The message that was lent is over.
+    /// The message in the buffer was lent, and is not needed any more.
     lent: bool,
-    /// Bytes of a message that are passed over, and what it is.
+    /// Bytes of a message that are still to be skipped, and its type.
     skipping: Option<(usize, MessageType)>,
-    /// Bytes were lost: where messages begin is not known any more.
+    /// Bytes were lost: it is not known where messages begin.
     lost: bool,
 }
 
 impl MessageAssembler {
-    /// The next whole message; `keep_all` if somebody reads all of them.
+    /// The next complete message; with `keep_all`, none is skipped.
     pub(super) fn next(&mut self, input: &mut &[u8], keep_all: bool) -> Option<HandshakeMessage<'_>> {
         if core::mem::take(&mut self.lent) {
             self.buffer.clear();
@@ -89,13 +89,13 @@ impl MessageAssembler {
             let kind = MessageType(kind);
             let len = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX);
             if len <= MAX_MESSAGE && (keep_all || kind.is_read()) {
-                let whole = len.saturating_add(HEADER_LEN);
-                self.gather(input, whole);
-                if self.buffer.len() < whole {
+                let total = len.saturating_add(HEADER_LEN);
+                self.gather(input, total);
+                if self.buffer.len() < total {
                     return None;
                 }
                 self.lent = true;
-                return Some(HandshakeMessage { kind, whole: &self.buffer });
+                return Some(HandshakeMessage { kind, bytes: &self.buffer });
             }
             self.buffer.clear();
             self.skipping = Some((len, kind));
@@ -105,23 +105,23 @@ impl MessageAssembler {
         *input = input.get(taken..).unwrap_or_default();
         let left = left.saturating_sub(taken);
         self.skipping = (left > 0).then_some((left, kind));
-        (left == 0).then_some(HandshakeMessage { kind, whole: &[] })
+        (left == 0).then_some(HandshakeMessage { kind, bytes: &[] })
     }
 
-    /// Bytes are missing, here or within a message.
+    /// Bytes are missing, between messages or within one.
     pub(super) fn lose(&mut self) {
-        let busy = self.skipping.take().is_some() || !self.buffer.is_empty() && !self.lent;
-        self.lost = self.lost || busy;
+        let within = self.skipping.take().is_some() || !self.buffer.is_empty() && !self.lent;
+        self.lost = self.lost || within;
         self.buffer.clear();
         self.lent = false;
     }
 
-    /// A new stretch of messages begins, at a border: the keys changed.
+    /// The keys changed: a message begins with the next byte.
     pub(super) fn begin(&mut self) {
         *self = Self::default();
     }
 
-    /// Bytes that it keeps.
+    /// Bytes that are kept.
     pub(super) const fn held(&self) -> usize {
         self.buffer.capacity()
     }
@@ -143,16 +143,16 @@ mod tests {
         [&[kind, len[1], len[2], len[3]], body].concat()
     }
 
-    fn all(messages: &mut MessageAssembler, pieces: &[&[u8]]) -> Vec<(u8, Vec<u8>)> {
-        let mut told = Vec::new();
-        for piece in pieces {
-            let mut input = *piece;
+    fn all(messages: &mut MessageAssembler, fragments: &[&[u8]]) -> Vec<(u8, Vec<u8>)> {
+        let mut all = Vec::new();
+        for fragment in fragments {
+            let mut input = *fragment;
             while let Some(message) = messages.next(&mut input, false) {
-                told.push((message.kind.0, message.body().to_vec()));
+                all.push((message.kind.0, message.body().to_vec()));
             }
             assert!(input.is_empty());
         }
-        told
+        all
     }
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn long_messages_are_passed_over() {
+    fn long_messages_are_skipped() {
         let mut messages = MessageAssembler::default();
         let stream = [message(1, &vec![0; MAX_MESSAGE + 1]), message(20, b"x")].concat();
         assert_eq!(all(&mut messages, &[&stream]), [(1, vec![]), (20, vec![])]);

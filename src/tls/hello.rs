@@ -1,8 +1,10 @@
-//! What the hellos say (RFC 8446 §4.1, RFC 5246 §7.4.1), as far as an observer needs it.
+//! ClientHello, ServerHello and EncryptedExtensions (format, RFC 8446 §4.1, §4.3.1, RFC 5246 §7.4.1), as far as an observer
+//! needs them.
 //!
-//! In: the body of a handshake message. Out: its fields, by value, so that they outlive the record. What is not
-//! well-formed is `None`; extensions that nobody here reads are passed over.
+//! In: the body of a handshake message. Out: its fields, by value, so that they outlive the record; `None` if the body is not
+//! well-formed. Extensions that are not needed are skipped.
 
+use crate::types::Role;
 use crate::types::bytes::Reader;
 
 /// Bytes of a random (RFC 8446 §4.1.2).
@@ -33,46 +35,46 @@ mod extension {
     pub(super) const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 }
 
-/// What a client asks for.
+/// A ClientHello.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientHello {
-    /// `legacy_version`: the newest that it names here.
+    /// `legacy_version`: the newest version up to TLS 1.2 that it offers.
     pub version: u16,
-    /// Key logs name sessions by it.
+    /// The random, by which key logs name the session.
     pub random: [u8; RANDOM_LEN],
     /// The session to resume, up to TLS 1.2 (RFC 5246 §7.4.1.2).
     pub session_id: Vec<u8>,
-    /// What both sides negotiate with.
+    /// The extensions that are read.
     pub extensions: Extensions,
 }
 
-/// What a server chose.
+/// A ServerHello or HelloRetryRequest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerHello {
     /// The negotiated version: that of `supported_versions`, or `legacy_version`.
     pub version: u16,
-    /// Part of the key derivation up to TLS 1.2.
+    /// The random, a part of the key derivation up to TLS 1.2.
     pub random: [u8; RANDOM_LEN],
-    /// The session that this is, up to TLS 1.2: the client's if it is resumed (RFC 5246 §7.4.1.3).
+    /// The id of the session, up to TLS 1.2: the client's if it is resumed (RFC 5246 §7.4.1.3).
     pub session_id: Vec<u8>,
     /// The cipher suite.
     pub suite: u16,
-    /// Whether records are compressed (RFC 3749), which nobody does any more.
+    /// Whether records are compressed (RFC 3749), which is obsolete.
     pub compressed: bool,
     /// Whether it is a HelloRetryRequest: the client is to send another ClientHello (RFC 8446 §4.1.4).
     pub is_retry: bool,
-    /// What both sides negotiate with.
+    /// The extensions that are read.
     pub extensions: Extensions,
 }
 
-/// What is read of the extensions of a hello, or of EncryptedExtensions.
+/// The extensions of a hello or of EncryptedExtensions, as far as they are read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Extensions {
     /// The host name that the client wants (RFC 6066 §3).
     pub server_name: Option<Vec<u8>>,
     /// Protocols: all that a client offers, the one that a server chose (RFC 7301).
     pub alpn: Vec<Vec<u8>>,
-    /// The newest version that the client offers, GREASE (RFC 8701) left out; what the server chose.
+    /// The newest version that a client offers, GREASE (RFC 8701) left out; the version that a server chose.
     pub version: Option<u16>,
     /// RFC 7627.
     pub extended_master_secret: bool,
@@ -88,7 +90,7 @@ pub struct Extensions {
     pub pre_shared_key: bool,
     /// 0-RTT data is offered, or accepted (RFC 8446 §4.2.10).
     pub early_data: bool,
-    /// The ClientHello may be the outer one of two (RFC 9849): key logs then name the other.
+    /// The ClientHello may be the outer one of two (RFC 9849): then key logs name the inner one.
     pub encrypted_client_hello: bool,
 }
 
@@ -102,7 +104,7 @@ impl ClientHello {
         let session_id = session_id(&mut reader)?;
         vector16(&mut reader)?; // cipher_suites
         vector8(&mut reader)?; // legacy_compression_methods
-        let extensions = extensions(&mut reader, Side::Client)?;
+        let extensions = extensions(&mut reader, Role::Client)?;
         Some(Self { version, random, session_id, extensions })
     }
 }
@@ -117,7 +119,7 @@ impl ServerHello {
         let session_id = session_id(&mut reader)?;
         let suite = reader.u16_be()?;
         let compressed = reader.u8()? != 0;
-        let extensions = extensions(&mut reader, Side::Server)?;
+        let extensions = extensions(&mut reader, Role::Server)?;
         let version = extensions.version.unwrap_or(legacy_version);
         let is_retry = random == RETRY_RANDOM;
         Some(Self { version, random, session_id, suite, compressed, is_retry, extensions })
@@ -128,15 +130,16 @@ impl Extensions {
     /// Reads the body of `encrypted_extensions` (RFC 8446 §4.3.1).
     #[must_use]
     pub fn parse_encrypted(body: &[u8]) -> Option<Self> {
-        extensions(&mut Reader::new(body), Side::Server)
+        extensions(&mut Reader::new(body), Role::Server)
     }
 
-    fn read(&mut self, kind: u16, data: &[u8], side: Side) -> Option<()> {
+    /// Reads one extension; some have one form for clients and one for servers.
+    fn read(&mut self, kind: u16, data: &[u8], sender: Role) -> Option<()> {
         let mut reader = Reader::new(data);
         match kind {
-            extension::SERVER_NAME if side == Side::Client => self.server_name = server_name(&mut reader),
+            extension::SERVER_NAME if sender == Role::Client => self.server_name = server_name(&mut reader),
             extension::ALPN => self.alpn = protocols(&mut reader)?,
-            extension::SUPPORTED_VERSIONS => self.version = versions(&mut reader, side),
+            extension::SUPPORTED_VERSIONS => self.version = versions(&mut reader, sender),
             extension::EXTENDED_MASTER_SECRET => self.extended_master_secret = true,
             extension::ENCRYPT_THEN_MAC => self.encrypt_then_mac = true,
             extension::MAX_FRAGMENT_LENGTH => self.max_fragment_length = reader.u8(),
@@ -149,13 +152,6 @@ impl Extensions {
         }
         Some(())
     }
-}
-
-/// Whose extensions: some have two forms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Client,
-    Server,
 }
 
 /// A vector with one byte of length.
@@ -176,7 +172,7 @@ fn vector16<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
 }
 
 /// The extensions, which hellos before TLS 1.3 may lack altogether (RFC 5246 §7.4.1.2).
-fn extensions(reader: &mut Reader<'_>, side: Side) -> Option<Extensions> {
+fn extensions(reader: &mut Reader<'_>, sender: Role) -> Option<Extensions> {
     let mut found = Extensions::default();
     if reader.rest().is_empty() {
         return Some(found);
@@ -184,8 +180,8 @@ fn extensions(reader: &mut Reader<'_>, side: Side) -> Option<Extensions> {
     let mut list = Reader::new(vector16(reader)?);
     while !list.rest().is_empty() {
         let kind = list.u16_be()?;
-        // One extension that is not well-formed does not take the others with it.
-        _ = found.read(kind, vector16(&mut list)?, side);
+        // An extension that is not well-formed is left out, and the others are read.
+        _ = found.read(kind, vector16(&mut list)?, sender);
     }
     Some(found)
 }
@@ -211,9 +207,9 @@ fn protocols(reader: &mut Reader<'_>) -> Option<Vec<Vec<u8>>> {
     Some(names)
 }
 
-/// A list from the client, of which the newest that is no GREASE counts; one from the server.
-fn versions(reader: &mut Reader<'_>, side: Side) -> Option<u16> {
-    if side == Side::Server {
+/// The newest version of a client's list that is not GREASE, or a server's version.
+fn versions(reader: &mut Reader<'_>, sender: Role) -> Option<u16> {
+    if sender == Role::Server {
         return reader.u16_be();
     }
     let list = vector8(reader)?;
@@ -222,74 +218,4 @@ fn versions(reader: &mut Reader<'_>, side: Side) -> Option<u16> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// A ClientHello's body with these extensions.
-    pub(crate) fn client_hello(random: u8, extensions: &[u8]) -> Vec<u8> {
-        let mut body = vec![3, 3];
-        body.extend([random; RANDOM_LEN]);
-        body.extend([0, 0, 2, 0x13, 1, 1, 0]);
-        body.extend(u16::try_from(extensions.len()).unwrap().to_be_bytes());
-        body.extend(extensions);
-        body
-    }
-
-    /// The body of a HelloRetryRequest.
-    #[cfg(feature = "tls")]
-    pub(crate) fn retry() -> Vec<u8> {
-        [&[3, 3][..], &RETRY_RANDOM, &[0, 0x13, 1, 0, 0, 6, 0, 43, 0, 2, 3, 4]].concat()
-    }
-
-    const EXTENSIONS: &[u8] = &[
-        0, 0, 0, 14, 0, 12, 0, 0, 9, b'w', b's', b'.', b'e', b'x', b'a', b'm', b'p', b'l', // server_name
-        0, 16, 0, 11, 0, 9, 8, b'h', b't', b't', b'p', b'/', b'1', b'.', b'1', // ALPN
-        0, 43, 0, 7, 6, 0x7a, 0x7a, 3, 4, 3, 3, // supported_versions with GREASE
-        0, 22, 0, 0, 0, 23, 0, 0, 0, 28, 0, 2, 0x40, 1, 0, 1, 0, 1, 4, 0, 42, 0, 0,
-    ];
-
-    #[test]
-    fn a_client_hello_is_read() {
-        let hello = ClientHello::parse(&client_hello(7, EXTENSIONS)).unwrap();
-        assert_eq!((hello.version, hello.random), (0x0303, [7; 32]));
-        let found = hello.extensions;
-        assert_eq!(found.server_name.as_deref(), Some(&b"ws.exampl"[..]));
-        assert_eq!(found.alpn, [b"http/1.1"]);
-        assert_eq!(
-            (found.version, found.record_size_limit, found.max_fragment_length),
-            (Some(0x0304), Some(0x4001), Some(4))
-        );
-        assert!(found.encrypt_then_mac && found.extended_master_secret && found.early_data && !found.pre_shared_key);
-    }
-
-    #[test]
-    fn a_hello_cut_short_is_none_and_never_a_panic() {
-        let whole = client_hello(7, EXTENSIONS);
-        let front = 2 + 32 + 1 + 4 + 2;
-        for len in 0..whole.len() {
-            // Without any extension it is one of before TLS 1.3.
-            assert_eq!(ClientHello::parse(&whole[..len]).is_some(), len == front, "{len}");
-        }
-        for at in 0..whole.len() {
-            for value in [0, 1, 0x7f, 0xff] {
-                let mut wrong = whole.clone();
-                wrong[at] = value;
-                _ = ClientHello::parse(&wrong);
-                _ = ServerHello::parse(&wrong);
-            }
-        }
-    }
-
-    #[test]
-    fn a_server_hello_is_read() {
-        let mut body = vec![3, 3];
-        body.extend(RETRY_RANDOM);
-        body.extend([0, 0x13, 2, 0, 0, 6, 0, 43, 0, 2, 3, 4]);
-        let hello = ServerHello::parse(&body).unwrap();
-        assert_eq!((hello.version, hello.suite, hello.is_retry, hello.compressed), (0x0304, 0x1302, true, false));
-        body.truncate(38);
-        body[10] = 0;
-        let hello = ServerHello::parse(&body).unwrap();
-        assert_eq!((hello.version, hello.is_retry), (0x0303, false));
-    }
-}
+pub(super) mod tests;

@@ -1,78 +1,107 @@
-//! Secrets of the key log → keys on a direction's epochs.
+//! Secrets of the key log → keys of a direction's epochs.
 
 use zeroize::Zeroizing;
 
-use super::info::Undecryptable;
 use super::keylog::{KeyLog, Label};
 use super::negotiation::Negotiation;
 use super::record_decrypter::RecordDecrypter;
 use super::record_stream::{RecordStream, Stage, WaitsFor};
-use super::schedule::{KeyBlock, MASTER_LEN, Seed, master_secret};
+use super::schedule::{KeyBlock, MASTER_LEN, Randoms, Seed, master_secret};
+use super::undecryptable::Undecryptable;
 use crate::types::Direction;
 
-/// What came of asking for keys.
-pub(super) type Installed = Result<Result<(), WaitsFor>, Undecryptable>;
+/// Whether keys are there.
+pub(super) enum KeyStatus {
+    /// All keys that the log has secrets for.
+    Installed,
+    /// They wait.
+    Waits(WaitsFor),
+    /// They cannot be made.
+    Undecryptable(Undecryptable),
+}
 
-/// TLS 1.3: puts on the epochs what the log has by now.
+/// TLS 1.3: adds the keys whose secrets the log has by now.
 pub(super) fn tls13(
     stream: &mut RecordStream,
     direction: Direction,
     negotiation: &Negotiation,
     keys: &KeyLog,
-) -> Installed {
-    if stream.asked == Some(keys.generation()) {
-        return Ok(Ok(()));
+) -> KeyStatus {
+    if stream.searched_generation == Some(keys.generation()) {
+        return KeyStatus::Installed;
     }
     let (Some(client), Some(suite)) = (&negotiation.client, negotiation.suite) else {
-        return Ok(Err(WaitsFor::OtherDirection));
+        return KeyStatus::Waits(WaitsFor::OtherDirection);
     };
-    stream.asked = Some(keys.generation());
-    let labels = match direction {
-        Direction::ToServer => [
-            (Stage::Early, Label::ClientEarly),
-            (Stage::Handshake, Label::ClientHandshake),
-            (Stage::Application, Label::ClientTraffic),
-        ],
-        Direction::ToClient => [
-            (Stage::Handshake, Label::ServerHandshake),
-            (Stage::Handshake, Label::ServerHandshake),
-            (Stage::Application, Label::ServerTraffic),
-        ],
-    };
-    for (stage, label) in labels {
-        if stream.has(stage) || stream.stage.is_some_and(|now| stage < now) {
+    stream.searched_generation = Some(keys.generation());
+    for (stage, label) in labels(direction) {
+        if stream.has(*stage) || stream.stage.is_some_and(|now| *stage < now) {
             continue;
         }
-        if let Some(secret) = keys.secret(&client.random, label) {
+        if let Some(secret) = keys.secret(&client.random, *label) {
             match RecordDecrypter::tls13(suite, secret) {
-                Some(decrypter) => stream.install_keys(stage, decrypter),
-                None => return Err(Undecryptable::KeysDoNotFit),
+                Some(decrypter) => stream.install_key(*stage, decrypter),
+                None => return KeyStatus::Undecryptable(Undecryptable::KeysDoNotFit),
             }
         }
     }
-    Ok(Ok(()))
+    KeyStatus::Installed
 }
 
-/// Up to TLS 1.2: the keys that a ChangeCipherSpec brought into use.
+/// The secrets of TLS 1.3 for one direction, and what each is for.
+const fn labels(direction: Direction) -> &'static [(Stage, Label)] {
+    match direction {
+        Direction::ToServer => &[
+            (Stage::EarlyData, Label::ClientEarly),
+            (Stage::Handshake, Label::ClientHandshake),
+            (Stage::Application, Label::ClientTraffic),
+        ],
+        Direction::ToClient => {
+            &[(Stage::Handshake, Label::ServerHandshake), (Stage::Application, Label::ServerTraffic)]
+        }
+    }
+}
+
+/// Up to TLS 1.2: installs the key that a ChangeCipherSpec brings into use.
 pub(super) fn tls12(
     stream: &mut RecordStream,
     direction: Direction,
     negotiation: &Negotiation,
     keys: &KeyLog,
-) -> Installed {
+) -> KeyStatus {
     let (Some(client), Some(server), Some(suite)) = (&negotiation.client, &negotiation.server, negotiation.suite)
     else {
-        return Ok(Err(WaitsFor::OtherDirection));
+        return KeyStatus::Waits(WaitsFor::OtherDirection);
     };
-    let Some(master) = master(negotiation, keys) else { return Ok(Err(WaitsFor::Secret)) };
-    let block = KeyBlock::new(server.version, suite, &master[..], &client.random, &server.random);
-    let outside = server.extensions.encrypt_then_mac && suite.bulk.is_cbc();
-    let decrypter =
-        RecordDecrypter::tls12(server.version, suite, &block.keys(direction == Direction::ToClient), outside);
+    let Some(master) = master(negotiation, keys) else { return KeyStatus::Waits(WaitsFor::Secret) };
+    let randoms = Randoms { client: &client.random, server: &server.random };
+    let block = KeyBlock::new(server.version, suite, &master[..], randoms);
+    let encrypt_then_mac = server.extensions.encrypt_then_mac && suite.bulk.is_cbc();
+    let keys = block.keys(direction == Direction::ToClient);
+    let Some(decrypter) = RecordDecrypter::tls12(server.version, suite, &keys, encrypt_then_mac) else {
+        return KeyStatus::Undecryptable(Undecryptable::KeysDoNotFit);
+    };
     stream.epochs.clear();
-    stream.install_keys(Stage::Application, decrypter.ok_or(Undecryptable::KeysDoNotFit)?);
+    stream.install_key(Stage::Application, decrypter);
     stream.changing = false;
-    Ok(Ok(()))
+    KeyStatus::Installed
+}
+
+/// Installs the keys that a search for a record can use. If some are missing, the record that is found asks for them.
+pub(super) fn install_for_resync(
+    stream: &mut RecordStream,
+    direction: Direction,
+    negotiation: &Negotiation,
+    keys: &KeyLog,
+) {
+    if negotiation.is_tls13() == Some(true) {
+        _ = tls13(stream, direction, negotiation, keys);
+        return;
+    }
+    if stream.changing {
+        _ = tls12(stream, direction, negotiation, keys);
+    }
+    stream.protected |= !stream.epochs.is_empty();
 }
 
 /// The master secret: from the log, of the session that is resumed, or from a pre-master secret that the log has.
@@ -81,14 +110,14 @@ pub(super) fn master(negotiation: &Negotiation, keys: &KeyLog) -> Option<Zeroizi
     if let Some(secret) = keys.secret(&client.random, Label::Master) {
         return secret.first_chunk().map(|secret| Zeroizing::new(*secret));
     }
-    if let Some(secret) = negotiation.resumes().find_map(|name| keys.resumable(&name)) {
+    if let Some(secret) = negotiation.resumed_names().find_map(|name| keys.resumable(&name)) {
         return secret.first_chunk().map(|secret| Zeroizing::new(*secret));
     }
     let premaster = keys.rsa(negotiation.premaster_name.as_ref()?)?;
     let seed = if server.extensions.extended_master_secret {
-        Seed::Session(negotiation.session_hash.as_deref()?)
+        Seed::SessionHash(negotiation.session_hash.as_deref()?)
     } else {
-        Seed::Randoms(&client.random, &server.random)
+        Seed::Randoms(Randoms { client: &client.random, server: &server.random })
     };
     Some(master_secret(server.version, negotiation.hash()?, premaster, &seed))
 }

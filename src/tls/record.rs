@@ -7,47 +7,49 @@
 //! +---------------+---------------+---------------+---------------+---------------+----
 //! ```
 //!
-//! In: bytes. Out: what five of them say. Nothing here knows keys or what came before.
+//! In: bytes. Out: a record's header and fragment, an alert. Nothing here knows keys, or earlier records.
 
 /// Bytes of a record's header.
 pub const HEADER_LEN: usize = 5;
-/// The longest fragment: 2^14 bytes and 2048 of expansion (RFC 5246 §6.2.3), the most of all versions.
+/// The longest fragment of all versions: 2^14 bytes and 2048 of expansion (RFC 5246 §6.2.3).
 pub const MAX_FRAGMENT: usize = (1 << 14) + 2048;
 
-/// What a record carries.
+/// The content type of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContentType(pub u8);
 
 impl ContentType {
-    /// Keys change from here on (TLS 1.2); means nothing in TLS 1.3 (RFC 8446 §5).
+    /// Keys change after it (up to TLS 1.2); means nothing in TLS 1.3 (RFC 8446 §5).
     pub const CHANGE_CIPHER_SPEC: Self = Self(20);
-    /// A warning or the end.
+    /// An alert.
     pub const ALERT: Self = Self(21);
-    /// Handshake messages, or parts of some.
+    /// Handshake messages, or parts of them.
     pub const HANDSHAKE: Self = Self(22);
-    /// What TLS is for; in TLS 1.3 the clothes of every protected record.
+    /// Application data; in TLS 1.3 the outer type of every protected record (RFC 8446 §5.2).
     pub const APPLICATION_DATA: Self = Self(23);
+    /// Heartbeats (RFC 6520).
+    pub const HEARTBEAT: Self = Self(24);
 
-    /// Whether any version defines it for TLS over TCP; heartbeats (RFC 6520) are 24.
+    /// Whether any version defines it for TLS over TCP.
     #[must_use]
     pub const fn is_known(self) -> bool {
         matches!(self.0, 20..=24)
     }
 }
 
-/// The front of a record.
+/// The header of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordHeader {
-    /// What it carries, or says that it carries.
+    /// The content type; of a protected record, the outer one.
     pub content: ContentType,
     /// `legacy_record_version`: 0x0301 to 0x0303, whatever was negotiated.
     pub version: u16,
-    /// Bytes of the fragment behind the header.
+    /// Bytes of the fragment.
     pub len: u16,
 }
 
 impl RecordHeader {
-    /// What the first five bytes say.
+    /// Reads the first five bytes; `None` if there are fewer.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let [content, major, minor, high, low] = *bytes.first_chunk::<HEADER_LEN>()?;
@@ -58,13 +60,13 @@ impl RecordHeader {
         })
     }
 
-    /// Whether some TLS could send it.
+    /// Whether some version of TLS could send it.
     #[must_use]
     pub fn is_plausible(self) -> bool {
         self.content.is_known() && (0x0300..=0x0304).contains(&self.version) && usize::from(self.len) <= MAX_FRAGMENT
     }
 
-    /// Bytes of the whole record.
+    /// Bytes of the record, header included.
     #[must_use]
     pub fn total(self) -> usize {
         HEADER_LEN.saturating_add(usize::from(self.len))
@@ -78,7 +80,25 @@ impl RecordHeader {
     }
 }
 
-/// Whether a direction that was joined half-way begins with what can only be a protected record of TLS.
+/// A complete record, as it is on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'r> {
+    /// Its header.
+    pub header: RecordHeader,
+    /// The bytes after the header, perhaps encrypted.
+    pub fragment: &'r [u8],
+}
+
+impl<'r> Record<'r> {
+    /// The record with that header at the front of `bytes`, and the bytes after it; `None` if they are not all of it.
+    #[must_use]
+    pub fn split(bytes: &'r [u8], header: RecordHeader) -> Option<(Self, &'r [u8])> {
+        let (record, after) = bytes.split_at_checked(header.total())?;
+        Some((Self { header, fragment: record.get(HEADER_LEN..)? }, after))
+    }
+}
+
+/// Whether a direction captured mid-stream begins with a protected record of TLS.
 #[must_use]
 pub fn is_midstream(bytes: &[u8]) -> bool {
     RecordHeader::parse(bytes).is_some_and(|header| {
@@ -89,17 +109,17 @@ pub fn is_midstream(bytes: &[u8]) -> bool {
     })
 }
 
-/// Both bytes of an alert (RFC 8446 §6).
+/// An alert (RFC 8446 §6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Alert {
     /// 1 warning, 2 fatal.
     pub level: u8,
-    /// What it is about.
+    /// The kind of alert.
     pub description: u8,
 }
 
 impl Alert {
-    /// The two bytes of an alert.
+    /// Reads the two bytes of an alert in the clear, or decrypted.
     #[must_use]
     pub const fn parse(bytes: &[u8]) -> Option<Self> {
         match *bytes {
@@ -115,7 +135,13 @@ impl Alert {
         self.description == 0
     }
 
-    /// Its name in the registry, or an empty text.
+    /// Whether it ends the connection.
+    #[must_use]
+    pub const fn is_fatal(self) -> bool {
+        self.level == 2
+    }
+
+    /// Its name in IANA's registry, or an empty text.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.description {
@@ -169,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_tls_sends() {
+    fn headers_that_no_version_of_tls_sends() {
         for bytes in [[19, 3, 3, 0, 1], [25, 3, 3, 0, 1], [22, 2, 0, 0, 1], [22, 3, 5, 0, 1], [23, 3, 3, 0x48, 1]] {
             assert!(!RecordHeader::parse(&bytes).unwrap().is_plausible(), "{bytes:?}");
         }
@@ -177,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_joined_half_way() {
+    fn a_connection_captured_mid_stream() {
         assert!(is_midstream(&[23, 3, 3, 0, 17, 9]));
         assert!(!is_midstream(&[23, 3, 3, 0, 16]) && !is_midstream(&[23, 3, 3, 0]) && !is_midstream(&[22, 3, 3, 1, 0]));
     }

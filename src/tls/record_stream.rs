@@ -1,41 +1,48 @@
-//! One direction of a connection: its records, and the keys that it uses one after the other.
+//! One direction of a connection (machine): its records, and the keys that it uses one after another.
 
-use super::framer::Framer;
+use super::framer::{Buffers, Framer};
 use super::handshake::MessageAssembler;
-use super::record::{ContentType, RecordHeader};
+use super::record::Record;
 use super::record_decrypter::{Opened, RecordDecrypter};
 
-/// Records in a row that may have been lost, or not have counted, without the numbers being searched for.
+/// Records in a row that may have been lost, or had no sequence number, without a search for the number.
 const MAX_SLACK: u64 = 16;
+
+/// Memory that all connections share: plaintext of the record at hand, and buffers for incomplete records.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    pub(super) plain: Vec<u8>,
+    pub(super) buffers: Buffers,
+}
 
 /// What a key is for. Keys come into use in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     /// 0-RTT data (RFC 8446 §2.3).
-    Early,
+    EarlyData,
     /// The rest of the handshake of TLS 1.3.
     Handshake,
-    /// What TLS is for; up to TLS 1.2, all that is protected.
+    /// Application data; up to TLS 1.2, all protected records.
     Application,
 }
 
-/// A key that is in use, or will be.
+/// A key that is in use, or will be, and what it is for.
 pub(super) struct Epoch {
     pub(super) stage: Stage,
     pub(super) decrypter: RecordDecrypter,
 }
 
-/// Looks for the border of a record.
+/// A search for the boundary of a record.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Resync {
     /// Records that may have been lost, at most.
     pub(super) window: u64,
-    /// Attempts to open something that are left.
-    pub(super) tries: u32,
-    /// Where to look, in what is gathered.
+    /// Attempts to open a record that are left.
+    pub(super) attempts: u32,
+    /// Where to go on, in the gathered bytes.
     pub(super) from: usize,
-    /// Bytes that were looked at and let go.
-    pub(super) passed: usize,
+    /// Bytes that were searched and discarded.
+    pub(super) discarded: usize,
 }
 
 /// What a direction waits for.
@@ -43,7 +50,7 @@ pub(super) struct Resync {
 pub enum WaitsFor {
     /// A secret that no key log has yet.
     Secret,
-    /// Something that the other direction says.
+    /// A record of the other direction.
     OtherDirection,
 }
 
@@ -52,33 +59,47 @@ pub enum WaitsFor {
 pub(super) struct RecordStream {
     pub(super) framer: Framer,
     pub(super) messages: MessageAssembler,
-    /// The keys, that in use first.
+    /// The key in use, then those to come, in order.
     pub(super) epochs: Vec<Epoch>,
     /// The first stage that is not over.
     pub(super) stage: Option<Stage>,
-    /// What it waits for.
-    pub(super) waits: Option<WaitsFor>,
-    /// It cannot go on without the other direction, and that was so at this turn.
+    pub(super) waits_for: Option<WaitsFor>,
+    /// It waited for the other direction when the connection's progress was this.
     pub(super) blocked: Option<u64>,
-    /// A ChangeCipherSpec whose keys have not been made (up to TLS 1.2).
+    /// A ChangeCipherSpec came whose keys are not installed yet (up to TLS 1.2).
     pub(super) changing: bool,
     /// Records are protected (up to TLS 1.2).
     pub(super) protected: bool,
-    /// The key log as it was when it was last asked for secrets, and its number.
-    pub(super) asked: Option<u64>,
+    /// The generation of the key log that was last searched for secrets.
+    pub(super) searched_generation: Option<u64>,
+    /// The search for a boundary, while it is not found.
     pub(super) resync: Option<Resync>,
-    /// Records of which it is not known whether they had a number.
+    /// Records of which it is not known whether they had a sequence number.
     pub(super) slack: u64,
-    /// Records that were passed over, since the log lacks the secrets of the handshake.
-    pub(super) passed_over: u32,
+    /// Records that were skipped, since the log lacks the secrets of the handshake.
+    pub(super) skipped: u32,
     /// A record was opened.
     pub(super) opened: bool,
     /// Records that did not open before any did.
     pub(super) rejected: u32,
-    /// These are so many that the keys are wrong.
-    pub(super) misfit: bool,
+    /// So many that the keys are wrong.
+    pub(super) keys_rejected: bool,
     /// Nothing more can be opened.
-    pub(super) dead: bool,
+    pub(super) ended: bool,
+}
+
+impl Scratch {
+    /// Makes room for `len` bytes of plaintext.
+    pub(super) fn prepare(&mut self, len: usize) {
+        if self.plain.len() < len {
+            self.plain.resize(len, 0);
+        }
+    }
+
+    /// The first `len` bytes of the plaintext.
+    pub(super) fn plaintext(&self, len: usize) -> &[u8] {
+        self.plain.get(..len).unwrap_or_default()
+    }
 }
 
 impl RecordStream {
@@ -88,52 +109,68 @@ impl RecordStream {
     }
 
     /// Nothing more can be opened.
-    pub(super) fn die(&mut self) {
-        (self.dead, self.waits, self.blocked) = (true, None, None);
+    pub(super) fn end(&mut self) {
+        (self.ended, self.waits_for, self.blocked) = (true, None, None);
     }
 
     /// Whether nothing more will be opened.
     pub(super) const fn is_over(&self) -> bool {
-        self.dead || self.misfit
+        self.ended || self.keys_rejected
     }
 
-    /// Puts a key in its place on the epochs.
-    pub(super) fn install_keys(&mut self, stage: Stage, decrypter: RecordDecrypter) {
+    /// A ChangeCipherSpec: the next record is protected by new keys (up to TLS 1.2, RFC 5246 §7.1).
+    pub(super) fn change_cipher_spec(&mut self, fragment: &[u8]) {
+        self.changing = fragment == [1];
+        self.slack = 0;
+    }
+
+    /// Adds a key for a stage, in the order of stages.
+    pub(super) fn install_key(&mut self, stage: Stage, decrypter: RecordDecrypter) {
         let at = self.epochs.iter().take_while(|epoch| epoch.stage < stage).count();
         self.epochs.insert(at, Epoch { stage, decrypter });
     }
 
+    /// Whether there is a key for that stage.
     pub(super) fn has(&self, stage: Stage) -> bool {
         self.epochs.iter().any(|epoch| epoch.stage == stage)
     }
 
-    /// A stage is over: so are its keys, and those of the stages before.
+    /// A stage is over: drops its keys, and those of the stages before it.
     pub(super) fn leave(&mut self, stage: Stage) {
         self.epochs.retain(|epoch| epoch.stage > stage);
-        self.stage = Some(if stage == Stage::Early { Stage::Handshake } else { Stage::Application });
+        self.stage = Some(if stage == Stage::EarlyData { Stage::Handshake } else { Stage::Application });
         self.slack = 0;
     }
 
-    /// Opens a record with the key in use, or the first that fits of those to come, which is then in use.
-    pub(super) fn open(&mut self, header: RecordHeader, fragment: &[u8], out: &mut [u8]) -> Option<Opened> {
+    /// A KeyUpdate: the key in use is replaced by the next (RFC 8446 §4.6.3).
+    pub(super) fn update_key(&mut self) {
+        if let Some(decrypter) = self.current()
+            && let Some(next) = decrypter.updated()
+        {
+            *decrypter = next;
+        }
+    }
+
+    /// Opens a record with the key in use, or with the first later key that fits, which is then in use.
+    pub(super) fn open(&mut self, record: Record<'_>, out: &mut [u8]) -> Option<Opened> {
         let slack = self.slack;
         let found = self.epochs.iter().enumerate().find_map(|(at, epoch)| {
             let first = epoch.decrypter.next;
             let mut numbers = first..=first.saturating_add(slack);
-            numbers.find_map(|number| Some((at, number, epoch.decrypter.open(number, header, fragment, out)?)))
+            numbers.find_map(|number| Some((at, number, epoch.decrypter.open(number, record, out)?)))
         });
         let (at, number, opened) = found?;
         self.epochs.drain(..at);
         let epoch = self.epochs.first_mut()?;
-        epoch.decrypter.passed(number, fragment);
+        epoch.decrypter.advance(number, record.fragment);
         self.stage = Some(epoch.stage);
         self.slack = 0;
         self.opened = true;
         Some(opened)
     }
 
-    /// A record did not open, or was lost: it may have had a number, or not.
-    pub(super) fn doubt(&mut self) {
+    /// A record did not open, or was lost. It may have had a sequence number, or not.
+    pub(super) fn miss_record(&mut self) {
         if self.slack < MAX_SLACK {
             self.slack += 1;
         } else if let Some(decrypter) = self.current() {
@@ -141,24 +178,24 @@ impl RecordStream {
         }
     }
 
-    /// Whether the record with this header at the front of `bytes` is one of ours: then the key that opens it is in use.
-    pub(super) fn prove(&mut self, header: RecordHeader, fragment: &[u8], window: u64, out: &mut [u8]) -> Proof {
-        let mut tries = 0_u32;
+    /// Tries to open a record with each key, and each of `window` sequence numbers more than the next.
+    pub(super) fn prove(&mut self, record: Record<'_>, window: u64, out: &mut [u8]) -> Proof {
+        let mut attempts = 0_u32;
         let updated = self.epochs.last().and_then(|epoch| epoch.decrypter.updated());
-        let epochs = self.epochs.iter().map(|epoch| &epoch.decrypter).chain(updated.as_ref());
-        for (at, decrypter) in epochs.enumerate() {
+        let decrypters = self.epochs.iter().map(|epoch| &epoch.decrypter).chain(updated.as_ref());
+        for (at, decrypter) in decrypters.enumerate() {
             let first = decrypter.next;
             for number in first..=first.saturating_add(window) {
-                tries = tries.saturating_add(1);
-                if decrypter.open(number, header, fragment, out).is_some() {
-                    return Proof { found: Some((at, number)), tries, updated };
+                attempts = attempts.saturating_add(1);
+                if decrypter.open(number, record, out).is_some() {
+                    return Proof { found: Some((at, number)), attempts, updated };
                 }
             }
         }
-        Proof { found: None, tries, updated: None }
+        Proof { found: None, attempts, updated: None }
     }
 
-    /// Goes on where a proof says.
+    /// Goes on with the key and the sequence number that a proof found.
     pub(super) fn go_on_at(&mut self, (at, number): (usize, u64), updated: Option<RecordDecrypter>) {
         if at >= self.epochs.len() {
             self.epochs.clear();
@@ -172,27 +209,17 @@ impl RecordStream {
         self.slack = 0;
     }
 
-    /// Whether what is sent under this header may be a record of this direction.
-    pub(super) fn may_be(&self, header: RecordHeader, tls13: bool) -> bool {
-        header.is_plausible()
-            && header.version >= 0x0301
-            && header.version <= 0x0303
-            && header.len > 0
-            && (!tls13 || header.content == ContentType::APPLICATION_DATA)
-            && (header.content != ContentType(24))
-    }
-
-    /// Bytes that it keeps.
+    /// Bytes that are kept.
     pub(super) fn held(&self) -> usize {
         self.framer.held().saturating_add(self.messages.held())
     }
 }
 
-/// What the attempts to open a record came to.
+/// The result of the attempts to open a record.
 pub(super) struct Proof {
-    /// The place on the epochs of the key that fits, and the record's number.
+    /// The place in the epochs of the key that opens it, and the record's number. The place after the last is `updated`.
     pub(super) found: Option<(usize, u64)>,
-    pub(super) tries: u32,
-    /// The key behind the last of the epochs.
+    pub(super) attempts: u32,
+    /// The key that a KeyUpdate would put after the last of the epochs.
     pub(super) updated: Option<RecordDecrypter>,
 }

@@ -1,168 +1,175 @@
-//! Where records begin behind a hole (RFC 8446 does not say: only an observer has holes).
+//! Finds where records begin after a gap (machine). No RFC describes that: only an observer has gaps.
 //!
-//! In: what came behind the hole. Out: the first place where a record begins that opens under a key of the direction, with
-//! a number that the hole allows: that is proof. Where keys are not known yet, two headers in a row must do.
+//! In: the bytes after the gap. Out: the first place where a record begins that opens under a key of the direction, with a
+//! sequence number that the gap allows: that is proof. Where no key is known yet, two plausible headers in a row must do.
 
-use super::connection::{Scratch, TlsConnection};
 use super::framer::{Framer, RecordGap};
-use super::install_keys;
-use super::keylog::KeyLog;
-use super::record::{HEADER_LEN, MAX_FRAGMENT, RecordHeader};
-use super::record_stream::{RecordStream, Resync};
-use crate::types::Direction;
+use super::record::{ContentType, HEADER_LEN, MAX_FRAGMENT, Record, RecordHeader};
+use super::record_stream::{RecordStream, Resync, Scratch};
 
-/// Bytes that are gathered to find a border: the longest record, and some.
-const MAX_HUNT: usize = 2 * (MAX_FRAGMENT + HEADER_LEN);
-/// Records that may be missing in a hole of unknown length.
+/// Bytes that are gathered to find a boundary: two of the longest records.
+const MAX_GATHERED: usize = 2 * (MAX_FRAGMENT + HEADER_LEN);
+/// Records that may be missing in a gap of unknown length.
 const UNKNOWN_WINDOW: u64 = 256;
-/// The most that are tried for any hole.
+/// The most sequence numbers that are tried for any gap.
 const MAX_WINDOW: u64 = 1024;
-/// Attempts to open something, for each hole, and bytes of records that are tried, some microseconds a KiB.
-const MAX_TRIES: u32 = 8192;
-
-/// Bytes that are looked at without a key, for two headers in a row.
-const MAX_BLIND: usize = 1 << 20;
-/// Bytes before a border in which the vector of TLS 1.0 stands: a block, and a code outside.
+/// Attempts to open a record, for each gap; each costs some microseconds per KiB of the record.
+const MAX_ATTEMPTS: u32 = 8192;
+/// Bytes that are searched without a key, for two headers in a row.
+const MAX_WITHOUT_KEY: usize = 1 << 20;
+/// Bytes before a boundary that may hold the vector of TLS 1.0: a block, and a MAC after it.
 const VECTOR: usize = 16 + 48;
 
-/// What a look at the bytes came to.
-enum ScanResult {
-    /// A record begins at this place.
-    Found(usize),
-    /// None does before this place; more bytes may tell.
-    More(usize),
-    /// It was tried long enough.
-    Enough,
+/// The result of a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resynced {
+    /// A record is at the front of the framer.
+    Found,
+    /// No boundary so far; the input is used up.
+    NeedMore,
+    /// The limits of the search are reached: nothing more of the direction can be opened.
+    GaveUp,
 }
 
-impl TlsConnection {
-    /// Bytes are missing here; so may be bytes of what is inside. Not while the direction waits.
-    pub fn gap(&mut self, direction: Direction, len: Option<u64>, scratch: &mut Scratch) {
-        let stream = self.streams.get_mut(direction);
-        stream.messages.lose();
-        if let Some(resync) = &mut stream.resync {
-            // Where one border was looked for, more records are missing.
-            (resync.window, resync.from) = (MAX_WINDOW, 0);
-            stream.framer.clear(&mut scratch.buffers);
-            return;
-        }
-        let waiting = u64::try_from(stream.framer.waiting().len()).unwrap_or(u64::MAX);
-        // In TLS 1.0, the border is not enough: what is before it opens the next record.
-        let chained = stream.current().is_some_and(|decrypter| !decrypter.is_random_access());
-        match stream.framer.gap(len.filter(|_| !chained), &mut scratch.buffers) {
-            RecordGap::WithinRecord { first } => {
-                if first {
-                    stream.doubt();
-                }
-            }
-            RecordGap::BoundaryLost => {
-                let overhead = stream.current().map_or(22, |decrypter| decrypter.overhead()).max(1);
-                let most = len.map_or(UNKNOWN_WINDOW, |len| len.saturating_add(waiting) / overhead + 2);
-                let window = most.saturating_add(stream.slack).min(MAX_WINDOW);
-                stream.resync = Some(Resync { window, tries: MAX_TRIES, from: 0, passed: 0 });
-            }
-        }
-    }
-
-    /// What is here is no record: a border was lost unnoticed, or it never was TLS.
-    pub(super) fn stray(&mut self, direction: Direction) {
-        let stream = self.streams.get_mut(direction);
-        stream.resync = Some(Resync { window: UNKNOWN_WINDOW, tries: MAX_TRIES, from: 0, passed: 0 });
-    }
-
-    /// Looks for a record in what waits and comes. Says whether it found one; it is at the front then.
-    pub(super) fn resync(
-        &mut self,
-        direction: Direction,
-        input: &mut &[u8],
-        keys: &KeyLog,
-        scratch: &mut Scratch,
-    ) -> bool {
-        let tls13 = self.negotiation.is_tls13() == Some(true);
-        let stream = self.streams.get_mut(direction);
-        // Whatever keys there are now; those that are missing are asked for by the record that is found.
-        _ = if tls13 {
-            install_keys::tls13(stream, direction, &self.negotiation, keys)
-        } else if stream.changing {
-            install_keys::tls12(stream, direction, &self.negotiation, keys)
-        } else {
-            Ok(Ok(()))
-        };
-        stream.protected |= !tls13 && !stream.epochs.is_empty();
-        loop {
-            stream.framer.take(input, MAX_HUNT, &mut scratch.buffers);
-            let framer = core::mem::take(&mut stream.framer);
-            let scan = stream.scan(&framer, tls13, &mut scratch.plain);
-            stream.framer = framer;
-            match scan {
-                ScanResult::Found(at) => {
-                    stream.framer.discard(at);
-                    stream.resync = None;
-                    return true;
-                }
-                ScanResult::More(at) => {
-                    let kept = at.min(VECTOR);
-                    let passed = at.saturating_sub(kept);
-                    stream.framer.discard(passed);
-                    if let Some(resync) = &mut stream.resync {
-                        (resync.from, resync.passed) = (kept, resync.passed.saturating_add(passed));
-                    }
-                    if input.is_empty() {
-                        return false;
-                    }
-                }
-                ScanResult::Enough => {
-                    stream.framer.clear(&mut scratch.buffers);
-                    stream.dead = true;
-                    *input = &[];
-                    self.close_if_over();
-                    return false;
-                }
-            }
-        }
-    }
+/// The result of searching the gathered bytes.
+enum Scan {
+    /// A record begins at this place.
+    Found(usize),
+    /// None begins before this place; more bytes are needed.
+    NeedMore(usize),
+    /// The limits of the search are reached.
+    GaveUp,
 }
 
 impl RecordStream {
-    fn scan(&mut self, framer: &Framer, tls13: bool, out: &mut [u8]) -> ScanResult {
-        let bytes = framer.waiting();
-        let (mut at, passed) = self.resync.map_or((0, 0), |resync| (resync.from, resync.passed));
+    /// Bytes are missing: so many, or an unknown number.
+    pub(super) fn gap(&mut self, len: Option<u64>, scratch: &mut Scratch) {
+        self.messages.lose();
+        if let Some(resync) = &mut self.resync {
+            // The boundary was not found yet, and more records are missing.
+            (resync.window, resync.from) = (MAX_WINDOW, 0);
+            self.framer.clear(&mut scratch.buffers);
+            return;
+        }
+        let waiting = u64::try_from(self.framer.waiting().len()).unwrap_or(u64::MAX);
+        // In TLS 1.0 the boundary is not enough: the bytes before it are needed to open the next record.
+        let chained = self.current().is_some_and(|decrypter| !decrypter.is_random_access());
+        match self.framer.gap(len.filter(|_| !chained), &mut scratch.buffers) {
+            RecordGap::WithinRecord { first } => {
+                if first {
+                    self.miss_record();
+                }
+            }
+            RecordGap::BoundaryLost => {
+                let overhead = self.current().map_or(22, |decrypter| decrypter.overhead()).max(1);
+                let most = len.map_or(UNKNOWN_WINDOW, |len| len.saturating_add(waiting) / overhead + 2);
+                self.begin_resync(most.saturating_add(self.slack).min(MAX_WINDOW));
+            }
+        }
+    }
+
+    /// The next bytes are no record: a boundary was lost unnoticed, or this never was TLS.
+    pub(super) fn lose_boundary(&mut self) {
+        self.begin_resync(UNKNOWN_WINDOW);
+    }
+
+    fn begin_resync(&mut self, window: u64) {
+        self.resync = Some(Resync { window, attempts: MAX_ATTEMPTS, from: 0, discarded: 0 });
+    }
+
+    /// Looks for a record in the gathered bytes and the input.
+    pub(super) fn resync(&mut self, input: &mut &[u8], tls13: bool, scratch: &mut Scratch) -> Resynced {
         loop {
-            if self.epochs.is_empty() && passed.saturating_add(at) > MAX_BLIND {
-                return ScanResult::Enough;
+            self.framer.take(input, MAX_GATHERED, &mut scratch.buffers);
+            let framer = core::mem::take(&mut self.framer);
+            let scan = self.scan(&framer, tls13, &mut scratch.plain);
+            self.framer = framer;
+            match scan {
+                Scan::Found(at) => {
+                    self.framer.discard(at);
+                    self.resync = None;
+                    return Resynced::Found;
+                }
+                Scan::NeedMore(at) => {
+                    self.discard_searched(at);
+                    if input.is_empty() {
+                        return Resynced::NeedMore;
+                    }
+                }
+                Scan::GaveUp => {
+                    self.framer.clear(&mut scratch.buffers);
+                    self.ended = true;
+                    *input = &[];
+                    return Resynced::GaveUp;
+                }
+            }
+        }
+    }
+
+    /// Discards gathered bytes before `at`, except for those that may hold the vector of the next record.
+    fn discard_searched(&mut self, at: usize) {
+        let kept = at.min(VECTOR);
+        let discarded = at.saturating_sub(kept);
+        self.framer.discard(discarded);
+        if let Some(resync) = &mut self.resync {
+            (resync.from, resync.discarded) = (kept, resync.discarded.saturating_add(discarded));
+        }
+    }
+
+    fn scan(&mut self, framer: &Framer, tls13: bool, out: &mut [u8]) -> Scan {
+        let bytes = framer.waiting();
+        let (mut at, discarded) = self.resync.map_or((0, 0), |resync| (resync.from, resync.discarded));
+        loop {
+            if self.epochs.is_empty() && discarded.saturating_add(at) > MAX_WITHOUT_KEY {
+                return Scan::GaveUp;
             }
             let rest = bytes.get(at..).unwrap_or_default();
-            let Some(header) = RecordHeader::parse(rest) else { return ScanResult::More(at) };
-            if !self.may_be(header, tls13) {
+            let Some(header) = RecordHeader::parse(rest) else { return Scan::NeedMore(at) };
+            if !may_be_record(header, tls13) {
                 at += 1;
                 continue;
             }
-            let Some((record, behind)) = rest.split_at_checked(header.total()) else { return ScanResult::More(at) };
-            if self.epochs.is_empty() {
-                match RecordHeader::parse(behind) {
-                    None => return ScanResult::More(at),
-                    Some(next) if self.may_be(next, tls13) => return ScanResult::Found(at),
-                    Some(_) => {}
+            let Some((record, after)) = Record::split(rest, header) else { return Scan::NeedMore(at) };
+            let found = if self.epochs.is_empty() {
+                match RecordHeader::parse(after) {
+                    None => return Scan::NeedMore(at),
+                    Some(next) => may_be_record(next, tls13),
                 }
-            } else if self
-                .current()
-                .is_some_and(|decrypter| decrypter.chain_behind(bytes.get(..at).unwrap_or_default()))
-            {
-                let Some(resync) = &mut self.resync else { return ScanResult::Found(at) };
-                let (window, fragment) = (resync.window, record.get(HEADER_LEN..).unwrap_or_default());
-                let proof = self.prove(header, fragment, window, out);
-                if let Some(place) = proof.found {
-                    self.go_on_at(place, proof.updated);
-                    return ScanResult::Found(at);
-                }
-                if let Some(resync) = &mut self.resync {
-                    resync.tries = resync.tries.saturating_sub(proof.tries);
-                    if resync.tries == 0 {
-                        return ScanResult::Enough;
-                    }
-                }
+            } else {
+                self.opens_after(bytes.get(..at).unwrap_or_default(), record, out)
+            };
+            if found {
+                return Scan::Found(at);
+            }
+            if self.resync.is_some_and(|resync| resync.attempts == 0) {
+                return Scan::GaveUp;
             }
             at += 1;
         }
     }
+
+    /// Whether a record that follows these bytes opens under some key; then that key is in use.
+    fn opens_after(&mut self, before: &[u8], record: Record<'_>, out: &mut [u8]) -> bool {
+        if !self.current().is_some_and(|decrypter| decrypter.chain_after(before)) {
+            return false;
+        }
+        let Some(resync) = &mut self.resync else { return true };
+        let window = resync.window;
+        let proof = self.prove(record, window, out);
+        if let Some(resync) = &mut self.resync {
+            resync.attempts = resync.attempts.saturating_sub(proof.attempts);
+        }
+        let Some(place) = proof.found else { return false };
+        self.go_on_at(place, proof.updated);
+        true
+    }
+}
+
+/// Whether a record of a direction may have this header.
+fn may_be_record(header: RecordHeader, tls13: bool) -> bool {
+    header.is_plausible()
+        && (0x0301..=0x0303).contains(&header.version)
+        && header.len > 0
+        && (!tls13 || header.content == ContentType::APPLICATION_DATA)
+        && header.content != ContentType::HEARTBEAT
 }

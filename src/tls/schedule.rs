@@ -1,26 +1,34 @@
 //! Secrets → keys: the PRF of TLS 1.0 to 1.2 (RFC 2246 §5, RFC 5246 §5), HKDF-Expand-Label of TLS 1.3 (RFC 8446 §7.1).
 //!
-//! In: secrets of a key log and the randoms of the hellos. Out: key material, in buffers that are wiped. Pure functions.
+//! In: secrets of a key log and the randoms of the hellos. Out: key material, in buffers that are wiped when they are freed.
+//! Pure functions.
 
 use zeroize::Zeroizing;
 
-use super::crypto::{MacKey, hmac_md5};
+use super::crypto::{CBC_BLOCK, MacKey, hmac_md5};
 use super::hello::RANDOM_LEN;
-use super::suites::{Hash, Suite};
+use super::suites::{Bulk, Hash, Suite};
 
 /// Bytes of a master secret (RFC 5246 §8.1).
 pub(super) const MASTER_LEN: usize = 48;
-/// The most that a key block holds: twice a code of SHA-384, a key of 32 bytes and a vector of 16.
+/// The longest key block: two MAC keys of 48 bytes, two keys of 32 and two vectors of 16.
 const MAX_BLOCK: usize = 2 * (48 + 32 + 16);
 
-/// What comes out of a key schedule before TLS 1.3 (RFC 5246 §6.3), for one direction.
+/// The keys of one direction, up to TLS 1.2 (RFC 5246 §6.3).
 pub(super) struct WriteKeys<'k> {
     pub(super) mac: &'k [u8],
     pub(super) key: &'k [u8],
     pub(super) iv: &'k [u8],
 }
 
-/// A key block, from which both directions take theirs.
+/// The randoms of both hellos.
+#[derive(Clone, Copy)]
+pub(super) struct Randoms<'r> {
+    pub(super) client: &'r [u8; RANDOM_LEN],
+    pub(super) server: &'r [u8; RANDOM_LEN],
+}
+
+/// A key block, from which both directions take their keys.
 pub(super) struct KeyBlock {
     bytes: Zeroizing<[u8; MAX_BLOCK]>,
     mac_len: usize,
@@ -31,29 +39,24 @@ pub(super) struct KeyBlock {
 impl KeyBlock {
     /// "key_block = PRF(SecurityParameters.master_secret, "key expansion", SecurityParameters.server_random +
     /// SecurityParameters.client_random)" (RFC 5246 §6.3)
-    pub(super) fn new(
-        version: u16,
-        suite: Suite,
-        master: &[u8],
-        client_random: &[u8; RANDOM_LEN],
-        server_random: &[u8; RANDOM_LEN],
-    ) -> Self {
+    pub(super) fn new(version: u16, suite: Suite, master: &[u8], randoms: Randoms<'_>) -> Self {
         let mac_len = if suite.bulk.is_cbc() { suite.hash.len() } else { 0 };
         let iv_len = match suite.bulk {
-            bulk if bulk.is_cbc() => super::crypto::CBC_BLOCK,
-            super::suites::Bulk::ChaCha20Poly1305 => 12, // RFC 7905 §2
-            _ => 4,                                      // RFC 5288 §3, RFC 6655 §3
+            bulk if bulk.is_cbc() => CBC_BLOCK,
+            Bulk::ChaCha20Poly1305 => 12, // RFC 7905 §2
+            _ => 4,                       // RFC 5288 §3, RFC 6655 §3
         };
         let mut bytes = Zeroizing::new([0; MAX_BLOCK]);
-        prf(version, suite.schedule_hash(), master, b"key expansion", &[server_random, client_random], &mut bytes[..]);
+        let prf = Prf { version, hash: suite.schedule_hash(), secret: master };
+        prf.expand(b"key expansion", &[randoms.server, randoms.client], &mut bytes[..]);
         Self { bytes, mac_len, key_len: suite.bulk.key_len(), iv_len }
     }
 
-    /// The keys with which the client writes, or the server.
+    /// The keys with which the client writes, or with `server` the server.
     pub(super) fn keys(&self, server: bool) -> WriteKeys<'_> {
-        let side = usize::from(server);
+        let index = usize::from(server);
         let part = |start: usize, len: usize| {
-            let start = start.saturating_add(side.saturating_mul(len));
+            let start = start.saturating_add(index.saturating_mul(len));
             self.bytes.get(start..start.saturating_add(len)).unwrap_or_default()
         };
         let keys = self.mac_len.saturating_mul(2);
@@ -62,12 +65,12 @@ impl KeyBlock {
     }
 }
 
-/// What a pre-master secret and the handshake make a master secret of.
+/// What a master secret is made of, besides the pre-master secret.
 pub(super) enum Seed<'s> {
     /// The randoms of client and server (RFC 5246 §8.1).
-    Randoms(&'s [u8; RANDOM_LEN], &'s [u8; RANDOM_LEN]),
+    Randoms(Randoms<'s>),
     /// The digest of the handshake so far (RFC 7627 §4).
-    Session(&'s [u8]),
+    SessionHash(&'s [u8]),
 }
 
 /// The master secret of a pre-master secret.
@@ -78,41 +81,52 @@ pub(super) fn master_secret(
     seed: &Seed<'_>,
 ) -> Zeroizing<[u8; MASTER_LEN]> {
     let mut master = Zeroizing::new([0; MASTER_LEN]);
+    let prf = Prf { version, hash, secret: premaster };
     match seed {
-        Seed::Randoms(client, server) => {
-            prf(version, hash, premaster, b"master secret", &[*client, *server], &mut master[..]);
-        }
-        Seed::Session(digest) => {
-            prf(version, hash, premaster, b"extended master secret", &[digest], &mut master[..]);
-        }
+        Seed::Randoms(randoms) => prf.expand(b"master secret", &[randoms.client, randoms.server], &mut master[..]),
+        Seed::SessionHash(digest) => prf.expand(b"extended master secret", &[digest], &mut master[..]),
     }
     master
 }
 
-/// The PRF of TLS 1.2 with `hash`, or that of the versions before.
-fn prf(version: u16, hash: Hash, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    let mut whole = Vec::with_capacity(label.len().saturating_add(2 * RANDOM_LEN));
-    whole.extend_from_slice(label);
-    seed.iter().for_each(|part| whole.extend_from_slice(part));
-    if version >= 0x0303 {
-        let key = MacKey::new(hash, secret);
-        p_hash(hash.len(), |parts, code| key.sign(parts, code), &whole, out);
-        return;
+/// The PRF of TLS 1.2 with `hash`, or that of the versions before it, and the secret that it expands.
+struct Prf<'s> {
+    version: u16,
+    hash: Hash,
+    secret: &'s [u8],
+}
+
+impl Prf<'_> {
+    /// Fills `out`.
+    fn expand(&self, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+        let mut label_and_seed = Vec::with_capacity(label.len().saturating_add(2 * RANDOM_LEN));
+        label_and_seed.extend_from_slice(label);
+        seed.iter().for_each(|part| label_and_seed.extend_from_slice(part));
+        if self.version >= 0x0303 {
+            let key = MacKey::new(self.hash, self.secret);
+            p_hash(self.hash.len(), |parts, mac| key.sign(parts, mac), &label_and_seed, out);
+        } else {
+            md5_xor_sha1(self.secret, &label_and_seed, out);
+        }
     }
-    // "S1 and S2 are the two halves of the secret" (RFC 2246 §5); of an odd length, they share the middle.
+}
+
+/// The PRF up to TLS 1.1: "S1 and S2 are the two halves of the secret" (RFC 2246 §5); of an odd length, they share the byte in
+/// the middle.
+fn md5_xor_sha1(secret: &[u8], seed: &[u8], out: &mut [u8]) {
     let half = secret.len().div_ceil(2);
     let first = secret.get(..half).unwrap_or_default();
     let key = MacKey::new(Hash::Sha1, secret.get(secret.len().saturating_sub(half)..).unwrap_or_default());
-    p_hash(Hash::Sha1.len(), |parts, code| key.sign(parts, code), &whole, out);
+    p_hash(Hash::Sha1.len(), |parts, mac| key.sign(parts, mac), seed, out);
     let mut other = Zeroizing::new(vec![0; out.len()]);
-    let md5 = |parts: &[&[u8]], code: &mut [u8]| {
-        code.iter_mut().zip(hmac_md5(first, parts)).for_each(|(to, from)| *to = from);
+    let md5 = |parts: &[&[u8]], mac: &mut [u8]| {
+        mac.iter_mut().zip(hmac_md5(first, parts)).for_each(|(to, from)| *to = from);
     };
-    p_hash(16, md5, &whole, &mut other);
+    p_hash(16, md5, seed, &mut other);
     out.iter_mut().zip(other.iter()).for_each(|(to, from)| *to ^= from);
 }
 
-/// P_hash (RFC 5246 §5): "HMAC_hash(secret, A(i) + seed)", one behind the other.
+/// P_hash (RFC 5246 §5): "HMAC_hash(secret, A(i) + seed)" for each i, concatenated.
 fn p_hash(len: usize, sign: impl Fn(&[&[u8]], &mut [u8]), seed: &[u8], out: &mut [u8]) {
     let mut a = Zeroizing::new([0_u8; 48]);
     let mut next = Zeroizing::new([0_u8; 48]);
@@ -126,7 +140,7 @@ fn p_hash(len: usize, sign: impl Fn(&[&[u8]], &mut [u8]), seed: &[u8], out: &mut
 }
 
 /// HKDF-Expand-Label without a context (RFC 8446 §7.1). `out` is at most as long as an output of `hash`: one block of
-/// HKDF-Expand (RFC 5869 §2.3), which is all that keys, vectors and secrets need.
+/// HKDF-Expand (RFC 5869 §2.3), which is enough for keys, vectors and secrets.
 pub(super) fn expand_label(hash: Hash, secret: &[u8], label: &[u8], out: &mut [u8]) {
     let [high, low] = u16::try_from(out.len()).unwrap_or(u16::MAX).to_be_bytes();
     let label_len = u8::try_from(label.len().saturating_add(6)).unwrap_or(u8::MAX);
@@ -161,7 +175,8 @@ mod tests {
         let secret = bytes("9b be 43 6b a9 40 f0 17 b1 76 52 84 9a 71 db 35");
         let seed = bytes("a0 ba 9f 93 6c da 31 18 27 a6 f7 96 ff d5 19 8c");
         let mut out = [0; 100];
-        prf(0x0303, Hash::Sha256, &secret, b"test label", &[&seed], &mut out);
+        let prf = Prf { version: 0x0303, hash: Hash::Sha256, secret: &secret };
+        prf.expand(b"test label", &[&seed], &mut out);
         let expected = "e3 f2 29 ba 72 7b e1 7b 8d 12 26 20 55 7c d4 53 c2 aa b2 1d 07 c3 d4 95 32 9b 52 d4 e6 1e db 5a
             6b 30 17 91 e9 0d 35 c9 c9 a4 6b 4e 14 ba f9 af 0f a0 22 f7 07 7d ef 17 ab fd 37 97 c0 56 4b ab 4f bc 91 66
             6e 9d ef 9b 97 fc e3 4f 79 67 89 ba a4 80 82 d1 22 ee 42 c5 a7 2e 5a 51 10 ff f7 01 87 34 7b 66";
@@ -171,7 +186,7 @@ mod tests {
     #[test]
     fn a_key_block_is_taken_apart_in_order() {
         let suite = Suite::of(0xc013).unwrap();
-        let block = KeyBlock::new(0x0303, suite, &[1; 48], &[2; 32], &[3; 32]);
+        let block = KeyBlock::new(0x0303, suite, &[1; 48], Randoms { client: &[2; 32], server: &[3; 32] });
         let (client, server) = (block.keys(false), block.keys(true));
         let lens = [client.mac, server.mac, client.key, server.key, client.iv, server.iv].map(<[u8]>::len);
         assert_eq!(lens, [20, 20, 16, 16, 16, 16]);

@@ -1,9 +1,9 @@
-//! Cipher suites (IANA, TLS Cipher Suites): every one with AES-GCM, AES-CCM, AES-CBC or ChaCha20-Poly1305, whatever its
-//! key exchange, since a key log has what comes out of that.
+//! Cipher suites (format; IANA, TLS Cipher Suites): all those with AES-GCM, AES-CCM, AES-CBC or ChaCha20-Poly1305, with any key
+//! exchange, since a key log has the secret that results from it.
 //!
-//! A suite's name says what it is made of, so the table is numbers and names, and the names are read.
+//! The name of a suite names its parts, so the table has numbers and names, and the parts are read from the names.
 
-/// How records are kept from being read.
+/// The bulk cipher, with which records are protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bulk {
     Aes128Gcm,
@@ -25,16 +25,16 @@ pub(super) enum Hash {
     Sha384,
 }
 
-/// A cipher suite that records can be opened of.
+/// A cipher suite whose records can be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Suite {
     /// Its number.
     pub id: u16,
-    /// Its name in the registry.
+    /// Its name in IANA's registry.
     pub name: &'static str,
-    /// How records are kept from being read.
+    /// Its bulk cipher.
     pub(super) bulk: Bulk,
-    /// That of HMAC in suites with CBC, otherwise that of the key schedule.
+    /// The hash of HMAC in suites with CBC, otherwise that of the key schedule.
     pub(super) hash: Hash,
 }
 
@@ -52,7 +52,7 @@ impl Bulk {
         Self::Aes256Cbc,
     ];
 
-    /// What the name of a suite says of it. Those with more behind them stand first.
+    /// The parts of suites' names that name bulk ciphers. A part that contains another comes before it.
     const NAMES: [(&'static str, Self); 9] = [
         ("AES_128_GCM", Self::Aes128Gcm),
         ("AES_256_GCM", Self::Aes256Gcm),
@@ -99,7 +99,7 @@ impl Hash {
 }
 
 impl Suite {
-    /// The suite of that number, if its records can be opened.
+    /// The suite with that number, if its records can be opened.
     #[must_use]
     pub fn of(id: u16) -> Option<Self> {
         let at = TABLE.binary_search_by_key(&id, |row| row.0).ok()?;
@@ -113,7 +113,7 @@ impl Suite {
         Some(Self { id, name, bulk, hash })
     }
 
-    /// The hash of the key schedule: SHA-256 unless the suite asks for a stronger one (RFC 5246 §5).
+    /// The hash of the key schedule: SHA-256 unless the suite names a stronger one (RFC 5246 §5).
     pub(super) const fn schedule_hash(self) -> Hash {
         match self.hash {
             Hash::Sha384 => Hash::Sha384,
@@ -126,13 +126,13 @@ impl Suite {
         self.name.starts_with("TLS_RSA_WITH_")
     }
 
-    /// Whether it is one of TLS 1.3, which has suites of its own (RFC 8446 §B.4).
+    /// Whether it is a suite of TLS 1.3 (RFC 8446 §B.4).
     pub(super) const fn is_tls13(self) -> bool {
         self.id >> 8 == 0x13
     }
 }
 
-/// In the order of their numbers.
+/// All suites, in the order of their numbers.
 const TABLE: [(u16, &str); 126] = [
     (0x002f, "TLS_RSA_WITH_AES_128_CBC_SHA"),
     (0x0030, "TLS_DH_DSS_WITH_AES_128_CBC_SHA"),
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn names_say_what_a_suite_is_made_of() {
+    fn the_parts_of_a_suite_are_read_from_its_name() {
         let parts = |id| Suite::of(id).map(|suite| (suite.bulk, suite.hash, suite.schedule_hash(), suite.is_rsa()));
         assert_eq!(parts(0xc013), Some((Bulk::Aes128Cbc, Hash::Sha1, Hash::Sha256, false)));
         assert_eq!(parts(0x003d), Some((Bulk::Aes256Cbc, Hash::Sha256, Hash::Sha256, true)));

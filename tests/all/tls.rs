@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wslens::tls::{KeyLog, RecordEvent, Scratch, Suite, TlsConnection};
+use wslens::tls::{DecryptContext, KeyLog, RecordEvent, Scratch, Suite, TlsConnection};
 use wslens::types::{Direction, PacketRef, PerDirection};
 
 use super::support::key_log;
@@ -229,12 +229,12 @@ fn open(what: &str, pieces: &Pieces, keys: &KeyLog, cut: usize) -> (PerDirection
         |(way, bytes): &(Direction, Vec<u8>)| bytes.chunks(cut).map(|piece| (*way, piece.to_vec())).collect::<Vec<_>>();
     let mut listener = Listener::default();
     listener.feed(what, &pieces.iter().flat_map(cut).collect::<Vec<_>>(), keys);
-    (listener.text, listener.decryptor)
+    (listener.text, listener.connection)
 }
 
 #[derive(Default)]
 struct Listener {
-    decryptor: TlsConnection,
+    connection: TlsConnection,
     scratch: Scratch,
     left: PerDirection<Vec<u8>>,
     text: PerDirection<Vec<u8>>,
@@ -243,23 +243,25 @@ struct Listener {
 impl Listener {
     fn gap(&mut self, len: Option<u64>) {
         assert!(self.left.to_server.is_empty());
-        self.decryptor.gap(Direction::ToServer, len, &mut self.scratch);
+        self.connection.gap(Direction::ToServer, len, &mut self.scratch);
     }
 
     fn feed(&mut self, what: &str, pieces: &[(Direction, Vec<u8>)], keys: &KeyLog) {
-        let Self { decryptor, scratch, left, text } = self;
+        let Self { connection, scratch, left, text } = self;
         for (direction, bytes) in pieces {
             left.get_mut(*direction).extend_from_slice(bytes);
             let mut before = None;
-            while before != Some(decryptor.progress()) {
-                before = Some(decryptor.progress());
+            while before != Some(connection.progress()) {
+                before = Some(connection.progress());
                 for way in Direction::BOTH {
                     let mut input = left.get(way).as_slice();
-                    while let Some(step) = decryptor.next(way, &mut input, PacketRef::default(), keys, scratch) {
-                        match step {
-                            RecordEvent::Data(data) => text.get_mut(way).extend_from_slice(data),
-                            RecordEvent::Rejected => panic!("{what}: a record is rejected, after {text:?}"),
-                            RecordEvent::CloseNotify => {}
+                    loop {
+                        let context = DecryptContext { keys, scratch, seen: PacketRef::default() };
+                        match connection.next(way, &mut input, context) {
+                            Some(RecordEvent::Data(data)) => text.get_mut(way).extend_from_slice(data),
+                            Some(RecordEvent::Rejected) => panic!("{what}: a record is rejected, after {text:?}"),
+                            Some(RecordEvent::CloseNotify) => {}
+                            None => break,
                         }
                     }
                     let rest = input.to_vec();
@@ -277,11 +279,11 @@ fn compare(what: &str, (pieces, keys): &(Pieces, KeyLog), lines: &[&str]) -> Tls
     let answered: String = said.iter().map(|line| line.chars().rev().chain(['\n']).collect::<String>()).collect();
     let mut last = None;
     for cut in [usize::MAX, 7] {
-        let (text, decryptor) = open(what, pieces, keys, cut);
-        assert_eq!(decryptor.undecryptable(), None, "{what}");
+        let (text, connection) = open(what, pieces, keys, cut);
+        assert_eq!(connection.undecryptable(), None, "{what}");
         assert_eq!(String::from_utf8_lossy(&text.to_server), asked, "{what}, to the server, pieces of {cut}");
         assert_eq!(String::from_utf8_lossy(&text.to_client), answered, "{what}, to the client, pieces of {cut}");
-        last = Some(decryptor);
+        last = Some(connection);
     }
     last.unwrap()
 }
@@ -327,8 +329,8 @@ fn every_suite_that_both_know_is_opened() {
                 let options = [&[version, "-quiet", "-psk", PSK][..], &cipher, form].concat();
                 // Some openssl lacks what it lists.
                 let Some(talk) = server.talk(&options, &LINES) else { continue };
-                let decryptor = compare(&format!("{} {version} {form:?}", suite.name), &talk, &LINES);
-                let info = decryptor.info();
+                let connection = compare(&format!("{} {version} {form:?}", suite.name), &talk, &LINES);
+                let info = connection.info();
                 assert_eq!((info.suite_name(), info.server_name.as_deref()), (Some(suite.name), Some("ws.example")));
                 assert!(info.finished.is_some(), "{}", suite.name);
                 opened.push((version, suite.name));
@@ -378,8 +380,8 @@ fn every_turn_that_a_handshake_can_take_is_followed() {
         let first = server.talk(&[version, "-sess_out", "session"], &LINES).unwrap();
         compare(version, &first, &LINES);
         let again = server.talk(&[version, "-quiet", "-sess_in", "session"], &LINES).unwrap();
-        let decryptor = compare(&format!("{version}, resumed"), &again, &LINES);
-        assert!(decryptor.info().resumed && !first_resumed(&first), "{version}");
+        let connection = compare(&format!("{version}, resumed"), &again, &LINES);
+        assert!(connection.info().resumed && !first_resumed(&first), "{version}");
     }
 }
 
@@ -474,18 +476,18 @@ fn a_resumed_session_is_opened_with_the_secret_of_its_beginning() {
         let mut keys = keys_of(&log);
         let mut all = Vec::new();
         for (number, pieces) in [&first, &second, &third].into_iter().enumerate() {
-            let (text, mut decryptor) = open(what, pieces, &keys, usize::MAX);
-            let session = decryptor.take_session().unwrap();
-            assert!(decryptor.take_session().is_none());
+            let (text, mut connection) = open(what, pieces, &keys, usize::MAX);
+            let session = connection.take_session().unwrap();
+            assert!(connection.take_session().is_none());
             keys.remember(&session);
-            assert_eq!(decryptor.info().resumed, number > 0, "{what}, the {number}th");
+            assert_eq!(connection.info().resumed, number > 0, "{what}, the {number}th");
             all.push(String::from_utf8(text.to_server).unwrap());
         }
         assert_eq!(all, vec![LINES.map(|line| format!("{line}\n")).concat(); 3], "{what}");
         assert_eq!(keys.sessions(), 1, "what is remembered is no session of the log");
         // Without the first, nothing is opened.
-        let (text, mut decryptor) = open(what, &second, &keys_of(&log), usize::MAX);
-        assert!(text.to_server.is_empty() && decryptor.take_session().is_none(), "{what}");
+        let (text, mut connection) = open(what, &second, &keys_of(&log), usize::MAX);
+        assert!(text.to_server.is_empty() && connection.take_session().is_none(), "{what}");
         compare(what, &(second, keys_of(&later)), &LINES);
     }
 }
@@ -522,9 +524,9 @@ fn data_before_the_handshake_is_over_is_opened() {
     let (pieces, log, said) = server.talk_and_log(&options, &["y"]);
     assert!(said && log.contains("CLIENT_EARLY_TRAFFIC_SECRET"), "{log}");
     for cut in [usize::MAX, 7] {
-        let (text, decryptor) = open("early data", &pieces, &keys_of(&log), cut);
+        let (text, connection) = open("early data", &pieces, &keys_of(&log), cut);
         assert_eq!(String::from_utf8_lossy(&text.to_server), "what cannot wait\ny\n");
-        assert!(decryptor.info().resumed);
+        assert!(connection.info().resumed);
     }
     // Without its secret, only what came later is.
     let log: String = log.lines().filter(|line| !line.contains("EARLY")).map(|line| format!("{line}\n")).collect();
@@ -533,9 +535,9 @@ fn data_before_the_handshake_is_over_is_opened() {
     // The server has forgotten the session: it takes none of it.
     let (pieces, log, said) = server.talk_and_log(&options, &["z"]);
     assert!(said);
-    let (text, decryptor) = open("early data refused", &pieces, &keys_of(&log), usize::MAX);
+    let (text, connection) = open("early data refused", &pieces, &keys_of(&log), usize::MAX);
     assert_eq!(String::from_utf8_lossy(&text.to_server), "z\n");
-    assert!(!decryptor.info().resumed);
+    assert!(!connection.info().resumed);
 }
 
 // --- wrong keys, corrupted records, captures that lack something: from a sample

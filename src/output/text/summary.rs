@@ -188,7 +188,7 @@ fn host_lines(overview: &Overview) -> Vec<String> {
 
 /// `3 TLS connections stay closed, no secret: ws.example ×2, 10.0.0.1:443`, and what would open them.
 fn closed_tls_lines(closed: &[ClosedTls]) -> Vec<String> {
-    let mut reasons: Vec<(&str, &str)> = closed.iter().map(|one| (one.why, one.needed)).collect();
+    let mut reasons: Vec<_> = closed.iter().map(|one| (one.why, one.needed)).collect();
     reasons.sort_unstable();
     reasons.dedup();
     let mut lines = Vec::new();
@@ -208,7 +208,7 @@ fn closed_tls_lines(closed: &[ClosedTls]) -> Vec<String> {
         }
         let all = counted(all, "TLS connection stays closed", "TLS connections stay closed");
         lines.push(format!("{all}, {why}: {}", shown.join(", ")));
-        if !needed.is_empty() {
+        if let Some(needed) = needed {
             lines.push(format!("  needed: {needed}"));
         }
     }

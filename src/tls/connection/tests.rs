@@ -1,4 +1,5 @@
-//! Both sides of TLS 1.3 connections, played: what they wrote must come out, whatever happens to the records on their way.
+//! Both endpoints of TLS 1.3 connections, simulated: the plaintext that they wrote must come out, whatever happens to the
+//! records on their way.
 
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use proptest::prelude::*;
@@ -93,7 +94,7 @@ fn opened() -> (Vec<(Direction, Vec<u8>)>, Writer, Writer) {
     flight.extend(message(11, &[0; 900]));
     flight.extend(message(20, &[1; 32]));
     let (first, second) = flight.split_at(500);
-    let pieces = vec![
+    let traffic = vec![
         (CLIENT, record(22, &message(1, &client_hello(RANDOM, &VERSIONS)))),
         (SERVER, server_hello(&[])),
         (SERVER, record(20, &[1])),
@@ -102,135 +103,136 @@ fn opened() -> (Vec<(Direction, Vec<u8>)>, Writer, Writer) {
         (CLIENT, record(20, &[1])),
         (CLIENT, client.seal(22, &message(20, &[2; 32]))),
     ];
-    (pieces, Writer::new(3), Writer::new(4))
+    (traffic, Writer::new(3), Writer::new(4))
 }
 
-/// What came out.
+/// What comes out of a connection.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct Told {
+struct Output {
     text: [Vec<u8>; 2],
     rejected: [u32; 2],
     notified: [bool; 2],
 }
 
-/// A connection that is listened to.
+/// An observer of one connection, with the input that waits.
 #[derive(Default)]
-struct Listener {
-    decryptor: TlsConnection,
+struct Observer {
+    connection: TlsConnection,
     scratch: Scratch,
-    told: Told,
-    /// Whatever waits.
+    output: Output,
+    /// The input of each direction that is left.
     left: [Vec<u8>; 2],
 }
 
-impl Listener {
+impl Observer {
     fn feed(&mut self, direction: Direction, bytes: &[u8], keys: &KeyLog) {
         let side = usize::from(direction == SERVER);
         self.left[side].extend_from_slice(bytes);
         let mut before = None;
-        while before != Some(self.decryptor.progress()) {
-            before = Some(self.decryptor.progress());
+        while before != Some(self.connection.progress()) {
+            before = Some(self.connection.progress());
             for (side, direction) in [(0, CLIENT), (1, SERVER)] {
                 let left = core::mem::take(&mut self.left[side]);
                 let mut input = left.as_slice();
-                let seen = PacketRef::default();
-                while let Some(step) = self.decryptor.next(direction, &mut input, seen, keys, &mut self.scratch) {
-                    match step {
-                        RecordEvent::Data(data) => self.told.text[side].extend_from_slice(data),
-                        RecordEvent::Rejected => self.told.rejected[side] += 1,
-                        RecordEvent::CloseNotify => self.told.notified[side] = true,
+                loop {
+                    let context = DecryptContext { keys, scratch: &mut self.scratch, seen: PacketRef::default() };
+                    match self.connection.next(direction, &mut input, context) {
+                        Some(RecordEvent::Data(data)) => self.output.text[side].extend_from_slice(data),
+                        Some(RecordEvent::Rejected) => self.output.rejected[side] += 1,
+                        Some(RecordEvent::CloseNotify) => self.output.notified[side] = true,
+                        None => break,
                     }
                 }
-                assert!(input.is_empty() || self.decryptor.waits_for(direction).is_some());
+                assert!(input.is_empty() || self.connection.waits_for(direction).is_some());
                 self.left[side] = input.to_vec();
             }
         }
     }
 
     fn gap(&mut self, direction: Direction, len: Option<u64>) {
-        self.decryptor.gap(direction, len, &mut self.scratch);
+        self.connection.gap(direction, len, &mut self.scratch);
     }
 }
 
-fn listen(pieces: &[(Direction, Vec<u8>)], keys: &KeyLog) -> Listener {
-    let mut listener = Listener::default();
-    pieces.iter().for_each(|(direction, bytes)| listener.feed(*direction, bytes, keys));
-    listener
+fn observe(traffic: &[(Direction, Vec<u8>)], keys: &KeyLog) -> Observer {
+    let mut observer = Observer::default();
+    traffic.iter().for_each(|(direction, bytes)| observer.feed(*direction, bytes, keys));
+    observer
 }
 
 #[test]
-fn what_both_wrote_comes_out() {
-    let (mut pieces, mut client, mut server) = opened();
-    pieces.push((CLIENT, client.seal(23, b"request")));
-    pieces.push((
+fn the_plaintext_of_both_directions_comes_out() {
+    let (mut traffic, mut client, mut server) = opened();
+    traffic.push((CLIENT, client.seal(23, b"request")));
+    traffic.push((
         SERVER,
         [server.seal(22, &message(4, &[0; 40])), server.seal(23, b"an"), server.seal(23, b"swer")].concat(),
     ));
-    pieces.push((CLIENT, client.seal(21, &[1, 0])));
-    let listener = listen(&pieces, &all_secrets());
-    assert_eq!(listener.told.text, [b"request".to_vec(), b"answer".to_vec()]);
-    assert_eq!((listener.told.rejected, listener.told.notified), ([0, 0], [true, false]));
-    let info = listener.decryptor.info();
+    traffic.push((CLIENT, client.seal(21, &[1, 0])));
+    let observer = observe(&traffic, &all_secrets());
+    assert_eq!(observer.output.text, [b"request".to_vec(), b"answer".to_vec()]);
+    assert_eq!((observer.output.rejected, observer.output.notified), ([0, 0], [true, false]));
+    let info = observer.connection.info();
     assert_eq!((info.version_name(), info.suite_name()), (Some("TLSv1.3"), Some("TLS_AES_128_GCM_SHA256")));
     assert!(info.finished.is_some() && info.close_notify.to_server.is_some());
 }
 
 #[test]
 fn keys_are_updated() {
-    let (mut pieces, mut client, _) = opened();
+    let (mut traffic, mut client, _) = opened();
     for round in 0..3 {
-        pieces.push((CLIENT, client.seal(23, &[b'a' + round])));
-        pieces.push((CLIENT, client.seal(22, &message(24, &[0]))));
+        traffic.push((CLIENT, client.seal(23, &[b'a' + round])));
+        traffic.push((CLIENT, client.seal(22, &message(24, &[0]))));
         client.update();
     }
-    pieces.push((CLIENT, client.seal(23, b"!")));
-    assert_eq!(listen(&pieces, &all_secrets()).told.text[0], b"abc!");
+    traffic.push((CLIENT, client.seal(23, b"!")));
+    assert_eq!(observe(&traffic, &all_secrets()).output.text[0], b"abc!");
 }
 
 #[test]
 fn secrets_may_come_late() {
-    let (mut pieces, mut client, mut server) = opened();
-    pieces.push((SERVER, server.seal(23, b"early bird")));
-    pieces.push((CLIENT, client.seal(23, b"request")));
-    let mut listener = listen(&pieces, &KeyLog::new());
-    assert_eq!(listener.told, Told::default());
-    assert_eq!(listener.decryptor.waits_for(SERVER), Some(WaitsFor::Secret));
+    let (mut traffic, mut client, mut server) = opened();
+    traffic.push((SERVER, server.seal(23, b"early bird")));
+    traffic.push((CLIENT, client.seal(23, b"request")));
+    let mut observer = observe(&traffic, &KeyLog::new());
+    assert_eq!(observer.output, Output::default());
+    assert_eq!(observer.connection.waits_for(SERVER), Some(WaitsFor::Secret));
     // First those of the handshake, then the others, as a client writes them.
     let some = log(&[("CLIENT_HANDSHAKE_TRAFFIC_SECRET", 1), ("SERVER_HANDSHAKE_TRAFFIC_SECRET", 2)]);
-    listener.feed(CLIENT, b"", &some);
-    assert_eq!(listener.told, Told::default());
+    observer.feed(CLIENT, b"", &some);
+    assert_eq!(observer.output, Output::default());
     let mut keys = all_secrets();
     keys.add(format!("CLIENT_RANDOM {} {}\n", "00".repeat(32), "00".repeat(48)).as_bytes());
-    listener.feed(CLIENT, b"", &keys);
-    assert_eq!(listener.told.text, [b"request".to_vec(), b"early bird".to_vec()]);
+    observer.feed(CLIENT, b"", &keys);
+    assert_eq!(observer.output.text, [b"request".to_vec(), b"early bird".to_vec()]);
 }
 
 #[test]
 fn secrets_of_the_handshake_may_be_missing() {
-    let (mut pieces, mut client, mut server) = opened();
-    pieces.push((SERVER, server.seal(23, b"answer")));
-    pieces.push((CLIENT, client.seal(23, b"request")));
+    let (mut traffic, mut client, mut server) = opened();
+    traffic.push((SERVER, server.seal(23, b"answer")));
+    traffic.push((CLIENT, client.seal(23, b"request")));
     let keys = log(&[("CLIENT_TRAFFIC_SECRET_0", 3), ("SERVER_TRAFFIC_SECRET_0", 4)]);
-    assert_eq!(listen(&pieces, &keys).told.text, [b"request".to_vec(), b"answer".to_vec()]);
+    assert_eq!(observe(&traffic, &keys).output.text, [b"request".to_vec(), b"answer".to_vec()]);
 }
 
 #[test]
-fn why_it_stays_closed() {
-    let (mut pieces, mut client, _) = opened();
-    pieces.push((CLIENT, client.seal(23, b"request")));
-    let why = |pieces: &[(Direction, Vec<u8>)], keys: &KeyLog| {
-        let mut listener = listen(pieces, keys);
-        listener.decryptor.give_up(keys).map(|why| why.to_string())
+fn why_a_connection_is_undecryptable() {
+    let (mut traffic, mut client, _) = opened();
+    traffic.push((CLIENT, client.seal(23, b"request")));
+    let why = |traffic: &[(Direction, Vec<u8>)], keys: &KeyLog| {
+        let mut observer = observe(traffic, keys);
+        observer.connection.give_up(keys).map(|why| why.to_string())
     };
     let random = "07".repeat(8) + "…";
     assert_eq!(
-        why(&pieces, &KeyLog::new()),
+        why(&traffic, &KeyLog::new()),
         Some(format!("no secret for client random {random}; no secrets were given"))
     );
     let mut others = KeyLog::new();
     others.add(format!("CLIENT_RANDOM {} {}\n", "11".repeat(32), "11".repeat(48)).as_bytes());
     assert_eq!(
-        why(&pieces, &others),
+        why(&traffic, &others),
         Some(format!("no secret for client random {random}; the key log has those of 1 other session"))
     );
     let wrong = log(&[
@@ -239,58 +241,58 @@ fn why_it_stays_closed() {
         ("CLIENT_TRAFFIC_SECRET_0", 8),
         ("SERVER_TRAFFIC_SECRET_0", 8),
     ]);
-    assert_eq!(why(&pieces, &wrong).as_deref(), Some("the secrets that the key log has for this session do not fit"));
-    assert_eq!(why(&pieces[1..], &all_secrets()).as_deref(), Some("the handshake was not captured"));
-    assert_eq!(why(&pieces[6..], &all_secrets()).as_deref(), Some("the handshake was not captured"));
-    let mut suite = pieces.clone();
+    assert_eq!(why(&traffic, &wrong).as_deref(), Some("the secrets that the key log has for this session do not fit"));
+    assert_eq!(why(&traffic[1..], &all_secrets()).as_deref(), Some("the handshake was not captured"));
+    assert_eq!(why(&traffic[6..], &all_secrets()).as_deref(), Some("the handshake was not captured"));
+    let mut suite = traffic.clone();
     let at = suite[1].1.windows(2).position(|pair| pair == [0x13, 1]).unwrap();
     suite[1].1[at + 1] = 0x7f;
     assert_eq!(why(&suite, &all_secrets()).as_deref(), Some("unsupported cipher suite 0x137f"));
-    let refused = [pieces[0].clone(), (SERVER, record(21, &[2, 40]))];
+    let refused = [traffic[0].clone(), (SERVER, record(21, &[2, 40]))];
     assert_eq!(
         why(&refused, &all_secrets()).as_deref(),
         Some("the server ended the handshake with alert 40 handshake_failure")
     );
     let part = log(&[("CLIENT_HANDSHAKE_TRAFFIC_SECRET", 1), ("CLIENT_TRAFFIC_SECRET_0", 3)]);
-    assert_eq!(why(&pieces, &part), Some(format!("no secret of what the server sends, for client random {random}")));
+    assert_eq!(why(&traffic, &part), Some(format!("no secret of what the server sends, for client random {random}")));
 }
 
 #[test]
 fn keys_that_do_not_fit_one_direction_leave_the_other_alone() {
-    let (mut pieces, mut client, mut server) = opened();
+    let (mut traffic, mut client, mut server) = opened();
     for _ in 0..20 {
-        pieces.push((CLIENT, client.seal(23, b"request ")));
+        traffic.push((CLIENT, client.seal(23, b"request ")));
     }
-    let before = pieces.len();
-    pieces.push((SERVER, server.seal(23, b"answer")));
+    let before = traffic.len();
+    traffic.push((SERVER, server.seal(23, b"answer")));
     let mut secrets =
         vec![("CLIENT_TRAFFIC_SECRET_0", 8), ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", 8), ("SERVER_TRAFFIC_SECRET_0", 4)];
-    let mut listener = listen(&pieces, &log(&secrets));
-    assert_eq!(listener.told.text, [b"".to_vec(), b"answer".to_vec()]);
+    let mut observer = observe(&traffic, &log(&secrets));
+    assert_eq!(observer.output.text, [b"".to_vec(), b"answer".to_vec()]);
     assert_eq!(
-        (listener.told.rejected, listener.decryptor.undecryptable()),
+        (observer.output.rejected, observer.connection.undecryptable()),
         ([9, 0], None),
-        "told until it is certain"
+        "reported until it is certain"
     );
-    assert_eq!(listener.decryptor.give_up(&log(&secrets)), None);
+    assert_eq!(observer.connection.give_up(&log(&secrets)), None);
     // Those of the other direction do not fit, either: nothing will be opened.
     secrets.pop();
     secrets.extend([("SERVER_TRAFFIC_SECRET_0", 8), ("SERVER_HANDSHAKE_TRAFFIC_SECRET", 8)]);
-    pieces.extend((0..20).map(|_| (SERVER, server.seal(23, b"answer"))));
-    assert_eq!(listen(&pieces[..before], &log(&secrets)).decryptor.undecryptable(), None);
-    assert_eq!(listen(&pieces, &log(&secrets)).decryptor.undecryptable(), Some(Undecryptable::KeysDoNotFit));
+    traffic.extend((0..20).map(|_| (SERVER, server.seal(23, b"answer"))));
+    assert_eq!(observe(&traffic[..before], &log(&secrets)).connection.undecryptable(), None);
+    assert_eq!(observe(&traffic, &log(&secrets)).connection.undecryptable(), Some(Undecryptable::KeysDoNotFit));
 }
 
 #[test]
-fn what_never_was_tls_is_given_up() {
-    let mut listener = listen(&[(CLIENT, record(22, &message(1, &client_hello(RANDOM, &VERSIONS))))], &KeyLog::new());
+fn bytes_that_never_were_tls_are_given_up() {
+    let mut observer = observe(&[(CLIENT, record(22, &message(1, &client_hello(RANDOM, &VERSIONS))))], &KeyLog::new());
     for _ in 0..40 {
         for direction in Direction::BOTH {
-            assert_eq!(listener.decryptor.undecryptable(), None);
-            listener.feed(direction, &[b'x'; 30_000], &KeyLog::new());
-            assert!(listener.decryptor.held() < 200 << 10, "{}", listener.decryptor.held());
+            assert_eq!(observer.connection.undecryptable(), None);
+            observer.feed(direction, &[b'x'; 30_000], &KeyLog::new());
+            assert!(observer.connection.held() < 200 << 10, "{}", observer.connection.held());
         }
-        if listener.decryptor.undecryptable() == Some(Undecryptable::NoHandshake) {
+        if observer.connection.undecryptable() == Some(Undecryptable::NoHandshake) {
             return;
         }
     }
@@ -299,41 +301,41 @@ fn what_never_was_tls_is_given_up() {
 
 #[test]
 fn a_corrupt_record_is_rejected_and_the_next_ones_open() {
-    let (mut pieces, mut client, _) = opened();
+    let (mut traffic, mut client, _) = opened();
     let mut records: Vec<_> = (0..40_u8).map(|n| client.seal(23, &[n])).collect();
     for at in (3..33).step_by(3) {
         records[at][9] ^= 1;
     }
-    pieces.extend(records.into_iter().map(|record| (CLIENT, record)));
-    let told = listen(&pieces, &all_secrets()).told;
-    assert_eq!(told.rejected, [10, 0]);
-    assert_eq!(told.text[0], (0..40).filter(|n| !(3..33).contains(n) || n % 3 != 0).collect::<Vec<u8>>());
+    traffic.extend(records.into_iter().map(|record| (CLIENT, record)));
+    let output = observe(&traffic, &all_secrets()).output;
+    assert_eq!(output.rejected, [10, 0]);
+    assert_eq!(output.text[0], (0..40).filter(|n| !(3..33).contains(n) || n % 3 != 0).collect::<Vec<u8>>());
 }
 
 #[test]
 fn a_foreign_record_between_does_not_count() {
-    let (mut pieces, mut client, _) = opened();
-    pieces.push((CLIENT, client.seal(23, b"a")));
-    pieces.push((CLIENT, record(23, &[0; 40])));
-    pieces.push((CLIENT, client.seal(23, b"b")));
-    let told = listen(&pieces, &all_secrets()).told;
-    assert_eq!((told.text[0].as_slice(), told.rejected), (&b"ab"[..], [1, 0]));
+    let (mut traffic, mut client, _) = opened();
+    traffic.push((CLIENT, client.seal(23, b"a")));
+    traffic.push((CLIENT, record(23, &[0; 40])));
+    traffic.push((CLIENT, client.seal(23, b"b")));
+    let output = observe(&traffic, &all_secrets()).output;
+    assert_eq!((output.text[0].as_slice(), output.rejected), (&b"ab"[..], [1, 0]));
 }
 
 #[test]
 fn a_retry_and_its_change_cipher_specs_are_no_obstacle() {
     let retry = crate::tls::hello::tests::retry();
     let (rest, mut client, mut server) = opened();
-    let mut pieces = vec![
+    let mut traffic = vec![
         rest[0].clone(),
         (SERVER, record(22, &message(2, &retry))),
         (SERVER, record(20, &[1])),
         (CLIENT, record(20, &[1])),
     ];
-    pieces.extend(rest.into_iter().filter(|(_, bytes)| bytes[0] != 20));
-    pieces.push((CLIENT, client.seal(23, b"request")));
-    pieces.push((SERVER, server.seal(23, b"answer")));
-    assert_eq!(listen(&pieces, &all_secrets()).told.text, [b"request".to_vec(), b"answer".to_vec()]);
+    traffic.extend(rest.into_iter().filter(|(_, bytes)| bytes[0] != 20));
+    traffic.push((CLIENT, client.seal(23, b"request")));
+    traffic.push((SERVER, server.seal(23, b"answer")));
+    assert_eq!(observe(&traffic, &all_secrets()).output.text, [b"request".to_vec(), b"answer".to_vec()]);
 }
 
 /// A retry, 0-RTT data taken and not taken.
@@ -343,7 +345,7 @@ fn early_data_counts_where_the_server_takes_it() {
         let extensions = [&VERSIONS[..], &[0, 42, 0, 0, 0, 41, 0, 2, 0, 0]].concat();
         let (mut early, mut client, mut server) = (Writer::new(5), Writer::new(1), Writer::new(2));
         let extension: &[u8] = if taken { &[0, 4, 0, 42, 0, 0] } else { &[0, 0] };
-        let mut pieces = vec![
+        let mut traffic = vec![
             (CLIENT, record(22, &message(1, &client_hello(RANDOM, &extensions)))),
             (CLIENT, record(20, &[1])),
             (CLIENT, early.seal(23, b"early")),
@@ -351,35 +353,35 @@ fn early_data_counts_where_the_server_takes_it() {
             (SERVER, server.seal(22, &[message(8, extension), message(20, &[1; 32])].concat())),
         ];
         if taken {
-            pieces.push((CLIENT, early.seal(22, &message(5, &[]))));
+            traffic.push((CLIENT, early.seal(22, &message(5, &[]))));
         }
-        pieces.push((CLIENT, client.seal(22, &message(20, &[2; 32]))));
-        pieces.push((CLIENT, Writer::new(3).seal(23, b" late")));
-        let listener = listen(&pieces, &all_secrets());
-        assert_eq!(listener.told.text[0], expected);
-        assert!(listener.decryptor.info().resumed);
+        traffic.push((CLIENT, client.seal(22, &message(20, &[2; 32]))));
+        traffic.push((CLIENT, Writer::new(3).seal(23, b" late")));
+        let observer = observe(&traffic, &all_secrets());
+        assert_eq!(observer.output.text[0], expected);
+        assert!(observer.connection.info().resumed);
         let without = log(&[
             ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", 1),
             ("SERVER_HANDSHAKE_TRAFFIC_SECRET", 2),
             ("CLIENT_TRAFFIC_SECRET_0", 3),
             ("SERVER_TRAFFIC_SECRET_0", 4),
         ]);
-        assert_eq!(listen(&pieces, &without).told.text[0], b" late");
+        assert_eq!(observe(&traffic, &without).output.text[0], b" late");
     }
 }
 
 #[test]
-fn behind_a_hole_of_any_length_records_open_again() {
-    let (pieces, mut client, _) = opened();
+fn after_a_gap_of_any_length_records_open_again() {
+    let (traffic, mut client, _) = opened();
     let records: Vec<_> = (0..30_u8).map(|n| client.seal(23, &vec![n; 20 + usize::from(n) * 7])).collect();
     let stream = records.concat();
     for start in (0..stream.len() - 700).step_by(37) {
         for len in [1, 5, 44, 300, 600] {
             for known in [true, false] {
-                let mut listener = listen(&pieces, &all_secrets());
-                listener.feed(CLIENT, &stream[..start], &all_secrets());
-                listener.gap(CLIENT, known.then_some(len as u64));
-                listener.feed(CLIENT, &stream[start + len..], &all_secrets());
+                let mut observer = observe(&traffic, &all_secrets());
+                observer.feed(CLIENT, &stream[..start], &all_secrets());
+                observer.gap(CLIENT, known.then_some(len as u64));
+                observer.feed(CLIENT, &stream[start + len..], &all_secrets());
                 let mut at = 0;
                 let whole = records.iter().enumerate().filter(|(_, record)| {
                     let range = at..at + record.len();
@@ -387,77 +389,77 @@ fn behind_a_hole_of_any_length_records_open_again() {
                     range.end <= start || range.start >= start + len
                 });
                 let expected: Vec<u8> = whole.flat_map(|(n, _)| vec![u8::try_from(n).unwrap(); 20 + n * 7]).collect();
-                assert_eq!(listener.told.text[0], expected, "{len} bytes at {start}, known: {known}");
-                assert_eq!(listener.told.rejected, [0, 0]);
+                assert_eq!(observer.output.text[0], expected, "{len} bytes at {start}, known: {known}");
+                assert_eq!(observer.output.rejected, [0, 0]);
             }
         }
     }
 }
 
 #[test]
-fn an_update_of_keys_in_a_hole_is_found_out() {
-    let (pieces, mut client, _) = opened();
-    let mut listener = listen(&pieces, &all_secrets());
-    listener.feed(CLIENT, &client.seal(23, b"before "), &all_secrets());
+fn an_update_of_keys_in_a_gap_is_found_out() {
+    let (traffic, mut client, _) = opened();
+    let mut observer = observe(&traffic, &all_secrets());
+    observer.feed(CLIENT, &client.seal(23, b"before "), &all_secrets());
     let lost = client.seal(22, &message(24, &[0])).len();
     client.update();
-    listener.gap(CLIENT, Some(lost as u64));
-    listener.feed(CLIENT, &[client.seal(23, b"after"), client.seal(23, b" it")].concat(), &all_secrets());
-    assert_eq!(listener.told.text[0], b"before after it");
+    observer.gap(CLIENT, Some(lost as u64));
+    observer.feed(CLIENT, &[client.seal(23, b"after"), client.seal(23, b" it")].concat(), &all_secrets());
+    assert_eq!(observer.output.text[0], b"before after it");
 }
 
 #[test]
-fn garbage_behind_a_hole_costs_little() {
-    let (pieces, mut client, _) = opened();
-    let mut listener = listen(&pieces, &all_secrets());
-    listener.feed(CLIENT, &client.seal(23, b"x"), &all_secrets());
+fn garbage_after_a_gap_costs_little() {
+    let (traffic, mut client, _) = opened();
+    let mut observer = observe(&traffic, &all_secrets());
+    observer.feed(CLIENT, &client.seal(23, b"x"), &all_secrets());
     for _ in 0..20 {
-        listener.gap(CLIENT, None);
-        listener.feed(CLIENT, &record(23, &[7; 17]).repeat(2000), &all_secrets());
-        listener.feed(CLIENT, &[0x17; 20_000], &all_secrets());
-        assert!(listener.decryptor.held() < 4 * MAX_FRAGMENT, "{}", listener.decryptor.held());
+        observer.gap(CLIENT, None);
+        observer.feed(CLIENT, &record(23, &[7; 17]).repeat(2000), &all_secrets());
+        observer.feed(CLIENT, &[0x17; 20_000], &all_secrets());
+        assert!(observer.connection.held() < 4 * MAX_FRAGMENT, "{}", observer.connection.held());
     }
-    assert_eq!(listener.told.text[0], b"x");
+    assert_eq!(observer.output.text[0], b"x");
 }
 
 proptest! {
     #[test]
-    fn any_cut_tells_the_same(cuts in proptest::collection::vec(1_usize..400, 1..30)) {
-        let (mut pieces, mut client, mut server) = opened();
+    fn any_cut_gives_the_same(cuts in proptest::collection::vec(1_usize..400, 1..30)) {
+        let (mut traffic, mut client, mut server) = opened();
         for n in 0..5_u8 {
-            pieces.push((CLIENT, client.seal(23, &[n; 50])));
-            pieces.push((SERVER, server.seal(23, &[n; 500])));
+            traffic.push((CLIENT, client.seal(23, &[n; 50])));
+            traffic.push((SERVER, server.seal(23, &[n; 500])));
         }
-        pieces.push((CLIENT, client.seal(22, &message(24, &[1]))));
+        traffic.push((CLIENT, client.seal(22, &message(24, &[1]))));
         client.update();
-        pieces.push((CLIENT, client.seal(23, b"end")));
-        let whole = listen(&pieces, &all_secrets()).told;
+        traffic.push((CLIENT, client.seal(23, b"end")));
+        let whole = observe(&traffic, &all_secrets()).output;
         prop_assert_eq!(whole.text[0].len() + whole.text[1].len(), 250 + 2500 + 3);
         let mut cuts = cuts.iter().cycle();
-        let mut listener = Listener::default();
-        for (direction, bytes) in &pieces {
+        let mut observer = Observer::default();
+        for (direction, bytes) in &traffic {
             let mut rest = bytes.as_slice();
             while !rest.is_empty() {
-                let (piece, behind) = rest.split_at(rest.len().min(*cuts.next().unwrap()));
-                listener.feed(*direction, piece, &all_secrets());
-                rest = behind;
+                let (part, after) = rest.split_at(rest.len().min(*cuts.next().unwrap()));
+                observer.feed(*direction, part, &all_secrets());
+                rest = after;
             }
         }
-        prop_assert_eq!(listener.told, whole);
+        prop_assert_eq!(observer.output, whole);
     }
 
     #[test]
     fn nothing_on_the_wire_panics(bytes in proptest::collection::vec((any::<bool>(), 18_u8..26, proptest::collection::vec(any::<u8>(), 0..60)), 0..12)) {
-        let (pieces, ..) = opened();
+        let (traffic, ..) = opened();
         for start in [0, 2, 7] {
-            let mut listener = listen(&pieces[..start], &all_secrets());
+            let mut observer = observe(&traffic[..start], &all_secrets());
             for (side, content, body) in &bytes {
-                listener.feed(if *side { CLIENT } else { SERVER }, &record(*content, body), &all_secrets());
+                observer.feed(if *side { CLIENT } else { SERVER }, &record(*content, body), &all_secrets());
                 if body.len() % 7 == 0 {
-                    listener.gap(SERVER, Some(body.len() as u64));
+                    observer.gap(SERVER, Some(body.len() as u64));
                 }
             }
-            listener.decryptor.give_up(&all_secrets());
+            observer.connection.give_up(&all_secrets());
         }
     }
 }

@@ -1,10 +1,91 @@
-//! What stands behind the label of a line (format).
+//! One line of a key log (format): its label, and the fields after it.
 
-use super::super::hello::RANDOM_LEN;
-use super::resumable::id_name;
-use super::{Label, LineFault, MAX_SECRET};
+use core::fmt;
 
-/// Reads what stands behind a label: whose secret it is, what kind it progress out to be, and its length.
+use crate::tls::hello::RANDOM_LEN;
+use crate::tls::resumption::id_name;
+
+/// The longest secret: an output of SHA-384, and a master secret (RFC 5246 §8.1).
+pub const MAX_SECRET: usize = 48;
+
+const SESSION_ID: &[u8] = b"Session-ID:";
+
+/// What a secret is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Label {
+    /// The master secret, up to TLS 1.2.
+    Master,
+    /// TLS 1.3: 0-RTT data.
+    ClientEarly,
+    /// TLS 1.3: the client's handshake records.
+    ClientHandshake,
+    /// TLS 1.3: the server's handshake records.
+    ServerHandshake,
+    /// TLS 1.3: the client's application data.
+    ClientTraffic,
+    /// TLS 1.3: the server's application data.
+    ServerTraffic,
+    /// The pre-master secret of an RSA key exchange.
+    Rsa,
+    /// The master secret, up to TLS 1.2, of a session that can be resumed by its name.
+    Resumable,
+}
+
+impl Label {
+    /// The label of that name, if its secrets are of use here.
+    pub(super) fn of(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"CLIENT_RANDOM" => Self::Master,
+            b"CLIENT_EARLY_TRAFFIC_SECRET" => Self::ClientEarly,
+            b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => Self::ClientHandshake,
+            b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => Self::ServerHandshake,
+            b"CLIENT_TRAFFIC_SECRET_0" => Self::ClientTraffic,
+            b"SERVER_TRAFFIC_SECRET_0" => Self::ServerTraffic,
+            b"RSA" => Self::Rsa,
+            _ => return None,
+        })
+    }
+}
+
+/// What is wrong with a line of a key log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LineFault {
+    /// A known label without two fields after it.
+    Fields,
+    /// A field with other characters than hexadecimal digits.
+    NotHex,
+    /// A random or secret of another length than its label requires: cut short, perhaps.
+    Length,
+    /// A line of more than a kilobyte.
+    TooLong,
+    /// More secrets than are kept.
+    Full,
+}
+
+impl LineFault {
+    /// In words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fields => "a label, a random and a secret were expected",
+            Self::NotHex => "not hexadecimal",
+            Self::Length => "a random or secret of the wrong length",
+            Self::TooLong => "too long for a line of a key log",
+            Self::Full => "more secrets than can be kept",
+        }
+    }
+}
+
+impl fmt::Display for LineFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Reads the fields after a label: the random or name into `random`, the secret into `secret`. Gives the label of the secret
+/// and its length.
 pub(super) fn read_secret(
     label: Label,
     rest: &[u8],
@@ -16,8 +97,6 @@ pub(super) fn read_secret(
     }
     Ok((label, read_fields(label, rest, random, secret)?))
 }
-
-const SESSION_ID: &[u8] = b"Session-ID:";
 
 /// Reads a session id and a master secret, as `openssl sess_id -text` shows them. Gives the length of the secret.
 fn read_session(rest: &[u8], random: &mut [u8; RANDOM_LEN], secret: &mut [u8; MAX_SECRET]) -> Result<usize, LineFault> {
@@ -31,7 +110,7 @@ fn read_session(rest: &[u8], random: &mut [u8; RANDOM_LEN], secret: &mut [u8; MA
     if len == MAX_SECRET { Ok(len) } else { Err(LineFault::Length) }
 }
 
-/// Reads the two fields behind a label. Gives the length of the secret.
+/// Reads a random and a secret. Gives the length of the secret.
 fn read_fields(
     label: Label,
     rest: &[u8],
@@ -55,7 +134,7 @@ fn read_fields(
     if read != name_len || !value_lens.contains(&len) { Err(LineFault::Length) } else { Ok(len) }
 }
 
-/// Reads hexadecimal digits into the front of `out`; says how many bytes they were.
+/// Reads hexadecimal digits into the front of `out`. Gives how many bytes they were.
 fn unhex(digits: &[u8], out: &mut [u8]) -> Result<usize, LineFault> {
     let (pairs, odd) = digits.as_chunks::<2>();
     let mut wrong = 0;

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
+use super::store::CHUNK;
 use super::*;
+use crate::tls::resumption::{id_name, ticket_name};
 
 fn hex(byte: u8, len: usize) -> String {
     format!("{byte:02x}").repeat(len)
@@ -45,7 +47,7 @@ fn sessions_are_found_by_their_ids_and_remembered_by_their_names() {
         log.add(format!("RSA Session-ID:{} Master-Key:{}\n", hex(1, id), hex(2, 48)).as_bytes());
     }
     assert_eq!((log.take_warnings(), log.sessions()), ((vec![], 0), 3));
-    let find = |log: &KeyLog, name: Option<Name>| log.resumable(&name.unwrap()).map(<[u8]>::to_vec);
+    let find = |log: &KeyLog, name: Option<SessionName>| log.resumable(&name.unwrap()).map(<[u8]>::to_vec);
     assert_eq!(find(&log, id_name(&[1; 8])), Some(vec![2; 48]));
     assert_eq!((find(&log, id_name(&[1; 9])), find(&log, ticket_name(&[1; 8]))), (None, None));
     assert_eq!((id_name(&[]), ticket_name(&[])), (None, None));
@@ -70,7 +72,7 @@ fn sessions_are_found_by_their_ids_and_remembered_by_their_names() {
 }
 
 #[test]
-fn no_more_sessions_are_remembered_than_may_be() {
+fn remembered_sessions_are_bounded() {
     let mut log = KeyLog::new();
     for n in 0..66_536_u32 {
         log.remember(&Resumable { names: [id_name(&n.to_be_bytes()), None], master: Zeroizing::new([4; 48]) });
@@ -133,7 +135,7 @@ fn broken_lines_are_named_by_their_number() {
     assert_eq!(KeyLogWarning { line: 4, fault: NotHex }.to_string(), "line 4: not hexadecimal");
 }
 
-/// A line is as long whole as in pieces.
+/// The limit of a line's length does not depend on how it is cut.
 #[test]
 fn a_line_that_is_too_long_is_so_in_one_piece() {
     let mut text = line("CLIENT_RANDOM", 1, 2, 48).trim_end().as_bytes().to_vec();
@@ -151,7 +153,7 @@ fn a_line_that_is_too_long_is_so_in_one_piece() {
 }
 
 #[test]
-fn lines_without_end_are_not_gathered() {
+fn a_line_without_end_is_not_kept() {
     let mut log = KeyLog::new();
     let mut lines = LogLines::default();
     for _ in 0..10_000 {
@@ -174,7 +176,7 @@ fn warnings_are_bounded() {
 
 /// Many sessions with several secrets each, so that chunks and the index grow.
 #[test]
-fn what_is_kept_is_little() {
+fn a_large_log_is_kept_in_little_memory() {
     let mut log = KeyLog::new();
     let mut bytes = 0;
     let random = |n: u32| format!("{n:08x}").repeat(8);

@@ -22,7 +22,7 @@ fn example() -> (RecordDecrypter, RecordHeader, Vec<u8>) {
 fn the_record_of_rfc_8448_opens() {
     let (decrypter, header, fragment) = example();
     let mut out = [0; 100];
-    let opened = decrypter.open(0, header, &fragment, &mut out).unwrap();
+    let opened = decrypter.open(0, Record { header, fragment: &fragment }, &mut out).unwrap();
     assert_eq!(opened, Opened { content: ContentType::APPLICATION_DATA, len: 50 });
     assert_eq!(out[..50].to_vec(), (0..50).collect::<Vec<u8>>());
 }
@@ -31,34 +31,40 @@ fn the_record_of_rfc_8448_opens() {
 fn nothing_but_that_record_under_that_number_opens() {
     let (decrypter, header, fragment) = example();
     let mut out = [0; 100];
-    assert_eq!(decrypter.open(1, header, &fragment, &mut out), None);
-    assert_eq!(decrypter.updated().unwrap().open(0, header, &fragment, &mut out), None);
+    assert_eq!(decrypter.open(1, Record { header, fragment: &fragment }, &mut out), None);
+    assert_eq!(decrypter.updated().unwrap().open(0, Record { header, fragment: &fragment }, &mut out), None);
     for at in 0..fragment.len() {
         let mut wrong = fragment.clone();
         wrong[at] ^= 1;
-        assert_eq!(decrypter.open(0, header, &wrong, &mut out), None, "byte {at}");
+        assert_eq!(decrypter.open(0, Record { header, fragment: &wrong }, &mut out), None, "byte {at}");
     }
     for len in 0..fragment.len() {
-        assert_eq!(decrypter.open(0, header, &fragment[..len], &mut out), None, "{len} bytes");
+        assert_eq!(decrypter.open(0, Record { header, fragment: &fragment[..len] }, &mut out), None, "{len} bytes");
     }
     for wrong in [RecordHeader { len: header.len + 1, ..header }, RecordHeader { version: 0x0301, ..header }] {
-        assert_eq!(decrypter.open(0, wrong, &fragment, &mut out), None);
+        assert_eq!(decrypter.open(0, Record { header: wrong, fragment: &fragment }, &mut out), None);
     }
     // No room is no plaintext, and no panic.
-    assert_eq!(decrypter.open(0, header, &fragment, &mut [0; 10]), None);
+    assert_eq!(decrypter.open(0, Record { header, fragment: &fragment }, &mut [0; 10]), None);
 }
 
 #[test]
 fn hostile_lengths_are_none_with_every_cipher() {
     for id in [0x009c, 0xcca8, 0xc09c, 0xc0a0, 0x002f, 0x003d, 0xc028] {
         let suite = Suite::of(id).unwrap();
-        let block = crate::tls::schedule::KeyBlock::new(0x0303, suite, &[1; 48], &[2; 32], &[3; 32]);
-        for (version, outside) in [(0x0301, false), (0x0303, false), (0x0303, true)] {
-            let decrypter = RecordDecrypter::tls12(version, suite, &block.keys(false), outside).unwrap();
+        let randoms = crate::tls::schedule::Randoms { client: &[2; 32], server: &[3; 32] };
+        let block = crate::tls::schedule::KeyBlock::new(0x0303, suite, &[1; 48], randoms);
+        for (version, encrypt_then_mac) in [(0x0301, false), (0x0303, false), (0x0303, true)] {
+            let decrypter = RecordDecrypter::tls12(version, suite, &block.keys(false), encrypt_then_mac).unwrap();
             for len in 0..200_u16 {
                 let header = RecordHeader { content: ContentType::APPLICATION_DATA, version: 0x0303, len };
                 let fragment = vec![0x5a; usize::from(len)];
-                assert_eq!(decrypter.open(0, header, &fragment, &mut [0; 200]), None, "{} {len}", suite.name);
+                assert_eq!(
+                    decrypter.open(0, Record { header, fragment: &fragment }, &mut [0; 200]),
+                    None,
+                    "{} {len}",
+                    suite.name
+                );
             }
         }
     }
