@@ -16,7 +16,7 @@ use super::midstream::{Midstream, assumed, begins_frames};
 use super::turn::Turn;
 use super::websocket::WebSocket;
 use crate::event::Sink;
-use crate::http::h2::Setting;
+use crate::http::h2::UpgradeSettings;
 use crate::http::{Effect, H1, Sniffed, sniff};
 use crate::stream::Run;
 use crate::types::{Direction, Limits, PacketRef};
@@ -45,7 +45,7 @@ pub(super) struct Http {
     /// Bytes that the texts of the requests and responses above keep.
     texts: usize,
     /// The last request for HTTP/2: its number, and the settings in its HTTP2-Settings field.
-    upgrade: Option<(u64, Vec<Setting>)>,
+    upgrade: Option<(u64, UpgradeSettings)>,
     /// What went wrong in the layers before, so far.
     faults: Vec<(Direction, Violation, PacketRef)>,
 }
@@ -57,7 +57,7 @@ pub(super) enum Next {
     /// Frames.
     WebSocket(Box<WebSocket>),
     /// HTTP/2, from its preface on, with these settings of the client: the response was `Upgrade: h2c` (RFC 7540 §3.2).
-    Http2(Vec<Setting>),
+    Http2(UpgradeSettings),
     /// Anything.
     Tunnel,
     /// Perhaps frames: the handshake that would show it was not captured.
@@ -121,7 +121,7 @@ impl Http {
         size_of::<Self>()
             + self.h1.allocated()
             + self.texts
-            + self.upgrade.as_ref().map_or(0, |(_, settings)| settings.capacity() * size_of::<Setting>())
+            + self.upgrade.as_ref().map_or(0, |(_, settings)| settings.held())
             + self.pending_requests.capacity() * size_of::<PendingRequest>()
             + self.unmatched_responses.capacity() * size_of::<(u64, CheckedResponse)>()
             + self.faults.capacity() * size_of::<(Direction, Violation, PacketRef)>()
@@ -249,7 +249,7 @@ impl Http {
                     refuse(pending.request, Some(response.response), &mut self.attempts, turn);
                 }
                 let upgrade = self.upgrade.take().filter(|(number, _)| answers == Some(*number));
-                Next::Http2(upgrade.map_or_else(Vec::new, |(_, settings)| settings))
+                Next::Http2(upgrade.map_or_else(UpgradeSettings::default, |(_, settings)| settings))
             }
             HttpEvent::Garbage(instead) => {
                 if let Some(pending) = self.pending_requests.pop_front_if(|one| instead.is_some() && one.certain) {
@@ -289,7 +289,7 @@ impl Http {
         turn: &mut Turn<'_, S>,
     ) -> Next {
         let pending = answers.and_then(|number| self.request_of(number)).filter(|pending| pending.certain);
-        match (pending, response, self.h1.answered_early()) {
+        match (pending, response, self.h1.early_response()) {
             (Some(pending), Some(response), _) => {
                 refuse(pending.request, Some(response.response), &mut self.attempts, turn);
             }

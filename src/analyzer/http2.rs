@@ -12,7 +12,7 @@ use super::extended_connect::{ExtendedConnect, HandshakeHalf, HttpConnection, St
 use super::memory::Growth;
 use super::turn::Turn;
 use crate::event::Sink;
-use crate::http::h2::{BoundarySearch, ErrorCode, H2, H2Event, HeaderList, Setting};
+use crate::http::h2::{BoundarySearch, ErrorCode, H2, H2Event, HeaderList, UpgradeSettings};
 use crate::stream::{EndReason, Run};
 use crate::tcp::Depth;
 use crate::types::{Direction, Limits, PacketRef, PerDirection};
@@ -81,9 +81,12 @@ impl Http2 {
     }
 
     /// A connection that was HTTP/1.1 before (RFC 7540 §3.2): stream 1 is the request that asked for it, and no WebSocket.
-    pub(super) fn upgraded(limits: &Limits, settings: &[Setting]) -> Self {
-        let mut http2 = Self::with(H2::upgraded(limits, settings));
+    pub(super) fn upgraded<S: Sink>(settings: &UpgradeSettings, turn: &mut Turn<'_, S>) -> Self {
+        let mut http2 = Self::with(H2::upgraded(&turn.shared.limits, settings));
         http2.connects.begin_after(1);
+        if let Some((fault, seen)) = settings.fault() {
+            http2.connects.fault((fault.finding(), Some(Direction::ToServer), seen), turn).counted_anyway();
+        }
         http2
     }
 
@@ -190,8 +193,8 @@ impl Http2 {
             let event = http.h2.next(direction, &mut input, turn.seen);
             let over = event.is_none();
             let event = event.and_then(|event| wanted.event(event, direction, turn.seen));
-            while let Some(fault) = self.connects.http_mut().h2.fault() {
-                let note = ((fault.code, fault.detail), Some(fault.direction), turn.seen);
+            while let Some((direction, fault)) = self.connects.http_mut().h2.fault() {
+                let note = (fault.finding(), Some(direction), turn.seen);
                 self.connects.fault(note, turn).counted_anyway();
             }
             if let Some(event) = event

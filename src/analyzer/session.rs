@@ -327,7 +327,7 @@ impl Session {
             Next::Http => {}
             Next::Http2(settings) => {
                 turn.shared.totals.http2_connections += u64::from(turn.depth == 0);
-                self.protocol = Protocol::Http2(Box::new(Http2::upgraded(&turn.shared.limits, &settings)));
+                self.protocol = Protocol::Http2(Box::new(Http2::upgraded(&settings, turn)));
             }
             Next::WebSocket(websocket) => self.protocol = Protocol::WebSocket(websocket),
             Next::Tunnel => self.protocol = Protocol::Sniffing,

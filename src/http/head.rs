@@ -1,4 +1,4 @@
-//! What a head is: the start line and the fields of a request or a response (RFC 9112 §2.1), borrowed (format).
+//! Heads (format): the start line and the fields of a request or a response (RFC 9112 §2.1), borrowed.
 
 use core::iter::FusedIterator;
 
@@ -13,11 +13,11 @@ pub struct RequestHead<'a> {
     pub minor: u8,
     /// The fields.
     pub fields: Fields<'a>,
-    /// What it asks for beyond a response.
+    /// What it asks for besides a response.
     pub wants: Wants,
-    /// Whether all of it was captured; where not, fields are missing at its end.
+    /// Whether all of it was captured. If not, fields are missing at its end.
     pub complete: bool,
-    /// Whether it follows HTTP's grammar (as httparse has it); where not, it was read leniently.
+    /// Whether it follows HTTP's grammar, according to httparse. If not, it was read leniently.
     pub well_formed: bool,
 }
 
@@ -32,18 +32,18 @@ pub struct ResponseHead<'a> {
     pub reason: &'a [u8],
     /// The fields.
     pub fields: Fields<'a>,
-    /// Whether all of it was captured; where not, fields are missing at its end.
+    /// Whether all of it was captured. If not, fields are missing at its end.
     pub complete: bool,
-    /// Whether it follows HTTP's grammar (as httparse has it); where not, it was read leniently.
+    /// Whether it follows HTTP's grammar, according to httparse. If not, it was read leniently.
     pub well_formed: bool,
 }
 
-/// What a request asks for beyond a response: after it, the response decides what the client's next bytes are.
+/// What a request asks for besides a response. If it asks for more, the response decides what the client's next bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wants {
     /// Nothing: a further request may follow at once.
     Response,
-    /// Another protocol: it has an Upgrade field (RFC 9110 §7.8), or a Sec-WebSocket field, which is useless without.
+    /// Another protocol: it has an Upgrade field (RFC 9110 §7.8), or a Sec-WebSocket field, which is useless without one.
     Switch,
     /// A tunnel: its method is CONNECT (RFC 9110 §9.3.6).
     Tunnel,
@@ -60,27 +60,27 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// Whether it has that name; names are case-insensitive (RFC 9110 §5.1).
+    /// Whether it has that name, in any case (RFC 9110 §5.1).
     #[must_use]
     pub const fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 
-    /// The elements of its value, where that is a comma-separated list (RFC 9110 §5.6.1). Empty ones are left out, and
-    /// commas in quoted strings are not looked for.
+    /// The elements of its value as a comma-separated list (RFC 9110 §5.6.1). Empty elements are left out; a comma in a quoted
+    /// string separates, too.
     pub fn elements(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.value.split(|byte| *byte == b',').map(trim).filter(|element| !element.is_empty())
     }
 }
 
-/// The fields of a head, in order. Each walk reads the bytes again; nothing is stored.
+/// The fields of a head, in order. Each iteration reads the bytes again; nothing is stored.
 #[derive(Debug, Clone, Copy)]
 pub struct Fields<'a> {
     lines: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
-    /// The fields in `lines`, which stand behind the start line. A last line without its end is not read.
+    /// The fields in `lines`, those after the start line. A last line without its end is not read.
     #[must_use]
     pub const fn new(lines: &'a [u8]) -> Self {
         Self { lines }
@@ -108,7 +108,7 @@ impl<'a> Fields<'a> {
         self.iter().filter(move |field| field.is(name)).flat_map(|field| field.elements())
     }
 
-    /// Whether one of the elements of that list is `token`, in any case.
+    /// Whether one of the elements of that list is `token`, in any case of letters.
     #[must_use]
     pub fn has_token(&self, name: &str, token: &str) -> bool {
         self.elements(name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
@@ -124,8 +124,8 @@ impl<'a> IntoIterator for &Fields<'a> {
     }
 }
 
-/// Walks the fields of a head. Lenient: lines may end with a bare LF, a line that begins with whitespace continues the
-/// one before it, whitespace before the colon is not part of the name, and lines without a name or colon are skipped.
+/// Iterates over the fields of a head. Lenient: lines may end with a bare LF, a line that begins with whitespace continues
+/// the line before it, whitespace before the colon is not part of the name, and lines without a name or colon are skipped.
 #[derive(Debug, Clone)]
 pub struct FieldIter<'a> {
     rest: &'a [u8],
@@ -136,19 +136,19 @@ impl<'a> Iterator for FieldIter<'a> {
 
     fn next(&mut self) -> Option<Field<'a>> {
         loop {
-            let whole = self.rest;
-            let mut len = line_len(whole)?;
-            if matches!(whole.get(..len)?, b"\n" | b"\r\n") {
+            let lines = self.rest;
+            let mut len = line_len(lines)?;
+            if matches!(lines.get(..len)?, b"\n" | b"\r\n") {
                 self.rest = &[];
                 return None;
             }
-            self.rest = whole.get(len..)?;
+            self.rest = lines.get(len..)?;
             while matches!(self.rest.first(), Some(b' ' | b'\t')) {
                 let Some(more) = line_len(self.rest) else { break };
                 len += more;
-                self.rest = whole.get(len..)?;
+                self.rest = lines.get(len..)?;
             }
-            if let Some(field) = whole.get(..len).and_then(field) {
+            if let Some(field) = lines.get(..len).and_then(field) {
                 return Some(field);
             }
         }
@@ -169,7 +169,7 @@ fn field(line: &[u8]) -> Option<Field<'_>> {
     named.then(|| Field { name, value: trim(value.get(1..).unwrap_or_default()) })
 }
 
-/// Without spaces, tabs and line breaks around it (OWS, RFC 9110 §5.6.3, and the line's end).
+/// `bytes` without spaces, tabs and line breaks around them (OWS, RFC 9110 §5.6.3, and the line's end).
 fn trim(bytes: &[u8]) -> &[u8] {
     let outside = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
     let start = bytes.iter().position(|byte| !outside(byte)).unwrap_or(bytes.len());
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_tolerate_is_read() {
+    fn fields_that_some_servers_tolerate_are_read() {
         assert_eq!(walk("A : 1\nB:2\nno colon\n: no name\n C: 9\n\n"), pairs(&[("A", "1"), ("B", "2")]));
         assert_eq!(walk("A: 1\r\n\t2\r\n  3\r\nB: 4\r\n\r\n"), pairs(&[("A", "1\r\n\t2\r\n  3"), ("B", "4")]));
         assert_eq!(walk(" leading: fold\r\nA: 1\r\n\r\n"), pairs(&[("A", "1")]));

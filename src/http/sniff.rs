@@ -1,70 +1,70 @@
-//! What is spoken, from the first bytes of one direction (format).
+//! Recognizes the protocol of one direction by its first bytes (format).
 //!
-//! At most [`SNIFF_BYTES`] bytes are looked at, and the answer never changes with more of them: it does not depend on how
-//! TCP cut the stream.
+//! At most [`SNIFF_BYTES`] bytes are looked at, and more bytes never change an answer: it does not depend on how TCP cut the
+//! stream.
 //!
 //! - **TLS**: a handshake record (RFC 8446 §5.1): content type 22, version 3.0 to 3.4, a length that is possible.
 //! - **HTTP/2**: the client's connection preface, or the server's: a SETTINGS frame (RFC 9113 §3.4), of at most 64 parameters.
 //! - **HTTP/1 response**: `HTTP/1.`, a digit, a space (RFC 9112 §4).
-//! - **HTTP/1 request** (RFC 9112 §3): a token of at most 20 characters, a space, a target. A method of the registry that
-//!   is in wide use may have any target; an unknown one, only a target that begins with `/`, `*` or `http`, so that SMTP,
-//!   FTP, IRC and random bytes are not taken for HTTP. A line that ends within the 24 bytes must end with a version.
+//! - **HTTP/1 request** (RFC 9112 §3): a token of at most 20 characters, a space, a target. One of the common methods may
+//!   have any target; another method only a target that begins with `/`, `*` or `http`, so that SMTP, FTP, IRC and random
+//!   bytes are not taken for HTTP. A line that ends within the 24 bytes must end with a version.
 //!
 //! Empty lines before a request or response are skipped (RFC 9112 §2.2), as long as they fit.
 
-use super::parse::{is_tchar, request_line, trim_line_end};
+use super::start_line::{is_tchar, request_line, trim_line_end};
 use crate::types::Role;
 
-/// How many bytes are enough, always.
+/// So many bytes are always enough for an answer.
 pub const SNIFF_BYTES: usize = 24;
 
-/// The longest method that is looked for. The registry's longest is `UPDATEREDIRECTREF`, with 17.
+/// The longest method that is recognized. The registry's longest is `UPDATEREDIRECTREF`, with 17.
 const MAX_METHOD: usize = 20;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// TLSCiphertext may be 2^14 + 2048 bytes (RFC 5246 §6.2.3), the most of all versions.
+/// The longest TLSCiphertext of all versions, 2^14 + 2048 bytes (RFC 5246 §6.2.3).
 const MAX_TLS_RECORD: u16 = (1 << 14) + 2048;
 
-/// What one direction of a connection begins with.
+/// The protocol that one direction of a connection begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sniffed {
     /// HTTP/1: a request, which only a client sends, or a response, which only a server sends.
     Http1(Role),
     /// HTTP/2: the preface of a client or of a server.
     Http2(Role),
-    /// A TLS handshake, of either side.
+    /// A TLS handshake, of client or server.
     Tls,
     /// None of these.
     Neither,
-    /// Too few bytes to say; never with [`SNIFF_BYTES`] or more.
+    /// Too few bytes for an answer; never with [`SNIFF_BYTES`] or more.
     NeedMore,
 }
 
-/// Says what a direction that begins with `bytes` speaks.
+/// The protocol of a direction that begins with `bytes`.
 #[must_use]
 pub fn sniff(bytes: &[u8]) -> Sniffed {
-    let guesses = [
+    let matches = [
         (Sniffed::Tls, tls(bytes)),
         (Sniffed::Http2(Role::Client), prefix_of(PREFACE, bytes)),
         (Sniffed::Http2(Role::Server), settings(bytes)),
         (Sniffed::Http1(Role::Server), response(bytes)),
         (Sniffed::Http1(Role::Client), request(bytes)),
     ];
-    if let Some((what, _)) = guesses.iter().find(|(_, guess)| *guess == Match::Yes) {
+    if let Some((what, _)) = matches.iter().find(|(_, matched)| *matched == Match::Yes) {
         return *what;
     }
-    if guesses.iter().any(|(_, guess)| *guess == Match::NeedMore) { Sniffed::NeedMore } else { Sniffed::Neither }
+    if matches.iter().any(|(_, matched)| *matched == Match::NeedMore) { Sniffed::NeedMore } else { Sniffed::Neither }
 }
 
-/// Three answers, never two.
+/// Whether bytes begin in a certain way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Match {
-    /// It is.
+    /// They do.
     Yes,
-    /// It cannot be.
+    /// They do not, whatever follows.
     No,
-    /// It may be.
+    /// They may: that depends on the bytes that follow.
     NeedMore,
 }
 
@@ -99,7 +99,7 @@ pub(super) fn response(bytes: &[u8]) -> Match {
     }
 }
 
-/// Whether what stands behind `method` and a space can be the start of a target.
+/// Whether the bytes after `method` and a space can be the start of a target.
 fn target_start(method: &[u8], target: &[u8]) -> Match {
     match target {
         [] => Match::NeedMore,
@@ -119,11 +119,11 @@ fn target_start(method: &[u8], target: &[u8]) -> Match {
     }
 }
 
-/// Judges what is in the window behind the method: no control characters, and a version where the line ends.
+/// Judges the bytes of the window after the method: no control characters, and a version where the line ends.
 fn request_rest(line: &[u8], target: &[u8], common: bool, full: bool) -> Match {
     let end = target.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
     let text = target.get(..end.unwrap_or(target.len())).unwrap_or_default();
-    // An unknown method's target has no spaces: behind the first one stands the version.
+    // The target of an uncommon method has no spaces: the version follows the first one.
     let version = text.iter().position(|byte| *byte == b' ').and_then(|at| text.get(at + 1..)).unwrap_or_default();
     let wrong = !version.iter().zip(b"HTTP/1.").all(|(a, b)| a.eq_ignore_ascii_case(b));
     if text.iter().any(|byte| *byte < b' ' || *byte == 0x7f) || (wrong && !common) {
@@ -180,7 +180,7 @@ fn skip_empty_lines(bytes: &[u8]) -> &[u8] {
     if rest == b"\r" { trim_line_end(rest) } else { rest }
 }
 
-/// Methods that are so common that any target is believed.
+/// Methods so common that they may have any target.
 fn is_common(method: &[u8]) -> bool {
     matches!(method, b"GET" | b"HEAD" | b"POST" | b"PUT" | b"DELETE" | b"CONNECT" | b"OPTIONS" | b"TRACE" | b"PATCH")
 }
@@ -195,7 +195,7 @@ mod tests {
     const SERVER: Sniffed = Sniffed::Http1(Role::Server);
 
     #[test]
-    fn what_it_is() {
+    fn protocols_that_are_recognized() {
         for (bytes, what) in [
             (&b"GET / HTTP/1.0\r\n\r\n"[..], CLIENT),
             (b"GET /chat HTTP/1.1\r\nHost: a\r\n", CLIENT),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_is_not() {
+    fn other_protocols_are_not_taken_for_them() {
         for bytes in [
             &b"SSH-2.0-OpenSSH_9.2 Debian-2+deb12u3\r\n"[..],
             b"EHLO client.example.com\r\n",
@@ -260,14 +260,18 @@ mod tests {
         assert_eq!(sniff(b""), Sniffed::NeedMore);
     }
 
-    /// However the first bytes are cut, the first answer is the last one.
+    /// However the first bytes are cut, the first answer is the last.
     fn steady(bytes: &[u8]) {
-        let mut said = Sniffed::NeedMore;
+        let mut before = Sniffed::NeedMore;
         for len in 0..=bytes.len() {
             let now = sniff(&bytes[..len]);
-            assert!(said == Sniffed::NeedMore || now == said, "{said:?} then {now:?}: {}", bytes[..len].escape_ascii());
+            assert!(
+                before == Sniffed::NeedMore || now == before,
+                "{before:?} then {now:?}: {}",
+                bytes[..len].escape_ascii()
+            );
             assert!(len < SNIFF_BYTES || now != Sniffed::NeedMore);
-            said = now;
+            before = now;
         }
     }
 

@@ -453,6 +453,38 @@ fn an_upgrade_to_h2c() {
     assert!(talk.run().summary().http2.is_none());
 }
 
+/// RFC 7540 §3.2.1: a fault of the HTTP2-Settings field is a finding of the request, and the settings before it count.
+#[test]
+fn an_upgrade_to_h2c_with_faulty_settings() {
+    let upgrade = |value: &str| {
+        let mut talk = Conversation::connected();
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nHTTP2-Settings: {value}\r\n\r\n");
+        talk.client(request).server(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n");
+        talk.client([preface(), connect(3, &[])].concat());
+        talk.server([announce(), answer(3, "200", &[]), say(3, SERVER, "ab")].concat()).wait_ms(500);
+        talk.client(window(3, 100)).server(say(3, SERVER, "cd"));
+        let told = talk.run();
+        assert_eq!(texts(&told, 3, SERVER), ["ab", "cd"]);
+        let findings: Vec<_> = told
+            .findings
+            .iter()
+            .map(|finding| format!("{} packet {}: {}", finding.code, finding.packet, finding.detail))
+            .collect();
+        (findings, of_stream(&told, 3).1.stalled_us.to_client > 0)
+    };
+    // A window of 4 bytes, which the server's first frame uses up.
+    assert_eq!(upgrade("AAQAAAAE"), (vec![], true));
+    assert!(upgrade("AAQAAAAEAA").1 && !upgrade("AAQAAAAEA").1);
+    for (value, detail) in [
+        ("AAQAAAAEAA", "http2_error packet 4: HTTP2-Settings ends after 1 of the 6 bytes of a setting"),
+        ("AAQAAAAEA", "http2_error packet 4: HTTP2-Settings has 9 characters, which no base64url has"),
+        ("AAQ/AAAE", "http2_error packet 4: HTTP2-Settings is not base64url from its byte 3 on"),
+        (&"AAQAAAAE".repeat(40), "http2_flood packet 4: HTTP2-Settings has 40 settings, 32 of them are read"),
+    ] {
+        assert_eq!(upgrade(value).0, [detail], "{value}");
+    }
+}
+
 #[test]
 fn what_is_no_http2_is_left_alone() {
     let mut talk = Conversation::connected();

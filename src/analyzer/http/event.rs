@@ -1,7 +1,7 @@
 //! What an event of [`H1`](crate::http::H1) means to a connection that looks for WebSockets; what is needed of it afterwards is
 //! copied.
 
-use crate::http::h2::Setting;
+use crate::http::h2::UpgradeSettings;
 use crate::http::{Effect, H1Event, H1Loss, ResponseHead};
 use crate::types::{Direction, PacketRef};
 use crate::websocket::{CheckedRequest, CheckedResponse, is_websocket_attempt};
@@ -27,7 +27,7 @@ pub(super) enum HttpEvent {
     Nothing,
     Request(Box<PendingRequest>),
     /// A request for HTTP/2.
-    Upgrade(u64, Vec<Setting>),
+    Upgrade(u64, UpgradeSettings),
     Response(Option<u64>, Effect, Option<Box<EarlyResponse>>),
     /// A 101 to HTTP/2, and the number of its request.
     Http2(Option<u64>, Box<EarlyResponse>),
@@ -42,10 +42,7 @@ pub(super) fn http_event(step: &H1Event<'_>, direction: Direction, seen: PacketR
         H1Event::Request { number, head } => {
             let (certain, complete) = (is_websocket_attempt(head), head.complete);
             if !certain && head.fields.has_token("Upgrade", "h2c") {
-                return HttpEvent::Upgrade(
-                    *number,
-                    head.fields.first("HTTP2-Settings").map_or_else(Vec::new, Setting::of_field),
-                );
+                return HttpEvent::Upgrade(*number, UpgradeSettings::from_fields(&head.fields, seen));
             }
             if !certain && complete {
                 return HttpEvent::Nothing;
@@ -53,15 +50,15 @@ pub(super) fn http_event(step: &H1Event<'_>, direction: Direction, seen: PacketR
             let request = CheckedRequest::from_head(head, seen);
             HttpEvent::Request(Box::new(PendingRequest { number: *number, request, certain, complete }))
         }
-        H1Event::Response { head, answers, effect } => {
-            let wanted = *effect != Effect::Switched || answers.is_some() || is_websocket_switch(head);
+        H1Event::Response { head, request, effect } => {
+            let wanted = *effect != Effect::Switched || request.is_some() || is_websocket_switch(head);
             let response = || {
                 Box::new(EarlyResponse { response: CheckedResponse::from_head(head, seen), complete: head.complete })
             };
             if *effect == Effect::Switched && head.fields.has_token("Upgrade", "h2c") {
-                return HttpEvent::Http2(*answers, response());
+                return HttpEvent::Http2(*request, response());
             }
-            HttpEvent::Response(*answers, *effect, wanted.then(response))
+            HttpEvent::Response(*request, *effect, wanted.then(response))
         }
         H1Event::Lost(H1Loss::Gap) => HttpEvent::Gap,
         H1Event::Lost(loss @ (H1Loss::NotHttp | H1Loss::HeadTooLong)) if direction == Direction::ToClient => {

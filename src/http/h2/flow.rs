@@ -1,4 +1,5 @@
-//! Flow control (machine): what each sender may still send, and how long it could send nothing (RFC 9113 §5.2, §6.9).
+//! Flow control (machine): how much each sender may still send, and for how long it could send nothing (RFC 9113 §5.2,
+//! §6.9).
 //!
 //! A sender is stalled while its window is used up, from the packet that used it up to the one that makes it larger. Time
 //! in which both the stream's window and the connection's are used up counts once.
@@ -8,12 +9,12 @@ use crate::types::Timestamp;
 /// "The initial flow-control window is 65,535 octets for both new streams and the overall connection" (RFC 9113 §6.9.2).
 pub(super) const INITIAL: u32 = 65_535;
 
-/// What one sender may send, on one stream or on the connection.
+/// How much one sender may send, on one stream or on the connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
-    /// Bytes; settings can make it negative (RFC 9113 §6.9.2).
+    /// Bytes left; settings can make it negative (RFC 9113 §6.9.2).
     left: i64,
-    /// When it was used up, and how long the other window had been used up by then, in microseconds.
+    /// When it was used up, and for how long the other window had been used up by then, in microseconds.
     since: Option<(Timestamp, u64)>,
     stalled_us: u64,
 }
@@ -24,12 +25,12 @@ impl Window {
         Self { left: len.into(), since: None, stalled_us: 0 }
     }
 
-    /// DATA of so many bytes was sent, padding and all. `other_us` is what [`Self::stalled_us`] says of the other window.
+    /// DATA of so many bytes was sent, padding included. `other_us` is the [`Self::stalled_us`] of the other window.
     pub(super) fn spend(&mut self, len: u32, at: Timestamp, other_us: u64) {
         self.change(-i64::from(len), at, other_us);
     }
 
-    /// The window grows, or with the settings shrinks.
+    /// The window grows, or shrinks by a change of the settings.
     pub(super) fn change(&mut self, by: i64, at: Timestamp, other_us: u64) {
         self.left = self.left.saturating_add(by);
         if self.left <= 0 {
@@ -40,7 +41,7 @@ impl Window {
         }
     }
 
-    /// How long it has been used up so far, in microseconds, without the time in which the other one was too.
+    /// For how long it has been used up so far, in microseconds, without the time in which the other one was, too.
     pub(super) fn stalled_us(&self, at: Timestamp, other_us: u64) -> u64 {
         let now = self.since.map_or(0, |(since, other_before)| {
             at.micros_since(since).saturating_sub(other_us.saturating_sub(other_before))
@@ -48,7 +49,7 @@ impl Window {
         self.stalled_us.saturating_add(now)
     }
 
-    /// What is left is not known any more: nothing is counted from here.
+    /// The bytes left are unknown: no time is counted from here on.
     pub(super) const fn forget(&mut self) {
         self.left = i64::MAX;
         self.since = None;

@@ -11,34 +11,22 @@
 //! |                   Frame Payload (0...)                      ...
 //! ```
 //!
-//! Any 9 bytes are some header. What is wrong with one is said by [`FrameHeader::fault`]; nothing is refused here.
+//! Any 9 bytes are some header. [`FrameHeader::fault`] names what is wrong with one; nothing is refused here.
 
 use core::fmt;
 
-use base64::Engine as _;
-use base64::alphabet::URL_SAFE as ALPHABET;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
-/// "base64url … with any trailing '=' characters omitted" (RFC 7540 §3.2.1); who does not omit them is understood.
-const URL_SAFE: GeneralPurpose = GeneralPurpose::new(
-    &ALPHABET,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
-
-/// What stands before each frame (RFC 9113 §4.1).
+/// The header of a frame (RFC 9113 §4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// Length of the payload in bytes, padding and all; 24 bits.
+    /// Length of the payload in bytes, padding included; 24 bits.
     pub len: u32,
     /// Type.
     pub kind: FrameType,
-    /// Flags; what they mean depends on the type.
+    /// Flags; their meaning depends on the type.
     pub flags: u8,
     /// Whether the reserved bit is set, which "MUST be ignored when receiving".
     pub reserved: bool,
-    /// Stream; 0 is the connection. 31 bits.
+    /// Stream identifier; 0 is the connection. 31 bits.
     pub stream: u32,
 }
 
@@ -46,7 +34,7 @@ impl FrameHeader {
     /// Bytes of a header.
     pub const LEN: usize = 9;
 
-    /// END_STREAM, of DATA and HEADERS: the sender's last frame of the stream but for CONTINUATION.
+    /// END_STREAM, of DATA and HEADERS: the sender's last frame on the stream, except for CONTINUATION.
     pub const END_STREAM: u8 = 0x1;
     /// ACK, of SETTINGS and PING.
     pub const ACK: u8 = 0x1;
@@ -88,47 +76,82 @@ impl FrameHeader {
         }
     }
 
-    /// Whether its first byte of payload says how much padding is at its end.
+    /// Whether the first byte of its payload is the length of the padding at its end.
     #[must_use]
     pub const fn is_padded(&self) -> bool {
         let may = matches!(self.kind, FrameType::DATA | FrameType::HEADERS | FrameType::PUSH_PROMISE);
         may && self.has(Self::PADDED)
     }
 
-    /// What is wrong with it whatever came before: the length of a type with a fixed one, or a frame on the connection
-    /// that belongs on a stream, and the other way round. Frames of unknown types are never wrong (RFC 9113 §5.5).
+    /// What is wrong with it whatever came before it. Frames of unknown types are never wrong (RFC 9113 §5.5).
     #[must_use]
-    pub const fn fault(&self) -> Option<&'static str> {
-        let ack = self.has(Self::ACK);
-        let (length, on_connection) = match self.kind {
+    pub const fn fault(&self) -> Option<FrameFault> {
+        match self.kind {
             FrameType::DATA | FrameType::HEADERS | FrameType::PUSH_PROMISE => {
-                (self.len >= self.prefix_len() as u32, false)
+                self.on_stream(self.len >= self.prefix_len() as u32)
             }
-            FrameType::CONTINUATION => (true, false),
-            FrameType::PRIORITY => (self.len == 5, false),
-            FrameType::RST_STREAM => (self.len == 4, false),
-            FrameType::SETTINGS => (if ack { self.len == 0 } else { self.len.is_multiple_of(6) }, true),
-            FrameType::PING => (self.len == 8, true),
-            FrameType::GOAWAY => (self.len >= 8, true),
-            FrameType::WINDOW_UPDATE => {
-                // It may be about either.
-                return if self.len == 4 { None } else { Some("a frame whose length its type does not allow") };
-            }
-            _ => return None,
-        };
-        if !length {
-            Some("a frame whose length its type does not allow")
-        } else if on_connection && self.stream != 0 {
-            Some("a frame of the connection on a stream")
-        } else if !on_connection && self.stream == 0 {
-            Some("a frame of a stream on the connection")
-        } else {
-            None
+            FrameType::CONTINUATION => self.on_stream(true),
+            FrameType::PRIORITY => self.on_stream(self.len == 5),
+            FrameType::RST_STREAM => self.on_stream(self.len == 4),
+            FrameType::SETTINGS if self.has(Self::ACK) => self.on_connection(self.len == 0),
+            FrameType::SETTINGS => self.on_connection(self.len.is_multiple_of(6)),
+            FrameType::PING => self.on_connection(self.len == 8),
+            FrameType::GOAWAY => self.on_connection(self.len >= 8),
+            // It may be about a stream or the connection.
+            FrameType::WINDOW_UPDATE if self.len != 4 => Some(FrameFault::Length),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with a frame that belongs on a stream, given whether its type allows its length.
+    const fn on_stream(&self, length_allowed: bool) -> Option<FrameFault> {
+        match (length_allowed, self.stream) {
+            (false, _) => Some(FrameFault::Length),
+            (true, 0) => Some(FrameFault::StreamFrameOnConnection),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with a frame that belongs on the connection, given whether its type allows its length.
+    const fn on_connection(&self, length_allowed: bool) -> Option<FrameFault> {
+        match (length_allowed, self.stream) {
+            (false, _) => Some(FrameFault::Length),
+            (true, 0) => None,
+            _ => Some(FrameFault::ConnectionFrameOnStream),
         }
     }
 }
 
-/// The type of a frame (RFC 9113 §6). Any byte is one; unknown ones are passed over.
+/// What is wrong with a frame header by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameFault {
+    /// Its type has a fixed length, or a least one, or a multiple (RFC 9113 §4.2).
+    Length,
+    /// SETTINGS, PING or GOAWAY on a stream other than 0 (RFC 9113 §6.5, §6.7, §6.8).
+    ConnectionFrameOnStream,
+    /// A frame of a stream on stream 0 (RFC 9113 §6.1 to §6.4, §6.6, §6.10).
+    StreamFrameOnConnection,
+}
+
+impl FrameFault {
+    /// In words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Length => "a frame whose length its type does not allow",
+            Self::ConnectionFrameOnStream => "a frame of the connection on a stream",
+            Self::StreamFrameOnConnection => "a frame of a stream on the connection",
+        }
+    }
+}
+
+impl fmt::Display for FrameFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The type of a frame (RFC 9113 §6). Any byte is one; frames of unknown types are skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameType(pub u8);
 
@@ -154,7 +177,7 @@ impl ErrorCode {
     /// The stream is not needed any more; for a WebSocket, TCP's reset (RFC 8441 §5).
     pub const CANCEL: Self = Self(8);
 
-    /// Its name in the registry.
+    /// Its name in IANA's registry.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         Some(match self.0 {
@@ -190,7 +213,7 @@ impl fmt::Display for ErrorCode {
 /// One parameter of a SETTINGS frame (RFC 9113 §6.5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
-    /// Which.
+    /// Its identifier.
     pub id: u16,
     /// Its value.
     pub value: u32,
@@ -212,32 +235,11 @@ impl Setting {
         let [a, b, c, d, e, f] = *bytes;
         Self { id: u16::from_be_bytes([a, b]), value: u32::from_be_bytes([c, d, e, f]) }
     }
-
-    /// Reads the value of an HTTP2-Settings field: the payload of SETTINGS in base64url (RFC 7540 §3.2.1). What is not that has
-    /// none; so have those behind the 32nd.
-    #[must_use]
-    pub fn of_field(value: &[u8]) -> Vec<Self> {
-        let Ok(bytes) = URL_SAFE.decode(value.trim_ascii()) else { return Vec::new() };
-        bytes.as_chunks().0.iter().take(32).map(Self::parse).collect()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The first is what curl sends.
-    #[test]
-    fn settings_of_an_upgrade_are_read() {
-        let pairs =
-            |value: &str| Setting::of_field(value.as_bytes()).iter().map(|it| (it.id, it.value)).collect::<Vec<_>>();
-        assert_eq!(pairs("AAMAAABkAAQCAAAAAAIAAAAA"), [(3, 100), (4, 0x0200_0000), (2, 0)]);
-        assert_eq!(pairs(" AAMAAABkAAQAAP__ "), [(3, 100), (4, 65535)]);
-        assert_eq!((pairs("AAMAAABkAAQAAP//"), pairs("AAMAAABk="), pairs("")), (vec![], vec![], vec![]));
-        // Cut off: the whole ones; and with padding, which is allowed to be there.
-        assert_eq!((pairs("AAMAAABkAAQA"), pairs("AAMAAABkAA==")), (vec![(3, 100)], vec![(3, 100)]));
-        assert_eq!(Setting::of_field(&b"AAMAAABk".repeat(1000)).len(), 32);
-    }
 
     #[test]
     fn nine_bytes_are_a_header() {
@@ -254,7 +256,7 @@ mod tests {
     #[test]
     fn lengths_and_streams_that_a_type_does_not_allow() {
         let fault = |len: u32, kind: u8, flags: u8, stream: u32| {
-            FrameHeader { len, kind: FrameType(kind), flags, reserved: false, stream }.fault().is_some()
+            FrameHeader { len, kind: FrameType(kind), flags, reserved: false, stream }.fault()
         };
         for (len, kind, flags, stream) in [
             (0, 0, 0, 1),
@@ -272,26 +274,28 @@ mod tests {
             (0, 9, 0, 1),
             (77, 200, 255, 3),
         ] {
-            assert!(!fault(len, kind, flags, stream), "{len} {kind} {flags} {stream}");
+            assert_eq!(fault(len, kind, flags, stream), None, "{len} {kind} {flags} {stream}");
         }
-        for (len, kind, flags, stream) in [
-            (0, 0, 8, 1),
-            (5, 1, 0x28, 1),
-            (9, 0, 0, 0),
-            (4, 2, 0, 1),
-            (5, 3, 0, 1),
-            (4, 3, 0, 0),
-            (7, 4, 0, 0),
-            (6, 4, 1, 0),
-            (6, 4, 0, 1),
-            (3, 5, 0, 1),
-            (7, 6, 0, 0),
-            (8, 6, 0, 3),
-            (7, 7, 0, 0),
-            (5, 8, 0, 0),
-            (0, 9, 0, 0),
+        let (length, on_connection, on_stream) =
+            (FrameFault::Length, FrameFault::StreamFrameOnConnection, FrameFault::ConnectionFrameOnStream);
+        for (len, kind, flags, stream, expected) in [
+            (0, 0, 8, 1, length),
+            (5, 1, 0x28, 1, length),
+            (9, 0, 0, 0, on_connection),
+            (4, 2, 0, 1, length),
+            (5, 3, 0, 1, length),
+            (4, 3, 0, 0, on_connection),
+            (7, 4, 0, 0, length),
+            (6, 4, 1, 0, length),
+            (6, 4, 0, 1, on_stream),
+            (3, 5, 0, 1, length),
+            (7, 6, 0, 0, length),
+            (8, 6, 0, 3, on_stream),
+            (7, 7, 0, 0, length),
+            (5, 8, 0, 0, length),
+            (0, 9, 0, 0, on_connection),
         ] {
-            assert!(fault(len, kind, flags, stream), "{len} {kind} {flags} {stream}");
+            assert_eq!(fault(len, kind, flags, stream), Some(expected), "{len} {kind} {flags} {stream}");
         }
     }
 

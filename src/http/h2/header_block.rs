@@ -1,40 +1,43 @@
 //! Header blocks (machine): the fragments of one direction's blocks come in, fields go out (RFC 7541 §3, §6).
 //!
-//! Fragments may be cut anywhere; at most one field that is not whole is kept. What cannot be known is said to be unknown,
-//! name or value or both, and never guessed: entries of the dynamic table that were not captured, strings that are not
-//! Huffman code. After [`HeaderDecoder::lose`] only what was added since is known. A block that cannot be followed to its end
-//! (an integer without end, a field that is too long) is given up, and so is the table with it.
+//! Fragments may be cut anywhere; at most one incomplete field is kept. A name or value that cannot be known is unknown,
+//! never guessed: entries of the dynamic table that were not captured, strings that are not Huffman code. After
+//! [`HeaderDecoder::lose`], only entries added since then are known. A block that cannot be followed to its end (an integer
+//! without end, a field that is too long) is abandoned, and the dynamic table is unknown from there on.
+
+use core::fmt;
 
 use super::huffman;
 use super::table::{HeaderTable, Lookup, Pair};
 use crate::types::bytes::Reader;
 
-/// The table's size until a SETTINGS frame says otherwise (RFC 9113 §6.5.2).
+/// The size of the dynamic table until a SETTINGS frame changes it (RFC 9113 §6.5.2).
 pub(super) const DEFAULT_TABLE_SIZE: u32 = 4096;
 
-/// One field of a header list; `None` where it is not known.
+/// One field of a header list; `None` where it is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeaderField<'a> {
-    /// Its name, as sent: lower case, and with a colon in front for a pseudo-header field.
+    /// Its name, as sent: lower case, with a colon in front for a pseudo-header field.
     pub name: Option<&'a [u8]>,
     /// Its value.
     pub value: Option<&'a [u8]>,
 }
 
-/// Why a block is against RFC 7541.
+/// What is wrong with a header block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockFault {
     /// An index of 0, or one beyond the table (RFC 7541 §2.3.3, §6.1).
     Index,
-    /// An integer that is larger than any that makes sense (RFC 7541 §5.1).
+    /// An integer longer than any limit would allow (RFC 7541 §5.1).
     Integer,
     /// A string that is not Huffman code, or is padded wrongly (RFC 7541 §5.2).
     Huffman,
-    /// The dynamic table's size changes behind the first field, or beyond what the receiver allowed (RFC 7541 §4.2, §6.3).
+    /// The size of the dynamic table changes after the first field, or to more than the receiver allowed (RFC 7541 §4.2,
+    /// §6.3).
     TableSize,
     /// The block ends inside a field.
     CutOff,
-    /// A field longer than is kept ([`crate::types::Limits::max_head_bytes`]). Nobody did wrong.
+    /// A field longer than is kept ([`crate::types::Limits::max_head_bytes`]). That is our limit, not an error of the sender.
     TooLong,
 }
 
@@ -53,21 +56,27 @@ impl BlockFault {
     }
 }
 
+impl fmt::Display for BlockFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// Decodes the header blocks of one direction.
 #[derive(Debug)]
 pub struct HeaderDecoder {
     table: HeaderTable,
-    /// The largest table that the receiver allowed; `None` where that is not known.
+    /// The largest table that the receiver allowed; `None` where that is unknown.
     allowed: Option<u32>,
-    /// The start of a field whose rest has not come.
+    /// The start of an incomplete field.
     partial: Vec<u8>,
     max_field: usize,
-    /// No field of this block came yet.
+    /// This block has had no field yet.
     at_start: bool,
     /// This block cannot be followed any more.
-    given_up: bool,
+    abandoned: bool,
     fault: Option<BlockFault>,
-    /// Strings lie here, decoded.
+    /// The decoded strings of the field at hand.
     strings: Strings,
 }
 
@@ -77,11 +86,12 @@ struct Strings {
     value: Vec<u8>,
 }
 
-/// How a field is written (RFC 7541 §6).
+/// The representation of a field, or a change of the table's size (RFC 7541 §6).
 #[derive(Debug, Clone, Copy)]
 enum Representation {
     Indexed(u32),
-    /// The name's index, or 0 where it is a string; whether it goes into the table; whether its strings could be decoded.
+    /// The name's index, or 0 where the name is a string; whether the field is added to the table; whether its strings could
+    /// be decoded.
     Literal {
         index: u32,
         keep: bool,
@@ -98,7 +108,7 @@ enum FieldReadError {
 }
 
 impl HeaderDecoder {
-    /// A decoder before the first block, that keeps at most `max_field` bytes of a field and `max_table` of the table.
+    /// A decoder before the first block. It keeps at most `max_field` bytes of a field and `max_table` of the dynamic table.
     #[must_use]
     pub fn new(max_field: usize, max_table: usize) -> Self {
         Self {
@@ -107,19 +117,19 @@ impl HeaderDecoder {
             partial: Vec::new(),
             max_field,
             at_start: true,
-            given_up: false,
+            abandoned: false,
             fault: None,
             strings: Strings::default(),
         }
     }
 
-    /// The receiver allows a table of so many bytes (SETTINGS_HEADER_TABLE_SIZE). An encoder hears of it later than we do,
-    /// so what was allowed before still is.
+    /// The receiver allows a table of so many bytes (SETTINGS_HEADER_TABLE_SIZE). The encoder receives that later than the
+    /// capture has it, so a larger size allowed before still is.
     pub fn allow(&mut self, size: u32) {
         self.allowed = self.allowed.map(|allowed| allowed.max(size));
     }
 
-    /// What the receiver allows is not known.
+    /// The size that the receiver allows is unknown.
     pub fn allow_any(&mut self) {
         self.allowed = None;
         self.table.uncap();
@@ -128,12 +138,12 @@ impl HeaderDecoder {
     /// A block begins.
     pub fn begin(&mut self) {
         self.partial.clear();
-        (self.at_start, self.given_up, self.fault) = (true, false, None);
+        (self.at_start, self.abandoned, self.fault) = (true, false, None);
     }
 
-    /// Takes a fragment of a block; gives each field that is whole.
+    /// Takes a fragment of a block; emits each complete field.
     pub fn push(&mut self, fragment: &[u8], mut emit: impl FnMut(HeaderField<'_>)) {
-        if self.given_up {
+        if self.abandoned {
             return;
         }
         if self.partial.is_empty() {
@@ -147,30 +157,30 @@ impl HeaderDecoder {
             self.partial = bytes;
         }
         if self.partial.len() > self.max_field {
-            self.give_up(BlockFault::TooLong);
+            self.abandon(BlockFault::TooLong);
         }
     }
 
-    /// The block is over. Says what was wrong with it, and whether it was followed to its end.
+    /// The block is over: what was wrong with it, and whether it was followed to its end.
     pub fn end(&mut self) -> (Option<BlockFault>, bool) {
         if !self.partial.is_empty() {
-            self.give_up(BlockFault::CutOff);
+            self.abandon(BlockFault::CutOff);
         }
-        (self.fault.take(), !self.given_up)
+        (self.fault.take(), !self.abandoned)
     }
 
-    /// Blocks, or a part of this one, were not captured.
+    /// Blocks, or part of this one, were not captured.
     pub fn lose(&mut self) {
         self.table.lose();
         self.partial.clear();
         self.allowed = None;
-        self.given_up = true;
+        self.abandoned = true;
     }
 
-    /// Whether the whole table is known.
+    /// Whether all of the dynamic table is known.
     #[must_use]
-    pub const fn is_whole(&self) -> bool {
-        self.table.is_whole()
+    pub const fn is_complete(&self) -> bool {
+        self.table.is_complete()
     }
 
     /// Bytes that are kept.
@@ -179,36 +189,36 @@ impl HeaderDecoder {
         self.table.held() + self.partial.capacity() + self.strings.name.capacity() + self.strings.value.capacity()
     }
 
-    fn give_up(&mut self, fault: BlockFault) {
+    fn abandon(&mut self, fault: BlockFault) {
         self.fault.get_or_insert(fault);
         self.table.lose();
         self.partial = Vec::new();
-        self.given_up = true;
+        self.abandoned = true;
     }
 
-    /// Reads fields until one is not whole. Says how many bytes were read.
+    /// Reads fields until one is incomplete. Gives how many bytes were read.
     fn fields(&mut self, bytes: &[u8], emit: &mut impl FnMut(HeaderField<'_>)) -> usize {
         let mut reader = Reader::new(bytes);
-        let mut whole = 0;
+        let mut read = 0;
         while !reader.rest().is_empty() {
             let mut strings = core::mem::take(&mut self.strings);
-            let read = self.read(&mut reader, whole, &mut strings);
-            let field = read.map(|form| self.take(form, &mut strings, emit));
+            let representation = self.read(&mut reader, read, &mut strings);
+            let taken = representation.map(|representation| self.take(representation, &mut strings, emit));
             self.strings = strings;
-            match field {
-                Ok(()) => whole = reader.position(),
-                Err(FieldReadError::NeedMore) => return whole,
+            match taken {
+                Ok(()) => read = reader.position(),
+                Err(FieldReadError::NeedMore) => return read,
                 Err(FieldReadError::Fault(fault)) => {
-                    self.give_up(fault);
+                    self.abandon(fault);
                     return bytes.len();
                 }
             }
         }
-        whole
+        read
     }
 
-    /// Reads the field that begins at `start`. One that is longer than is kept is refused where it is whole as well, so that
-    /// it does not matter how a block was cut.
+    /// Reads the field that begins at `start`. A field longer than is kept is refused also where it is complete, so that the
+    /// way a block was cut makes no difference.
     fn read(
         &self,
         reader: &mut Reader<'_>,
@@ -224,7 +234,7 @@ impl HeaderDecoder {
         }
     }
 
-    /// Does what a field says (RFC 7541 §6).
+    /// Carries out a representation (RFC 7541 §6).
     fn take(&mut self, representation: Representation, strings: &mut Strings, emit: &mut impl FnMut(HeaderField<'_>)) {
         match representation {
             Representation::Resize(size) => {
@@ -274,7 +284,7 @@ fn read_field(reader: &mut Reader<'_>, strings: &mut Strings) -> Result<Represen
     Ok(Representation::Literal { index, keep, name_known, value_known })
 }
 
-/// What an index stands for; neither name nor value is known where it stands for nothing.
+/// The entry at an index; name and value are unknown where there is none.
 fn look_up<'t>(table: &'t HeaderTable, index: u32, fault: &mut Option<BlockFault>) -> Pair<'t> {
     match table.get(index) {
         Lookup::Entry(pair) => pair,
@@ -286,8 +296,7 @@ fn look_up<'t>(table: &'t HeaderTable, index: u32, fault: &mut Option<BlockFault
     }
 }
 
-/// An integer whose first byte has `prefix` bits of it (RFC 7541 §5.1). Beyond 28 bits and the prefix it is taken for an
-/// attack: "An integer encoding that exceeds implementation limits -- in value or octet length -- MUST be treated as a
+/// An integer whose first byte has `prefix` bits of it (RFC 7541 §5.1). One of more than 28 bits and the prefix is an error: "An integer encoding that exceeds implementation limits -- in value or octet length -- MUST be treated as a
 /// decoding error."
 fn integer(reader: &mut Reader<'_>, prefix: u32) -> Result<u32, FieldReadError> {
     let mask = u8::MAX >> (8 - prefix);
@@ -306,7 +315,7 @@ fn integer(reader: &mut Reader<'_>, prefix: u32) -> Result<u32, FieldReadError> 
     Err(FieldReadError::Fault(BlockFault::Integer))
 }
 
-/// A string, decoded into `out` (RFC 7541 §5.2). False where it is not Huffman code though it says so.
+/// A string, decoded into `out` (RFC 7541 §5.2). False where it is marked as Huffman code and is none.
 fn string(reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<bool, FieldReadError> {
     let is_huffman = reader.rest().first().ok_or(FieldReadError::NeedMore)? & 0x80 != 0;
     let len = integer(reader, 7)?;

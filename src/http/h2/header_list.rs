@@ -1,15 +1,18 @@
-//! One header list (format): the fields of a request or response, as HTTP/1 would write them, and its pseudo-header fields
-//! (RFC 9113 §8.2, §8.3; RFC 8441 §4 for `:protocol`).
+//! One header list (format): the fields of a request or response, written as HTTP/1 would write them, and its pseudo-header
+//! fields (RFC 9113 §8.2, §8.3; RFC 8441 §4 for `:protocol`).
+
+use core::fmt;
 
 use super::header_block::HeaderField;
 use crate::http::head::Fields;
 
 /// The pseudo-header fields of requests and responses.
 const PSEUDO: [&[u8]; 6] = [b":method", b":scheme", b":authority", b":path", b":protocol", b":status"];
-/// Fields that speak of a connection of HTTP/1, and so may not be there (RFC 9113 §8.2.2).
-const OF_CONNECTION: [&[u8]; 5] = [b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"];
+/// Connection-specific fields of HTTP/1, which HTTP/2 forbids (RFC 9113 §8.2.2).
+const CONNECTION_FIELDS: [&[u8]; 5] =
+    [b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"];
 
-/// A header list. Memory is kept from one to the next.
+/// A header list. Its memory is used again for the next list.
 #[derive(Debug, Default)]
 pub struct HeaderList {
     /// The regular fields, a line each.
@@ -17,7 +20,7 @@ pub struct HeaderList {
     pseudo: [Option<Vec<u8>>; PSEUDO.len()],
     /// Bytes of all fields, as RFC 9113 §10.5.1 counts.
     size: usize,
-    malformed: Option<&'static str>,
+    malformed: Option<HeaderListFault>,
     unknown_fields: u64,
     incomplete: bool,
     too_long: bool,
@@ -88,15 +91,15 @@ impl HeaderList {
         !self.incomplete && self.unknown_fields == 0 && !self.too_long
     }
 
-    /// Whether fields were left out since they are more than is kept.
+    /// Whether fields were left out, since the list is longer than the limit.
     #[must_use]
     pub const fn is_too_long(&self) -> bool {
         self.too_long
     }
 
-    /// What is wrong with it, if anything: it is malformed in the sense of RFC 9113 §8.1.1.
+    /// The first thing that makes it malformed in the sense of RFC 9113 §8.1.1.
     #[must_use]
-    pub const fn malformed(&self) -> Option<&'static str> {
+    pub const fn malformed(&self) -> Option<HeaderListFault> {
         self.malformed
     }
 
@@ -112,7 +115,7 @@ impl HeaderList {
         (self.incomplete, self.too_long) = (false, false);
     }
 
-    /// Part of the block was not captured, or could not be followed.
+    /// Part of the block was not captured, or could not be decoded.
     pub(super) const fn lose(&mut self) {
         self.incomplete = true;
     }
@@ -134,7 +137,7 @@ impl HeaderList {
             return;
         }
         if value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
-            self.malformed.get_or_insert("a field has a line break or NUL in its value");
+            self.malformed.get_or_insert(HeaderListFault::ValueCharacter);
         }
         if name.first() == Some(&b':') {
             self.add_pseudo(name, value);
@@ -146,28 +149,66 @@ impl HeaderList {
     fn add_pseudo(&mut self, name: &[u8], value: &[u8]) {
         // "All pseudo-header fields MUST appear in a field block before all regular field lines." (RFC 9113 §8.3)
         if !self.lines.is_empty() {
-            self.malformed.get_or_insert("a pseudo-header field stands behind a regular field");
+            self.malformed.get_or_insert(HeaderListFault::PseudoAfterRegular);
         }
         let slot = PSEUDO.iter().position(|known| *known == name).and_then(|at| self.pseudo.get_mut(at));
         match slot {
-            None => _ = self.malformed.get_or_insert("a pseudo-header field has an unknown name"),
-            Some(Some(_)) => _ = self.malformed.get_or_insert("a pseudo-header field is repeated"),
+            None => _ = self.malformed.get_or_insert(HeaderListFault::UnknownPseudo),
+            Some(Some(_)) => _ = self.malformed.get_or_insert(HeaderListFault::RepeatedPseudo),
             Some(slot) => *slot = Some(value.to_vec()),
         }
     }
 
     fn add_regular(&mut self, name: &[u8], value: &[u8]) {
         if name.is_empty() || name.iter().any(|byte| matches!(byte, 0..=b' ' | b':' | b'A'..=b'Z' | 0x7f..)) {
-            self.malformed.get_or_insert("a field's name has upper case, or characters that no name may have");
+            self.malformed.get_or_insert(HeaderListFault::NameCharacter);
         }
-        if OF_CONNECTION.contains(&name) || name == b"te" && value != b"trailers" {
-            self.malformed.get_or_insert("a field speaks of the connection, which HTTP/2 forbids");
+        if CONNECTION_FIELDS.contains(&name) || name == b"te" && value != b"trailers" {
+            self.malformed.get_or_insert(HeaderListFault::ConnectionField);
         }
-        // What would be taken for another line or another name cannot be written as one.
+        // Characters that would begin another line or end the name are replaced.
         self.lines.extend(name.iter().map(|byte| if matches!(byte, 0..=b' ' | b':') { b'?' } else { *byte }));
         self.lines.extend_from_slice(b": ");
         self.lines.extend(value.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
         self.lines.extend_from_slice(b"\r\n");
+    }
+}
+
+/// What makes a header list malformed (RFC 9113 §8.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderListFault {
+    /// NUL, CR or LF in a value (RFC 9113 §8.2.1).
+    ValueCharacter,
+    /// Upper case, or a character that no name may have (RFC 9113 §8.2.1).
+    NameCharacter,
+    /// A pseudo-header field after a regular field (RFC 9113 §8.3).
+    PseudoAfterRegular,
+    /// A pseudo-header field that no RFC defines (RFC 9113 §8.3).
+    UnknownPseudo,
+    /// The same pseudo-header field twice (RFC 9113 §8.3).
+    RepeatedPseudo,
+    /// A connection-specific field (RFC 9113 §8.2.2).
+    ConnectionField,
+}
+
+impl HeaderListFault {
+    /// In words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ValueCharacter => "a field has a line break or NUL in its value",
+            Self::NameCharacter => "a field's name has upper case, or characters that no name may have",
+            Self::PseudoAfterRegular => "a pseudo-header field stands behind a regular field",
+            Self::UnknownPseudo => "a pseudo-header field has an unknown name",
+            Self::RepeatedPseudo => "a pseudo-header field is repeated",
+            Self::ConnectionField => "a field speaks of the connection, which HTTP/2 forbids",
+        }
+    }
+}
+
+impl fmt::Display for HeaderListFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -215,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_may_be() {
+    fn a_list_with_unknown_fields_may_be_a_websocket_attempt() {
         let mut list = list(&[(":method", "CONNECT")]);
         list.add(HeaderField { name: None, value: None }, 1000);
         assert!(!list.is_complete() && !list.is_websocket_attempt() && list.may_be_websocket_attempt());
@@ -226,20 +267,20 @@ mod tests {
     }
 
     #[test]
-    fn malformed_lists_are_known_and_read_all_the_same() {
-        for fields in [
-            &[("a", "1"), (":method", "GET")][..],
-            &[(":method", "GET"), (":method", "GET")],
-            &[(":secret", "1")],
-            &[("Upper", "1")],
-            &[("a:b", "1")],
-            &[("", "1")],
-            &[("a", "1\r\nb: 2")],
-            &[(" a", "1")],
-            &[("connection", "upgrade")],
-            &[("te", "gzip")],
+    fn malformed_lists_are_recognized_and_read() {
+        for (fields, fault) in [
+            (&[("a", "1"), (":method", "GET")][..], HeaderListFault::PseudoAfterRegular),
+            (&[(":method", "GET"), (":method", "GET")], HeaderListFault::RepeatedPseudo),
+            (&[(":secret", "1")], HeaderListFault::UnknownPseudo),
+            (&[("Upper", "1")], HeaderListFault::NameCharacter),
+            (&[("a:b", "1")], HeaderListFault::NameCharacter),
+            (&[("", "1")], HeaderListFault::NameCharacter),
+            (&[(" a", "1")], HeaderListFault::NameCharacter),
+            (&[("a", "1\r\nb: 2")], HeaderListFault::ValueCharacter),
+            (&[("connection", "upgrade")], HeaderListFault::ConnectionField),
+            (&[("te", "gzip")], HeaderListFault::ConnectionField),
         ] {
-            assert!(list(fields).malformed().is_some(), "{fields:?}");
+            assert_eq!(list(fields).malformed(), Some(fault), "{fields:?}");
         }
         for fields in [&[("te", "trailers")][..], &[(":status", "200"), ("a", "")]] {
             assert_eq!(list(fields).malformed(), None, "{fields:?}");

@@ -1,7 +1,7 @@
 //! The Huffman code of header strings (format): RFC 7541 §5.2 and Appendix B.
 //!
 //! The code is canonical: codes of one length are consecutive, in the order of their symbols, and longer ones follow. So
-//! the lengths say all, and the compiler makes the tables from them.
+//! the lengths define the code, and the compiler makes the tables from them.
 
 /// The symbol that no string may contain: "A Huffman-encoded string literal containing the EOS symbol MUST be treated as a
 /// decoding error."
@@ -33,15 +33,15 @@ const LENGTHS: [u8; 257] = [
     30,
 ];
 
-/// The code, as a decoder wants it.
+/// The code in the form that a decoder needs.
 struct Code {
     /// The symbols in the order of their codes.
     symbols: [u16; 257],
-    /// For each length: the first code that is longer, with its first bit on top of 32.
+    /// For each length: the first longer code, shifted to the top of 32 bits.
     limits: [u64; MAX_BITS + 1],
-    /// For each length: what to add to a code of that length to have its place among the symbols.
+    /// For each length: the number to add to a code of that length to get its place in `symbols`.
     bases: [i64; MAX_BITS + 1],
-    /// For each 8 bits: the symbol of the code that they begin with, and its length; 0 where it is longer.
+    /// For each 8 bits: the symbol whose code they begin with, and its length; 0 where the code is longer than 8 bits.
     fast: [(u8, u8); 1 << FAST_BITS],
 }
 
@@ -82,7 +82,8 @@ const fn code() -> Code {
     code
 }
 
-/// The symbol that `window` begins with, and the length of its code. Any 32 bits begin with one: the code is complete.
+/// The symbol whose code `window` begins with, and the code's length. Any 32 bits begin with some code: the code is
+/// complete.
 fn symbol(window: u32) -> Option<(u16, u32)> {
     let (byte, len) = *CODE.fast.get(usize::try_from(window >> (32 - FAST_BITS)).ok()?)?;
     if len > 0 {
@@ -94,8 +95,8 @@ fn symbol(window: u32) -> Option<(u16, u32)> {
     Some((*CODE.symbols.get(usize::try_from(place).ok()?)?, len))
 }
 
-/// Appends what `input` stands for to `out`. False where it is against RFC 7541 §5.2: EOS, padding of more than 7 bits, or
-/// padding other than the first bits of EOS; what came before that is appended.
+/// Appends the decoded `input` to `out`. False where it breaks RFC 7541 §5.2: EOS, padding of more than 7 bits, or padding
+/// other than the first bits of EOS; the symbols before that are appended.
 #[must_use]
 pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> bool {
     let mut input = input.iter();
@@ -109,7 +110,7 @@ pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> bool {
         if have == 0 {
             return true;
         }
-        // Padding is all ones, and so are the bits that are not there.
+        // Padding is all ones, and so are the bits beyond the end.
         let window = if have >= 32 { bits >> (have - 32) } else { bits << (32 - have) | u64::from(u32::MAX >> have) };
         let window = u32::try_from(window & u64::from(u32::MAX)).unwrap_or_default();
         let Some((symbol, len)) = symbol(window) else { return false };
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn every_symbol_is_what_another_decoder_says() {
+    fn every_symbol_decodes_as_in_another_decoder() {
         for byte in 0..=255_u8 {
             let input = encode(&[byte]);
             let theirs = loona_hpack::huffman::HuffmanDecoder::new().decode(&input).unwrap();

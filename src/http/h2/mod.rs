@@ -1,17 +1,21 @@
-//! HTTP/2 (RFC 9113) as far as WebSockets need it (RFC 8441): the bytes of one TCP connection (or of what is inside its TLS)
+//! HTTP/2 (RFC 9113) as far as WebSockets need it (RFC 8441): the bytes of one TCP connection (or the plaintext of its TLS)
 //! come in; header lists, data, ends and resets of its streams go out.
 //!
-//! - [`H2`] follows both directions of a connection. Payload of DATA frames is lent as it lies in the input.
-//! - [`HeaderDecoder`] reads header blocks (HPACK, RFC 7541) and says what it cannot know, instead of refusing or guessing.
-//! - [`BoundarySearch`] finds where frames begin, after a loss or in a connection that is joined half-way.
+//! - [`H2`] follows both directions of a connection. The payload of DATA frames is lent from the input.
+//! - [`HeaderDecoder`] reads header blocks (HPACK, RFC 7541). A field that it cannot know is unknown, never guessed.
+//! - [`BoundarySearch`] finds where frames begin, after a loss or in a connection captured mid-stream.
+//! - [`UpgradeSettings`] are those with which a client comes from HTTP/1.1.
 //!
-//! An observer refuses nothing. Memory is bounded by [`Limits`](crate::types::Limits): the dynamic tables, one field that is not
-//! whole, one header list for each direction, and the windows of streams that somebody follows.
+//! An observer refuses nothing: what is wrong is an [`H2Fault`], and reading goes on. Memory is bounded by
+//! [`Limits`](crate::types::Limits): the dynamic tables, one incomplete field and one header list for each direction, and the
+//! windows of the streams that are followed.
 //!
-//! Not done here: what a request asks for beyond [`HeaderList::is_websocket_attempt`], contents of DATA, server push.
+//! Not done here: the meaning of a request beyond [`HeaderList::is_websocket_attempt`], the contents of DATA, server push.
 
 // In reading order.
 pub mod frame;
+
+pub mod upgrade_settings;
 
 mod huffman;
 
@@ -21,6 +25,8 @@ pub mod header_block;
 
 pub mod header_list;
 
+pub mod fault;
+
 mod reader;
 
 mod flow;
@@ -29,8 +35,10 @@ pub mod search;
 
 pub mod connection;
 
-pub use connection::{H2, H2Event, H2Fault};
-pub use frame::{ErrorCode, FrameHeader, FrameType, Setting};
+pub use connection::{H2, H2Event};
+pub use fault::{FrequentFrame, H2Fault};
+pub use frame::{ErrorCode, FrameFault, FrameHeader, FrameType, Setting};
 pub use header_block::{BlockFault, HeaderDecoder, HeaderField};
-pub use header_list::HeaderList;
+pub use header_list::{HeaderList, HeaderListFault};
 pub use search::{BoundarySearch, SearchContext};
+pub use upgrade_settings::{UpgradeSettings, UpgradeSettingsFault};

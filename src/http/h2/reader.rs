@@ -1,54 +1,57 @@
 //! One direction of an HTTP/2 connection, bytes → frames (machine): the client's preface, headers, content without
 //! padding (RFC 9113 §3.4, §4.1, §6.1).
 //!
-//! Knows lengths alone. What a frame means is the business of `connection.rs`, and where frames begin after a loss is that of
-//! `search.rs`.
+//! In: the bytes and gaps of one direction. Out: the parts of each frame. It knows lengths alone: `connection/` knows what a
+//! frame means, and `search.rs` finds where frames begin after a loss.
 
 use super::frame::FrameHeader;
 
-/// What a client begins with (RFC 9113 §3.4).
+/// The client's connection preface (RFC 9113 §3.4).
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// What is in the bytes.
+/// One part of a frame, or of the preface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FramePart<'i> {
     /// A frame begins.
     Header(FrameHeader),
-    /// Bytes of its content: without pad length, priority, promised stream and padding.
+    /// Bytes of its content: the payload without pad length, priority, promised stream and padding.
     Content(&'i [u8]),
-    /// It is over.
+    /// The frame is over.
     End,
     /// Its padding is as long as all of its payload, or longer: there is no content.
     Overpadded,
-    /// What stands where the preface should is something else. Nothing more will come.
+    /// There is something else in place of the preface. Nothing follows.
     NotHttp2,
 }
 
-/// What a hole hit.
+/// What a gap took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GapEffect {
-    /// The frame at hand only: so many bytes of its content.
+    /// Only bytes of the frame at hand: so many of its content; `None` where some of them may be padding.
     Content(Option<u64>),
-    /// Where the next frame begins is not known any more.
+    /// More than that: it is no longer known where the next frame begins.
     Boundary,
 }
 
 /// Reads one direction.
 #[derive(Debug)]
 pub(super) struct Reader {
-    /// Bytes of the preface that came, where one is expected.
+    /// Bytes of the preface so far, where one is expected.
     preface: Option<usize>,
     not_http2: bool,
+    /// A header that is cut by the end of a chunk, and how many of its bytes came.
     header: [u8; FrameHeader::LEN],
-    have: usize,
+    header_len: usize,
     frame: Option<OpenFrame>,
 }
 
+/// A frame that has begun: how much of each of its parts is still to come.
 #[derive(Debug, Clone, Copy)]
 struct OpenFrame {
     header: FrameHeader,
-    /// Bytes of the prefix that have not come, and the first of it: the pad length.
+    /// Bytes of pad length, priority and promised stream.
     prefix: u8,
+    /// The pad length, once it came.
     pad_len: Option<u8>,
     content: u32,
     padding: u32,
@@ -58,10 +61,10 @@ impl Reader {
     /// A direction that begins with the preface, or with a frame.
     pub(super) const fn new(preface: bool) -> Self {
         let preface = if preface { Some(0) } else { None };
-        Self { preface, not_http2: false, header: [0; FrameHeader::LEN], have: 0, frame: None }
+        Self { preface, not_http2: false, header: [0; FrameHeader::LEN], header_len: 0, frame: None }
     }
 
-    /// The next piece; `None` when more bytes are needed.
+    /// The next part; `None` when more bytes are needed.
     pub(super) fn next<'i>(&mut self, input: &mut &'i [u8]) -> Option<FramePart<'i>> {
         if self.preface.is_some() && !self.skip_preface(input) {
             return self.not_http2.then_some(FramePart::NotHttp2);
@@ -91,7 +94,7 @@ impl Reader {
         Some(FramePart::End)
     }
 
-    /// Takes a hole of known length or not.
+    /// Bytes are missing: so many, or an unknown number.
     pub(super) fn gap(&mut self, len: Option<u64>) -> GapEffect {
         if self.preface.is_some() {
             self.preface = None;
@@ -105,7 +108,7 @@ impl Reader {
             return self.lose();
         };
         if frame.prefix > 0 && len > 0 {
-            // How much of the rest is padding is not known: none of it is taken for content.
+            // The pad length may be missing: none of the rest is taken for content.
             (frame.padding, frame.content) = (frame.content.saturating_add(frame.prefix.into()) - len, 0);
             frame.prefix = 0;
             return GapEffect::Content(None);
@@ -116,7 +119,7 @@ impl Reader {
         GapEffect::Content(Some(content.into()))
     }
 
-    /// A boundary was found again: a frame begins with the next byte.
+    /// A boundary was found: a frame begins with the next byte.
     pub(super) fn resume(&mut self) {
         *self = Self::new(false);
     }
@@ -126,7 +129,7 @@ impl Reader {
         GapEffect::Boundary
     }
 
-    /// Passes over the preface. False where it is not over, or not there.
+    /// Skips the preface. False where more of it is to come, or it is something else.
     fn skip_preface(&mut self, input: &mut &[u8]) -> bool {
         let Some(have) = &mut self.preface else { return true };
         let expected = PREFACE.get(*have..).unwrap_or_default();
@@ -141,22 +144,22 @@ impl Reader {
     }
 
     fn begin(&mut self, input: &mut &[u8]) -> Option<FrameHeader> {
-        if let (0, Some((header, rest))) = (self.have, input.split_first_chunk::<{ FrameHeader::LEN }>()) {
+        if let (0, Some((header, rest))) = (self.header_len, input.split_first_chunk::<{ FrameHeader::LEN }>()) {
             *input = rest;
             return Some(self.open(FrameHeader::parse(header)));
         }
-        let room = self.header.get_mut(self.have..).unwrap_or_default();
-        let bytes = take(input, u32::try_from(room.len()).unwrap_or(u32::MAX));
-        room.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        self.have += bytes.len();
-        if self.have < FrameHeader::LEN {
+        let missing = self.header.get_mut(self.header_len..).unwrap_or_default();
+        let bytes = take(input, u32::try_from(missing.len()).unwrap_or(u32::MAX));
+        missing.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        self.header_len += bytes.len();
+        if self.header_len < FrameHeader::LEN {
             return None;
         }
         Some(self.open(FrameHeader::parse(&self.header)))
     }
 
     fn open(&mut self, header: FrameHeader) -> FrameHeader {
-        self.have = 0;
+        self.header_len = 0;
         let mut frame = OpenFrame { header, prefix: header.prefix_len(), pad_len: None, content: 0, padding: 0 };
         if u32::from(frame.prefix) > header.len {
             // Its header's fault is reported: nothing of it is read.
@@ -170,7 +173,7 @@ impl Reader {
 }
 
 impl OpenFrame {
-    /// Cuts the padding off the content. False where there is too much of it: "If the length of the padding is the length
+    /// Separates the padding from the content. False where there is too much of it: "If the length of the padding is the length
     /// of the frame payload or greater, the recipient MUST treat this as a connection error" (RFC 9113 §6.1).
     fn pad(&mut self) -> bool {
         let padding = u32::from(self.pad_len.unwrap_or(0));

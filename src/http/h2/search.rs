@@ -1,11 +1,11 @@
-//! A lost boundary between frames of HTTP/2, found again (machine): bytes of one direction come in, the place where frames
-//! begin goes out.
+//! Finds a lost boundary between frames of HTTP/2 (machine): bytes of one direction come in, the place where a frame begins
+//! goes out.
 //!
 //! From each place a chain of frame headers is followed. A header is worth the bits that it would take to guess it: a length
-//! that the receiver allows, a type, flags that the type has, a stream that there is, and for types with a fixed length
-//! nearly all of it. A header that a sender may not send ends the chain.
+//! that the receiver allows, a type, flags that the type has, a stream that exists, and nearly all bits of the length for
+//! types with a fixed one. A header that no sender may send ends the chain.
 //!
-//! RFC 9113 §4.1, §6. Does not look into payloads, so a payload made of frames can deceive it.
+//! RFC 9113 §4.1, §6. It does not look into payloads, so a payload made of frames can deceive it.
 
 use core::cmp::Ordering;
 use std::collections::VecDeque;
@@ -13,10 +13,10 @@ use std::collections::VecDeque;
 use super::frame::{FrameHeader, FrameType};
 use crate::types::{Direction, PacketRef, Role};
 
-/// Chains that are followed at once; beyond, the weakest evidence is in the oldest, which leave.
+/// Chains that are followed at once. Beyond, the oldest, which have gathered the least evidence for their age, are dropped.
 const MAX_CHAINS: usize = 64;
 
-/// What is known of the direction in which a boundary is looked for.
+/// What is known of the direction that is searched.
 #[derive(Debug, Clone, Copy)]
 pub struct SearchContext {
     /// The direction.
@@ -27,67 +27,67 @@ pub struct SearchContext {
     pub max_frame: u32,
 }
 
-/// Looks for a boundary in one direction.
+/// A search for a boundary in one direction.
 #[derive(Debug)]
 pub struct BoundarySearch {
     bytes: Vec<u8>,
-    /// How many of the bytes came in which packet.
-    pieces: VecDeque<(usize, PacketRef)>,
+    /// How many of the bytes came in each packet.
+    packets: VecDeque<(usize, PacketRef)>,
     max: usize,
     /// Bits of evidence that are enough.
     enough: u32,
-    /// The first place that was not looked at.
+    /// The first place that was not examined.
     scanned: usize,
     chains: Vec<FrameChain>,
 }
 
-/// Frame headers, one behind the other.
+/// Frame headers, each where the frame before it ends.
 #[derive(Debug, Clone, Copy)]
 struct FrameChain {
     start: usize,
-    /// Where the next header stands, or will.
+    /// Where the next header is, or will be.
     next: usize,
     bits: u32,
     frames: u32,
 }
 
 impl BoundarySearch {
-    /// A search that keeps at most `max` bytes, and believes a chain of so many bits.
+    /// A search that keeps at most `max` bytes, and accepts a chain of so many bits.
     #[must_use]
     pub const fn new(max: usize, enough: u32) -> Self {
-        Self { bytes: Vec::new(), pieces: VecDeque::new(), max, enough, scanned: 0, chains: Vec::new() }
+        Self { bytes: Vec::new(), packets: VecDeque::new(), max, enough, scanned: 0, chains: Vec::new() }
     }
 
-    /// Takes bytes; says whether a boundary was found. Then [`Self::take`] gives what stands behind it.
+    /// Takes bytes. True if a boundary was found: then [`Self::take`] gives the bytes after it.
     pub fn push(&mut self, mut bytes: &[u8], seen: PacketRef, known: &SearchContext) -> bool {
         while !bytes.is_empty() {
-            let room = self.max.saturating_sub(self.bytes.len()).max(1);
-            let (now, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+            let free = self.max.saturating_sub(self.bytes.len()).max(1);
+            let (now, rest) = bytes.split_at_checked(free).unwrap_or((bytes, &[]));
             bytes = rest;
             self.bytes.extend_from_slice(now);
-            self.pieces.push_back((now.len(), seen));
-            if self.look(known) {
-                // The rest is behind the boundary too.
+            self.packets.push_back((now.len(), seen));
+            if self.scan(known) {
+                // The rest comes after the boundary, too.
                 if !bytes.is_empty() {
                     self.bytes.extend_from_slice(bytes);
-                    self.pieces.push_back((bytes.len(), seen));
+                    self.packets.push_back((bytes.len(), seen));
                 }
                 return true;
             }
             if self.bytes.len() >= self.max {
-                self.make_room();
+                self.discard_oldest();
             }
         }
         false
     }
 
-    /// A hole: what came before it says nothing about what comes behind it.
+    /// Bytes are missing: those before the gap prove nothing about those after it.
     pub fn gap(&mut self) {
         let (max, enough) = (self.max, self.enough);
         *self = Self::new(max, enough);
     }
 
-    /// Nothing more will come: the best chain is as good as it gets.
+    /// Nothing more will come: accepts the best chain if it has half of the evidence. True if there is one.
     pub fn accept_best(&mut self) -> bool {
         let enough = self.enough / 2;
         let best = self
@@ -101,18 +101,18 @@ impl BoundarySearch {
         true
     }
 
-    /// What stands behind the boundary: each piece with its packet.
+    /// The bytes from the boundary on, each packet's with the packet.
     pub fn take(&mut self) -> impl Iterator<Item = (Vec<u8>, PacketRef)> + use<> {
         let mut bytes = core::mem::take(&mut self.bytes);
-        let pieces = core::mem::take(&mut self.pieces);
+        let packets = core::mem::take(&mut self.packets);
         self.gap();
-        pieces.into_iter().map(move |(len, seen)| {
+        packets.into_iter().map(move |(len, seen)| {
             let rest = bytes.split_off(len.min(bytes.len()));
             (core::mem::replace(&mut bytes, rest), seen)
         })
     }
 
-    /// Who sent what stands behind a boundary that was found, if WebSockets tell: "a client MUST mask all frames that it
+    /// Which side sent the bytes from the boundary on, if frames of WebSockets show it: "a client MUST mask all frames that it
     /// sends to the server" (RFC 6455 §5.1).
     #[must_use]
     pub fn sender(&self) -> Option<Role> {
@@ -137,11 +137,11 @@ impl BoundarySearch {
     /// Bytes that are kept.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.bytes.capacity() + self.pieces.len() * size_of::<(usize, PacketRef)>()
+        self.bytes.capacity() + self.packets.len() * size_of::<(usize, PacketRef)>()
     }
 
-    /// Looks at places that are new, and goes on with chains.
-    fn look(&mut self, known: &SearchContext) -> bool {
+    /// Follows the chains, and begins one at each new place.
+    fn scan(&mut self, known: &SearchContext) -> bool {
         let bytes = &self.bytes;
         let (enough, mut found) = (self.enough, None);
         self.chains.retain_mut(|chain| found.is_some() || follow(chain, bytes, known, enough, &mut found));
@@ -160,8 +160,8 @@ impl BoundarySearch {
         true
     }
 
-    /// Forgets bytes from which nothing begins, or that waited longest.
-    fn make_room(&mut self) {
+    /// Discards the bytes before the first chain, and chains in the older half.
+    fn discard_oldest(&mut self) {
         let half = self.bytes.len() / 2;
         self.chains.retain(|chain| chain.start > half);
         let first = self.chains.iter().map(|chain| chain.start).min();
@@ -172,14 +172,14 @@ impl BoundarySearch {
         let len = len.min(self.bytes.len());
         self.bytes.drain(..len);
         let mut left = len;
-        while let Some((piece, _)) = self.pieces.front_mut() {
-            let now = left.min(*piece);
-            *piece -= now;
+        while let Some((packet_len, _)) = self.packets.front_mut() {
+            let now = left.min(*packet_len);
+            *packet_len -= now;
             left -= now;
-            if *piece > 0 {
+            if *packet_len > 0 {
                 break;
             }
-            self.pieces.pop_front();
+            self.packets.pop_front();
         }
         self.scanned = self.scanned.saturating_sub(len);
         for chain in &mut self.chains {
@@ -189,7 +189,7 @@ impl BoundarySearch {
     }
 }
 
-/// Follows a chain as far as the bytes go. False where it ends; `found` says where it is believed.
+/// Follows a chain as far as the bytes go. False where it ends; `found` is its start once it has enough evidence.
 fn follow(chain: &mut FrameChain, bytes: &[u8], known: &SearchContext, enough: u32, found: &mut Option<usize>) -> bool {
     while let Some(header) = bytes.get(chain.next..).and_then(<[u8]>::first_chunk) {
         let header = FrameHeader::parse(header);
@@ -208,7 +208,7 @@ fn follow(chain: &mut FrameChain, bytes: &[u8], known: &SearchContext, enough: u
     true
 }
 
-/// How many bits a header is worth; `None` where no sender may send it.
+/// How many bits a header is worth; `None` for one that no sender may send.
 fn evidence(header: &FrameHeader, known: &SearchContext) -> Option<u32> {
     let flags = match header.kind {
         FrameType::DATA => 0x09,
@@ -219,7 +219,7 @@ fn evidence(header: &FrameHeader, known: &SearchContext) -> Option<u32> {
         FrameType::PRIORITY | FrameType::RST_STREAM | FrameType::GOAWAY | FrameType::WINDOW_UPDATE => 0,
         _ => return None,
     };
-    // Streams to come are near those that were; where nothing is known, few connections come far.
+    // New streams have numbers near the highest so far; where that is unknown, few connections get beyond 2^20.
     let highest = known.highest_stream.map_or(1 << 20, |highest| highest.saturating_add(1 << 10));
     let legal = header.fault().is_none() && !header.reserved && header.flags & !flags == 0;
     if !legal || header.len > known.max_frame || header.stream > highest {
@@ -231,12 +231,12 @@ fn evidence(header: &FrameHeader, known: &SearchContext) -> Option<u32> {
         | FrameType::PUSH_PROMISE
         | FrameType::CONTINUATION
         | FrameType::GOAWAY => 24 - known.max_frame.checked_ilog2().unwrap_or(0).min(24),
-        // Real ones have few parameters.
+        // Real frames have few parameters.
         FrameType::SETTINGS if header.len > 0 => 16,
         _ => 24,
     };
     let stream = if header.stream == 0 { 32 } else { 31 - highest.checked_ilog2().unwrap_or(0) };
-    // One of ten types, of 256; flags that the type has, of 256.
+    // One of ten types out of 256: 4 bits; and the flags that the type does not have.
     Some(length + 4 + (8 - flags.count_ones()) + stream)
 }
 
@@ -278,22 +278,22 @@ mod tests {
             for highest in [None, Some(5)] {
                 let mut search = BoundarySearch::new(64 << 10, if highest.is_some() { 72 } else { 96 });
                 let mut fed = 0;
-                let pieces: Vec<_> = bytes.chunks(size).collect();
-                for piece in &pieces {
+                let packets: Vec<_> = bytes.chunks(size).collect();
+                for bytes in &packets {
                     fed += 1;
-                    if search.push(piece, seen(fed), &known(highest)) {
+                    if search.push(bytes, seen(fed), &known(highest)) {
                         break;
                     }
                 }
                 let mut rest: Vec<u8> = Vec::new();
                 let mut last = 0;
-                for (piece, seen) in search.take() {
-                    assert!(seen.packet >= last && !piece.is_empty());
+                for (bytes, seen) in search.take() {
+                    assert!(seen.packet >= last && !bytes.is_empty());
                     last = seen.packet;
-                    rest.extend(piece);
+                    rest.extend(bytes);
                 }
-                pieces.iter().skip(usize::try_from(fed).unwrap()).for_each(|piece| rest.extend(*piece));
-                assert_eq!(rest.len(), bytes.len() - at, "pieces of {size}, highest {highest:?}");
+                packets.iter().skip(usize::try_from(fed).unwrap()).for_each(|bytes| rest.extend(*bytes));
+                assert_eq!(rest.len(), bytes.len() - at, "packets of {size} bytes, highest {highest:?}");
                 assert_eq!(rest, bytes[at..]);
             }
         }
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_begins_anew_and_an_end_takes_the_best() {
+    fn a_gap_begins_anew_and_the_end_accepts_the_best_chain() {
         let mut search = BoundarySearch::new(64 << 10, 72);
         let bytes = frame(0, 0, 5, &[1; 20]);
         assert!(!search.push(&bytes, seen(1), &known(Some(5))));
@@ -328,6 +328,6 @@ mod tests {
         assert!(!search.accept_best());
         assert!(!search.push(&bytes, seen(2), &known(Some(5))));
         assert!(search.accept_best());
-        assert_eq!(search.take().map(|(piece, seen)| (piece, seen.packet)).collect::<Vec<_>>(), [(bytes, 2)]);
+        assert_eq!(search.take().map(|(bytes, seen)| (bytes, seen.packet)).collect::<Vec<_>>(), [(bytes, 2)]);
     }
 }

@@ -1,26 +1,26 @@
-//! The tables that header blocks refer to (machine): the static one (RFC 7541 Appendix A), and the dynamic one of one
+//! The tables that header blocks refer to (machine): the static table (RFC 7541 Appendix A), and the dynamic table of one
 //! direction (RFC 7541 §2.3.2), as far as it is known.
 //!
-//! A passive reader may lack entries: blocks that the capture lost, a table larger than it keeps. New entries come in at
-//! the front, so those that were seen since have their true index all the same; whatever stands behind them is not
-//! known, and is never guessed.
+//! An observer may lack entries: those of header blocks that were not captured, and those beyond the size that it keeps. New
+//! entries come in at the front, so entries seen since then have their true index; the entries after them are unknown, and
+//! never guessed.
 
 use std::collections::VecDeque;
 
 /// What an entry costs beyond its bytes (RFC 7541 §4.1).
 const OVERHEAD: usize = 32;
 
-/// A name and a value, either of which may not be known.
+/// A name and a value; `None` where it is unknown.
 pub(super) type Pair<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
-/// What an index stands for.
+/// What is at an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lookup<'a> {
     /// This entry.
     Entry(Pair<'a>),
-    /// An entry that was not seen.
+    /// An entry that was not captured, or is not kept.
     Unknown,
-    /// None: a decoding error (RFC 7541 §2.3.3).
+    /// Nothing: a decoding error (RFC 7541 §2.3.3).
     OutOfRange,
 }
 
@@ -31,10 +31,10 @@ pub(super) struct HeaderTable {
     entries: VecDeque<Entry>,
     size: usize,
     max: usize,
-    /// What is kept at most, whatever the endpoints agreed on.
-    keep: usize,
-    /// Nothing stands behind `entries`.
-    whole: bool,
+    /// Bytes that are kept at most, whatever the endpoints agreed on.
+    max_kept: usize,
+    /// `entries` are all of the sender's.
+    complete: bool,
     /// The sender's table may be larger than `max`.
     capped: bool,
 }
@@ -46,20 +46,21 @@ struct Entry {
 }
 
 impl Entry {
-    /// Of what is not known, the least that it can be: an encoder refers to nothing that it has evicted, so an entry that
-    /// is kept for too long does no harm.
+    /// Its size; an unknown name or value counts as empty. An encoder does not refer to an entry that it has evicted, so an
+    /// entry that is kept for too long does no harm.
     fn size(&self) -> usize {
         self.name.as_ref().map_or(0, |name| name.len()) + self.value.as_ref().map_or(0, |value| value.len()) + OVERHEAD
     }
 }
 
 impl HeaderTable {
-    /// An empty table of `max` bytes, of which at most `keep` are kept.
-    pub(super) fn new(max: usize, keep: usize) -> Self {
-        Self { entries: VecDeque::new(), size: 0, max: max.min(keep), keep, whole: true, capped: max > keep }
+    /// An empty table of `max` bytes, of which at most `max_kept` are kept.
+    pub(super) fn new(max: usize, max_kept: usize) -> Self {
+        let (entries, capped) = (VecDeque::new(), max > max_kept);
+        Self { entries, size: 0, max: max.min(max_kept), max_kept, complete: true, capped }
     }
 
-    /// What `index` stands for: 1 to 61 in the static table, then the newest entry of the dynamic one, and so on
+    /// The entry at `index`: 1 to 61 in the static table, then the dynamic table, from its newest entry on
     /// (RFC 7541 §2.3.3).
     pub(super) fn get(&self, index: u32) -> Lookup<'_> {
         let Some(at) = usize::try_from(index).ok().and_then(|index| index.checked_sub(1)) else {
@@ -70,12 +71,12 @@ impl HeaderTable {
         }
         match self.entries.get(at - STATIC.len()) {
             Some(entry) => Lookup::Entry((entry.name.as_deref(), entry.value.as_deref())),
-            None if self.whole => Lookup::OutOfRange,
+            None if self.complete => Lookup::OutOfRange,
             None => Lookup::Unknown,
         }
     }
 
-    /// Puts an entry in front; those that no longer fit leave, and that may be all of them (RFC 7541 §4.4).
+    /// Adds an entry in front, and evicts those that no longer fit, perhaps all of them (RFC 7541 §4.4).
     pub(super) fn insert(&mut self, (name, value): Pair<'_>) {
         let entry = Entry { name: name.map(Into::into), value: value.map(Into::into) };
         let size = entry.size();
@@ -84,38 +85,38 @@ impl HeaderTable {
             self.size += size;
             self.entries.push_front(entry);
         } else {
-            // Larger than the table: it is empty now, if that is what the sender's is too.
-            self.whole |= !self.capped && name.is_some() && value.is_some();
+            // Larger than the table, which is empty now, and complete if the sender's table is empty, too.
+            self.complete |= !self.capped && name.is_some() && value.is_some();
         }
     }
 
     /// The sender's table has `max` bytes from here on (RFC 7541 §4.3).
     pub(super) fn resize(&mut self, max: u32) {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
-        self.whole |= max == 0;
-        self.capped = max > self.keep;
-        self.max = max.min(self.keep);
+        self.complete |= max == 0;
+        self.capped = max > self.max_kept;
+        self.max = max.min(self.max_kept);
         self.evict(self.max);
     }
 
-    /// The sender's table may be larger than is known.
+    /// The size of the sender's table is unknown.
     pub(super) const fn uncap(&mut self) {
         self.capped = true;
-        self.max = self.keep;
+        self.max = self.max_kept;
     }
 
-    /// Entries may have come that were not seen: of those that are there, no index is known.
+    /// Entries may have been added that were not captured: the indices of the known ones are lost.
     pub(super) fn lose(&mut self) {
         self.entries.clear();
         self.size = 0;
-        self.whole = false;
+        self.complete = false;
         self.capped = true;
-        self.max = self.keep;
+        self.max = self.max_kept;
     }
 
-    /// Whether it is known what every index stands for.
-    pub(super) const fn is_whole(&self) -> bool {
-        self.whole
+    /// Whether all entries of the sender's table are known.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// Bytes that it keeps, as RFC 7541 §4.1 counts.
@@ -123,11 +124,12 @@ impl HeaderTable {
         self.size
     }
 
-    fn evict(&mut self, room: usize) {
-        while self.size > room {
+    /// Evicts the oldest entries until `size` bytes are left.
+    fn evict(&mut self, size: usize) {
+        while self.size > size {
             let Some(entry) = self.entries.pop_back() else { break };
             self.size = self.size.saturating_sub(entry.size());
-            self.whole &= !self.capped;
+            self.complete &= !self.capped;
         }
     }
 }
@@ -188,26 +190,26 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_seen_is_not_known() {
+    fn entries_that_were_not_captured_are_unknown() {
         let mut table = HeaderTable::new(4096, 4096);
         with(&mut table, &[("a", "1")]);
         table.lose();
-        assert_eq!((entry(&table, 62).as_str(), table.is_whole()), ("Unknown", false));
+        assert_eq!((entry(&table, 62).as_str(), table.is_complete()), ("Unknown", false));
         with(&mut table, &[("b", "2")]);
         table.insert((None, Some(b"3")));
         assert_eq!([62, 63, 64].map(|index| entry(&table, index)), ["?: 3", "b: 2", "Unknown"]);
         table.resize(0);
         table.resize(4096);
-        assert_eq!((entry(&table, 62).as_str(), table.is_whole()), ("OutOfRange", true));
+        assert_eq!((entry(&table, 62).as_str(), table.is_complete()), ("OutOfRange", true));
     }
 
     #[test]
-    fn a_table_larger_than_what_is_kept_is_known_in_front() {
+    fn of_a_table_larger_than_is_kept_the_front_is_known() {
         let mut table = HeaderTable::new(1 << 30, 68);
         with(&mut table, &[("a", "1"), ("b", "2"), ("c", "3")]);
         assert_eq!([62, 63, 64].map(|index| entry(&table, index)), ["c: 3", "b: 2", "Unknown"]);
         assert_eq!(table.held(), 68);
-        // Too large to be kept, not for the sender.
+        // Too large to be kept, but not for the sender's table.
         with(&mut table, &[("d", "a value that is longer than what is kept of the table, by quite a lot")]);
         assert_eq!(entry(&table, 62), "Unknown");
     }

@@ -25,8 +25,8 @@ impl CheckedRequest {
                 check.absent(name);
             }
         }
-        if let Some(sentence) = list.malformed() {
-            check.malformed(sentence);
+        if let Some(fault) = list.malformed() {
+            check.malformed(fault.as_str());
         }
         check.version(&fields);
         check_subprotocol_names(&request.subprotocols, &mut check);
@@ -42,8 +42,8 @@ impl CheckedResponse {
     pub fn from_list(list: &HeaderList, status: u16, seen: PacketRef) -> Self {
         let fields = list.fields();
         let mut check = HeadCheck::new(list.is_complete());
-        if let Some(sentence) = list.malformed() {
-            check.malformed(sentence);
+        if let Some(fault) = list.malformed() {
+            check.malformed(fault.as_str());
         }
         for name in ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"] {
             check.at_most_once(&fields, name);

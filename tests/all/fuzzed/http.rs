@@ -1,5 +1,5 @@
-//! Any chunks of an HTTP/1 connection: however each is cut, the same heads and bodies are seen, up to where one direction
-//! is lost (from there on, where chunks begin decides).
+//! Any chunks of an HTTP/1 connection: however each is cut, the events are the same, up to the place where one direction is
+//! lost. From there on they depend on where chunks begin.
 //!
 //! The script: cuts; then chunks: a byte of direction and kind, a byte of length, the bytes.
 
@@ -12,7 +12,7 @@ use wslens::types::{Direction, Limits, PerDirection};
 use super::script::{Cuts, Script};
 
 #[derive(Clone, Copy)]
-enum Piece<'a> {
+enum Part<'a> {
     Bytes(&'a [u8]),
     Gap(Option<u64>),
     End,
@@ -28,26 +28,26 @@ pub(crate) fn http(bytes: &[u8]) {
         chunks.push((
             direction,
             match kind >> 2 {
-                58..62 => Piece::Gap(Some(len.into())),
-                62 => Piece::Gap(None),
-                63 => Piece::End,
-                // So that long heads need no long script.
-                long => Piece::Bytes(script.take(usize::from(len) << (long & 1))),
+                58..62 => Part::Gap(Some(len.into())),
+                62 => Part::Gap(None),
+                63 => Part::End,
+                // Shifted, so that long heads need no long script.
+                long => Part::Bytes(script.take(usize::from(len) << (long & 1))),
             },
         ));
     }
     let limits = Limits { max_head_bytes: 512, max_pipelined: 4, ..Limits::default() };
     let whole = Run::new(&limits).all(&chunks, &Cuts::none());
-    let pieces = Run::new(&limits).all(&chunks, &cuts);
+    let cut = Run::new(&limits).all(&chunks, &cuts);
     for direction in Direction::BOTH {
-        let (whole_said, pieces_said) = (whole.said.get(direction), pieces.said.get(direction));
-        // What one direction still says when the other one is over depends on where it was cut.
-        let all = if whole.over { whole_said.len().min(pieces_said.len()) } else { usize::MAX };
-        let up_to = |said: &[String]| said.iter().take(all).cloned().collect::<Vec<_>>();
-        assert_eq!(up_to(whole_said), up_to(pieces_said), "{direction}: any cut gives the same");
+        let (whole_events, cut_events) = (whole.events.get(direction), cut.events.get(direction));
+        // The events of one direction after the end of the other depend on the cuts.
+        let all = if whole.over { whole_events.len().min(cut_events.len()) } else { usize::MAX };
+        let up_to = |events: &[String]| events.iter().take(all).cloned().collect::<Vec<_>>();
+        assert_eq!(up_to(whole_events), up_to(cut_events), "{direction}: any cut gives the same");
     }
-    assert_eq!(whole.over, pieces.over);
-    if let Some((_, Piece::Bytes(bytes))) = chunks.first() {
+    assert_eq!(whole.over, cut.over);
+    if let Some((_, Part::Bytes(bytes))) = chunks.first() {
         _ = sniff(bytes);
     }
 }
@@ -55,7 +55,7 @@ pub(crate) fn http(bytes: &[u8]) {
 struct Run {
     h1: H1,
     most: usize,
-    said: PerDirection<Vec<String>>,
+    events: PerDirection<Vec<String>>,
     waiting: VecDeque<Vec<u8>>,
     over: bool,
 }
@@ -63,29 +63,29 @@ struct Run {
 impl Run {
     fn new(limits: &Limits) -> Self {
         let most = 4 * limits.max_head_bytes + 64 * limits.max_pipelined + 1024;
-        Self { h1: H1::new(limits), most, said: PerDirection::default(), waiting: VecDeque::new(), over: false }
+        Self { h1: H1::new(limits), most, events: PerDirection::default(), waiting: VecDeque::new(), over: false }
     }
 
-    fn all(mut self, chunks: &[(Direction, Piece<'_>)], cuts: &Cuts<'_>) -> Self {
+    fn all(mut self, chunks: &[(Direction, Part<'_>)], cuts: &Cuts<'_>) -> Self {
         let mut cuts = cuts.clone();
         for (direction, piece) in chunks {
             match *piece {
                 _ if self.over => break,
-                Piece::Bytes(mut bytes) => {
+                Part::Bytes(mut bytes) => {
                     while let Some(piece) = cuts.piece(&mut bytes) {
                         self.chunk(*direction, piece);
                     }
                 }
-                // What waits must not be overtaken.
+                // A gap must not overtake the chunks that wait.
                 _ if *direction == Direction::ToServer && self.h1.is_paused() => self.over = true,
-                Piece::Gap(len) => {
-                    let step = self.h1.gap(*direction, len);
-                    self.over |= note(&mut self.said, *direction, step.as_ref());
+                Part::Gap(len) => {
+                    let event = self.h1.gap(*direction, len);
+                    self.over |= record(&mut self.events, *direction, event.as_ref());
                     self.over |= self.h1.is_lost(*direction);
                 }
-                Piece::End => {
-                    let step = self.h1.finish(*direction);
-                    note(&mut self.said, *direction, step.as_ref());
+                Part::End => {
+                    let event = self.h1.finish(*direction);
+                    record(&mut self.events, *direction, event.as_ref());
                     self.over = true;
                 }
             }
@@ -102,7 +102,7 @@ impl Run {
             self.resume();
         } else {
             let mut input = bytes;
-            // A response that ends a pause: the requests that wait come before the response to them.
+            // After a response that ends a pause, the requests that wait come before the response to them.
             while self.feed(direction, &mut input) {
                 self.resume();
             }
@@ -111,7 +111,7 @@ impl Run {
         assert!(self.h1.held() <= self.most, "holds {}", self.h1.held());
     }
 
-    /// Gives again what waits, if it need not wait any more.
+    /// Gives the chunks that wait again, as long as they need not wait any more.
     fn resume(&mut self) {
         while !self.h1.is_paused() && !self.over {
             let Some(held) = self.waiting.pop_front() else { break };
@@ -128,15 +128,15 @@ impl Run {
     fn feed(&mut self, direction: Direction, input: &mut &[u8]) -> bool {
         while !self.over {
             let (before, paused) = (input.len(), self.h1.is_paused());
-            let step = self.h1.next(direction, input);
-            let said = step.is_some();
-            self.over = note(&mut self.said, direction, step.as_ref());
+            let event = self.h1.next(direction, input);
+            let events = event.is_some();
+            self.over = record(&mut self.events, direction, event.as_ref());
             assert!(input.len() <= before);
-            if !said {
+            if !events {
                 break;
             }
-            // In a body that lasts to the end, or may do so, only a chunk that begins like a head is looked at; and a response
-            // to a request whose head was cut off leaves the client's direction lost.
+            // In a body that lasts, or may last, to the end, only the first bytes of a chunk are looked at; and a response to a
+            // request whose head was cut off leaves the client's direction lost.
             self.over |= self.h1.is_over() || Direction::BOTH.into_iter().any(|way| self.h1.is_lost(way));
             if direction == Direction::ToClient && paused && !self.h1.is_paused() {
                 return true;
@@ -146,10 +146,10 @@ impl Run {
     }
 }
 
-/// Writes a step down. True for the last that counts.
-fn note(said: &mut PerDirection<Vec<String>>, direction: Direction, step: Option<&H1Event<'_>>) -> bool {
+/// Records an event. True if it is the last to be compared.
+fn record(events: &mut PerDirection<Vec<String>>, direction: Direction, event: Option<&H1Event<'_>>) -> bool {
     let mut line = String::new();
-    let over = match step {
+    let over = match event {
         None => return false,
         Some(H1Event::Request { number, head }) => {
             assert_eq!(direction, Direction::ToServer);
@@ -162,10 +162,10 @@ fn note(said: &mut PerDirection<Vec<String>>, direction: Direction, step: Option
             head.fields.iter().for_each(|field| _ = write!(line, " {field:?}"));
             false
         }
-        Some(H1Event::Response { head, answers, effect }) => {
+        Some(H1Event::Response { head, request, effect }) => {
             assert_eq!(direction, Direction::ToClient);
             assert!(head.status <= 999);
-            _ = write!(line, "{answers:?} {} {} {effect:?} {}", head.status, head.reason.escape_ascii(), head.complete);
+            _ = write!(line, "{request:?} {} {} {effect:?} {}", head.status, head.reason.escape_ascii(), head.complete);
             head.fields.iter().for_each(|field| _ = write!(line, " {field:?}"));
             effect.ends_http()
         }
@@ -175,6 +175,6 @@ fn note(said: &mut PerDirection<Vec<String>>, direction: Direction, step: Option
         }
         Some(other) => panic!("{other:?}"),
     };
-    said.get_mut(direction).push(line);
+    events.get_mut(direction).push(line);
     over
 }

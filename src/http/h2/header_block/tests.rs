@@ -5,14 +5,14 @@ use super::super::huffman;
 use super::super::table::STATIC;
 use super::*;
 
-/// Name and value; `?` is what is not known.
+/// Name and value; `?` where it is unknown.
 type Line = (String, String);
 
 fn text(bytes: Option<&[u8]>) -> String {
     bytes.map_or("?".to_owned(), |bytes| bytes.escape_ascii().to_string())
 }
 
-/// Decodes one block, fed in pieces of `size` bytes.
+/// Decodes one block, in fragments of `size` bytes.
 fn block(decoder: &mut HeaderDecoder, bytes: &[u8], size: usize) -> (Vec<Line>, Option<BlockFault>) {
     let mut lines = Vec::new();
     decoder.begin();
@@ -121,7 +121,7 @@ fn responses_of_the_rfc() {
     story(&coded, &expected, &[222, 222, 215], 256);
 }
 
-/// Blocks one after the other, whole and byte by byte; after each, the table's size.
+/// Blocks one after another, each complete and byte by byte; after each, the table's size.
 fn story(blocks: &[&str], expected: &[Vec<Line>], sizes: &[usize], table: u32) {
     for piece in [usize::MAX, 1] {
         let mut decoder = decoder();
@@ -233,7 +233,7 @@ fn list(random: &mut Random) -> Vec<Line> {
 }
 
 #[test]
-fn stories_come_back_whole_and_cut_anywhere() {
+fn stories_are_decoded_however_they_are_cut() {
     for seed in 1..30 {
         let mut random = Random(seed);
         let mut encoder = Encoder { max: 4096, ..Encoder::default() };
@@ -252,7 +252,7 @@ fn stories_come_back_whole_and_cut_anywhere() {
 }
 
 #[test]
-fn after_a_loss_nothing_is_wrong_and_some_is_known() {
+fn after_a_loss_no_field_is_wrong_and_some_are_known() {
     let mut known = [0, 0];
     for seed in 1..60 {
         let mut random = Random(seed);
@@ -265,12 +265,12 @@ fn after_a_loss_nothing_is_wrong_and_some_is_known() {
                 ours.lose();
                 continue;
             }
-            let (said, fault) = block(&mut ours, &bytes, 7);
-            assert_eq!((said.len(), fault), (list.len(), None));
-            for (said, is) in said.iter().zip(&list) {
-                let right = |said: &str, is: &str| said == "?" || said == is;
-                assert!(right(&said.0, &is.0) && right(&said.1, &is.1), "{said:?} is {is:?}");
-                known[0] += u32::from(said == is);
+            let (decoded, fault) = block(&mut ours, &bytes, 7);
+            assert_eq!((decoded.len(), fault), (list.len(), None));
+            for (field, sent) in decoded.iter().zip(&list) {
+                let right = |part: &str, sent: &str| part == "?" || part == sent;
+                assert!(right(&field.0, &sent.0) && right(&field.1, &sent.1), "{field:?} is {sent:?}");
+                known[0] += u32::from(field == sent);
                 known[1] += 1;
             }
         }
@@ -279,24 +279,27 @@ fn after_a_loss_nothing_is_wrong_and_some_is_known() {
 }
 
 #[test]
-fn a_small_memory_is_never_wrong() {
+fn with_a_small_table_no_field_is_wrong() {
     for seed in 1..30 {
         let mut random = Random(seed);
         let mut encoder = Encoder { max: 4096, ..Encoder::default() };
         let mut ours = HeaderDecoder::new(64 << 10, 300);
         for _ in 0..40 {
             let list = list(&mut random);
-            let (said, fault) = block(&mut ours, &encoder.block(&list, &mut random), 50);
+            let (decoded, fault) = block(&mut ours, &encoder.block(&list, &mut random), 50);
             assert!(ours.table.held() <= 300 && fault.is_none());
-            for (said, is) in said.iter().zip(&list) {
-                assert!((said.0 == "?" || said.0 == is.0) && (said.1 == "?" || said.1 == is.1), "{said:?} is {is:?}");
+            for (field, sent) in decoded.iter().zip(&list) {
+                assert!(
+                    (field.0 == "?" || field.0 == sent.0) && (field.1 == "?" || field.1 == sent.1),
+                    "{field:?} is {sent:?}"
+                );
             }
         }
     }
 }
 
 #[test]
-fn what_is_wrong_is_said_and_the_rest_is_read() {
+fn faults_are_named_and_the_other_fields_are_read() {
     for (hex, expected, fault) in [
         ("80 82", lines(&[("?", "?"), (":method", "GET")]), BlockFault::Index),
         ("be 82", lines(&[("?", "?"), (":method", "GET")]), BlockFault::Index),
@@ -316,18 +319,18 @@ fn what_is_wrong_is_said_and_the_rest_is_read() {
 }
 
 #[test]
-fn a_field_that_is_too_long_ends_what_is_known() {
+fn after_a_field_that_is_too_long_the_table_is_unknown() {
     let mut decoder = HeaderDecoder::new(100, 4096);
     let mut long = vec![0x40, 1, b'a', 0x7f, 0x80, 0x80, 0x40]; // A value of a megabyte.
     long.resize(500, b'x');
     assert_eq!(block(&mut decoder, &long, 10), (vec![], Some(BlockFault::TooLong)));
-    assert!(decoder.held() < 300 && !decoder.is_whole());
+    assert!(decoder.held() < 300 && !decoder.is_complete());
     assert_eq!(block(&mut decoder, &[0x82, 0xbe], 9), (lines(&[(":method", "GET"), ("?", "?")]), None));
 }
 
-/// Whether a field is too long is a matter of its length, not of how many fragments it came in.
+/// The limit of a field's length does not depend on how the block is cut.
 #[test]
-fn a_field_is_as_long_whole_as_in_pieces() {
+fn a_field_has_the_same_length_however_it_is_cut() {
     for (len, expected) in [(96, None), (97, Some(BlockFault::TooLong))] {
         let mut field = vec![0x40, 1, b'a', len];
         field.resize(4 + usize::from(len), b'x');
@@ -341,7 +344,7 @@ fn a_field_is_as_long_whole_as_in_pieces() {
     }
 }
 
-/// A byte of input may refer to an entry of 4 KiB: what is emitted is lent, and what is kept does not grow.
+/// A byte of input may refer to an entry of 4 KiB: emitted fields are lent, and the memory does not grow.
 #[test]
 fn a_bomb_costs_no_memory() {
     let mut decoder = decoder();
@@ -359,7 +362,7 @@ fn a_bomb_costs_no_memory() {
 }
 
 #[test]
-fn bad_input_is_bad_to_another_decoder_too() {
+fn input_that_is_refused_is_refused_by_another_decoder() {
     let mut agreed = [0, 0];
     for seed in 1..2000 {
         let mut random = Random(seed);
@@ -372,12 +375,12 @@ fn bad_input_is_bad_to_another_decoder_too() {
                 bytes[at] = u8::try_from(random.below(256)).unwrap();
             }
         }
-        let (said, fault) = block(&mut decoder(), &bytes, 5);
+        let (decoded, fault) = block(&mut decoder(), &bytes, 5);
         match loona_hpack::Decoder::new().decode(&bytes) {
             // Where the table's size may change, and to what, is for us alone to see.
             Ok(theirs) if fault != Some(BlockFault::TableSize) => {
                 let theirs: Vec<_> = theirs.iter().map(|(name, value)| (text(Some(name)), text(Some(value)))).collect();
-                assert_eq!((said, fault), (theirs, None), "{bytes:02x?}");
+                assert_eq!((decoded, fault), (theirs, None), "{bytes:02x?}");
                 agreed[0] += 1;
             }
             Ok(_) => {}

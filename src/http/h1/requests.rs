@@ -1,13 +1,15 @@
 //! The client's direction of an HTTP/1.1 connection (machine): a head, its body, the next head; and a pause where the
-//! response must say what comes next.
+//! response decides what comes next.
 
-use super::body::{Body, BodyProgress, Framing};
-use super::h1::{H1Event, H1Loss};
-use super::head::Wants;
+use super::body::{Body, BodyProgress};
+use super::event::{H1Event, H1Loss};
+use super::framing::Framing;
 use super::head_collector::{HeadCollector, HeadSearch};
 use super::parse;
 use super::pipeline::{Enqueued, Pipeline, RequestKind};
-use super::sniff::{self, Match, SNIFF_BYTES};
+use crate::http::head::Wants;
+use crate::http::sniff::{self, Match, SNIFF_BYTES};
+use crate::http::start_line::{first_line, request_line};
 use crate::types::Limits;
 
 /// The requests of one connection.
@@ -15,7 +17,7 @@ use crate::types::Limits;
 pub(super) struct Requests {
     state: State,
     head: HeadCollector,
-    /// A 101 came that belongs to no request seen so far: what is no request is the new protocol.
+    /// A 101 came whose request has not: bytes that are no request belong to the new protocol.
     switched: bool,
 }
 
@@ -23,14 +25,14 @@ pub(super) struct Requests {
 enum State {
     /// In a head, or before one.
     Head,
-    /// In a body; whether the machine pauses behind it.
+    /// In a body; whether to pause after it.
     Body(Body, Pause),
-    /// What follows is no body: says so, then is lost.
-    Faulty,
-    /// The response to the latest request decides; whether that request's head was captured whole, so that the next
-    /// request would begin right here.
-    Paused { whole: bool },
-    /// No longer in step. A chunk that begins with a request line ends this.
+    /// In a body without a certain end: lost with the next byte.
+    InvalidBody,
+    /// The response to the latest request decides. `complete` if that request's head was captured completely, so that the
+    /// next request would begin right here.
+    Paused { complete: bool },
+    /// Out of step, until a chunk begins with a request line.
     Lost,
 }
 
@@ -50,27 +52,27 @@ impl Requests {
         while !input.is_empty() {
             match &mut self.state {
                 State::Paused { .. } => return None,
-                State::Faulty => return Some(self.lose(pipeline, input, H1Loss::Framing)),
+                State::InvalidBody => return Some(self.lose(pipeline, input, H1Loss::Framing)),
                 State::Lost if !begins_request(input) => *input = &[],
                 State::Lost => self.state = State::Head,
                 State::Body(body, pause) => match (body.skip(input), *pause) {
                     (BodyProgress::NeedMore, _) => {}
                     (BodyProgress::Done, pause) => self.state = State::after_body(pause),
-                    // A body that never came: the client went on in the new protocol at once.
-                    (BodyProgress::Broken, Pause::Yes) => self.state = State::Paused { whole: true },
+                    // There was no body: the client went on in the new protocol at once.
+                    (BodyProgress::Broken, Pause::Yes) => self.state = State::Paused { complete: true },
                     (BodyProgress::Broken, Pause::No) => return Some(self.lose(pipeline, input, H1Loss::Framing)),
                 },
                 State::Head => match self.find(input) {
                     Ok(HeadSearch::NeedMore) => {}
                     Ok(HeadSearch::Borrowed(bytes)) => {
-                        return Some(asked(&mut self.state, self.switched, pipeline, bytes));
+                        return Some(request(&mut self.state, self.switched, pipeline, bytes));
                     }
                     Ok(HeadSearch::Collected) => {
                         let bytes = self.head.bytes();
-                        return Some(asked(&mut self.state, self.switched, pipeline, bytes));
+                        return Some(request(&mut self.state, self.switched, pipeline, bytes));
                     }
                     Ok(HeadSearch::TooLong) => return Some(self.lose(pipeline, input, H1Loss::HeadTooLong)),
-                    Err(NotHttp) if self.switched => self.state = State::Paused { whole: true },
+                    Err(NotHttp) if self.switched => self.state = State::Paused { complete: true },
                     Err(NotHttp) => return Some(self.lose(pipeline, input, H1Loss::NotHttp)),
                 },
             }
@@ -78,7 +80,7 @@ impl Requests {
         None
     }
 
-    /// Searches for the end of a head, if this can be one.
+    /// Searches for the end of a head, unless the bytes cannot be one.
     fn find<'i>(&mut self, input: &mut &'i [u8]) -> Result<HeadSearch<'i>, NotHttp> {
         self.head.skip_empty_lines(input);
         if input.is_empty() {
@@ -109,7 +111,7 @@ impl Requests {
             State::Paused { .. } | State::Lost => None,
             State::Head if self.head.is_open() => Some(self.cut(pipeline).unwrap_or(H1Event::Lost(H1Loss::Gap))),
             _ if self.switched => {
-                self.state = State::Paused { whole: false };
+                self.state = State::Paused { complete: false };
                 None
             }
             _ => Some(self.lose(pipeline, &mut &[][..], H1Loss::Gap)),
@@ -121,7 +123,7 @@ impl Requests {
         if self.head.is_open() { self.cut(pipeline) } else { None }
     }
 
-    /// What is known of a head whose rest is missing. The response says what follows it.
+    /// The rest of the head at hand is missing: gives what there is of it. The response decides what follows.
     fn cut(&mut self, pipeline: &mut Pipeline) -> Option<H1Event<'_>> {
         self.head.spend();
         self.state = State::Lost;
@@ -129,7 +131,7 @@ impl Requests {
         let number = pipeline.next_number();
         if let Some((head, _)) = &parsed {
             pipeline.push(RequestKind::of(head.method));
-            self.state = State::Paused { whole: false };
+            self.state = State::Paused { complete: false };
         }
         pipeline.lose_requests();
         parsed.map(|(head, _)| H1Event::Request { number, head })
@@ -146,18 +148,18 @@ impl Requests {
     /// The response to the latest request was an ordinary one: what follows are requests.
     pub(super) fn resume(&mut self) {
         match &mut self.state {
-            State::Paused { whole: true } => self.state = State::Head,
-            State::Paused { whole: false } => self.state = State::Lost,
+            State::Paused { complete: true } => self.state = State::Head,
+            State::Paused { complete: false } => self.state = State::Lost,
             State::Body(_, pause) => *pause = Pause::No,
-            State::Head | State::Faulty | State::Lost => {}
+            State::Head | State::InvalidBody | State::Lost => {}
         }
     }
 
-    /// A response ended HTTP. `known`: it answers a request that was seen; nothing of HTTP follows that one.
+    /// A response ended HTTP. `known` if its request was seen: no HTTP follows that request.
     pub(super) fn switch(&mut self, known: bool) {
         match &mut self.state {
-            State::Lost | State::Faulty => self.state = State::Paused { whole: false },
-            State::Head if known && !self.head.is_open() => self.state = State::Paused { whole: true },
+            State::Lost | State::InvalidBody => self.state = State::Paused { complete: false },
+            State::Head if known && !self.head.is_open() => self.state = State::Paused { complete: true },
             State::Body(_, pause) => *pause = Pause::Yes,
             State::Head => self.switched = true,
             State::Paused { .. } => {}
@@ -172,7 +174,7 @@ impl Requests {
         self.head.is_open()
     }
 
-    /// Lets go of a head that is not whole.
+    /// Frees an incomplete head.
     pub(super) fn shed(&mut self, pipeline: &mut Pipeline) {
         self.head.release();
         if self.head.is_open() {
@@ -188,17 +190,17 @@ impl Requests {
 impl State {
     const fn after_body(pause: Pause) -> Self {
         match pause {
-            Pause::Yes => Self::Paused { whole: true },
+            Pause::Yes => Self::Paused { complete: true },
             Pause::No => Self::Head,
         }
     }
 }
 
-/// What begins here is no request.
+/// Something other than a request begins here.
 struct NotHttp;
 
-/// A head is complete: what it says, and the state behind it.
-fn asked<'a>(state: &mut State, switched: bool, pipeline: &mut Pipeline, bytes: &'a [u8]) -> H1Event<'a> {
+/// A head is complete: gives it, and sets the state after it.
+fn request<'a>(state: &mut State, switched: bool, pipeline: &mut Pipeline, bytes: &'a [u8]) -> H1Event<'a> {
     let Some((head, framing)) = parse::request(bytes, true) else {
         *state = State::Lost;
         pipeline.lose_requests();
@@ -214,8 +216,8 @@ fn asked<'a>(state: &mut State, switched: bool, pipeline: &mut Pipeline, bytes: 
     *state = match (framing, Body::new(framing)) {
         (Framing::Length(0), _) => State::after_body(pause),
         (_, Some(body)) => State::Body(body, pause),
-        (_, None) if pause == Pause::Yes => State::Paused { whole: true },
-        (_, None) => State::Faulty,
+        (_, None) if pause == Pause::Yes => State::Paused { complete: true },
+        (_, None) => State::InvalidBody,
     };
     if pushed == Enqueued::Full {
         *state = State::Lost;
@@ -224,7 +226,7 @@ fn asked<'a>(state: &mut State, switched: bool, pipeline: &mut Pipeline, bytes: 
     H1Event::Request { number, head }
 }
 
-/// Whether a chunk begins with a request line, whole and with its version.
+/// Whether a chunk begins with a complete request line.
 fn begins_request(chunk: &[u8]) -> bool {
-    sniff::request(chunk) != Match::No && parse::request_line(parse::first_line(chunk)).is_some()
+    sniff::request(chunk) != Match::No && request_line(first_line(chunk)).is_some()
 }

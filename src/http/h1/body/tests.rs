@@ -1,86 +1,8 @@
-//! Bodies of HTTP/1, by each way to say where they end.
+//! Bodies, by each way to delimit them.
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::http::Fields;
-
-fn traits(lines: &str) -> FramingFields {
-    FramingFields::of(Fields::new(lines.as_bytes()).iter())
-}
-
-fn of_request(lines: &str) -> Framing {
-    Framing::of_request(&traits(lines), Wants::Response)
-}
-
-fn of_response(lines: &str) -> Framing {
-    Framing::of_response(&traits(lines))
-}
-
-#[test]
-fn content_length() {
-    assert_eq!(of_request("A: b\n"), Framing::Length(0));
-    assert_eq!(of_response("A: b\n"), Framing::UntilEnd);
-    for (lines, len) in [
-        ("Content-Length: 7\n", 7),
-        ("content-length:007\n", 7),
-        ("Content-Length: 7\nContent-Length: 7\n", 7),
-        ("Content-Length: 7, 7\n", 7),
-        ("Content-Length: 18446744073709551615\n", u64::MAX),
-    ] {
-        assert_eq!(of_request(lines), Framing::Length(len), "{lines}");
-        assert_eq!(of_response(lines), Framing::Length(len), "{lines}");
-    }
-    for value in ["", "x", "-1", "+1", "1 2", "0x10", "7, 8", "18446744073709551616", "1\nContent-Length: 2"] {
-        let lines = format!("Content-Length: {value}\n");
-        assert_eq!(of_request(&lines), Framing::Faulty, "{lines}");
-        assert_eq!(of_response(&lines), Framing::Faulty, "{lines}");
-    }
-}
-
-#[test]
-fn transfer_encoding_wins_over_content_length() {
-    for lines in [
-        "Transfer-Encoding: chunked\nContent-Length: 5\n",
-        "Content-Length: x\nTransfer-Encoding: Chunked\n",
-        "Transfer-Encoding : chunked\nContent-Length: 5\n",
-        "Transfer-Encoding:\n chunked\nContent-Length: 5\n",
-        "Transfer-Encoding: gzip;q=1, chunked\n",
-        "Transfer-Encoding: gzip\nTransfer-Encoding: chunked\n",
-        "Transfer-Encoding: chunked, identity\n",
-    ] {
-        assert_eq!(of_request(lines), Framing::Chunked, "{lines}");
-        assert_eq!(of_response(lines), Framing::Chunked, "{lines}");
-    }
-    for lines in [
-        "Transfer-Encoding: gzip\nContent-Length: 5\n",
-        "Transfer-Encoding: chunked, gzip\n",
-        "Transfer-Encoding: xchunked\n",
-    ] {
-        assert_eq!(of_request(lines), Framing::Faulty, "{lines}");
-        assert_eq!(of_response(lines), Framing::UntilEnd, "{lines}");
-    }
-    assert_eq!(of_request("Transfer-Encoding: identity\nContent-Length: 5\n"), Framing::Length(5));
-}
-
-#[test]
-fn a_connect_request_has_no_body() {
-    let traits = traits("Content-Length: 5\nTransfer-Encoding: gzip\n");
-    assert_eq!(Framing::of_request(&traits, Wants::Tunnel), Framing::Length(0));
-}
-
-#[test]
-fn upgrade_is_noticed() {
-    for (lines, upgrade) in [
-        ("Upgrade: h2c\n", true),
-        ("sec-websocket-key: x\n", true),
-        ("Sec-WebSocket-Version: 13\n", true),
-        ("Sec-WebSocket-Key1: x\n", true),
-        ("Upgrade-Insecure-Requests: 1\nConnection: Upgrade\nSec-Fetch-Mode: websocket\n", false),
-    ] {
-        assert_eq!(traits(lines).upgrade, upgrade, "{lines}");
-    }
-}
 
 /// Where the body ends, however it is cut in two; `None` where it is broken.
 fn end(framing: Framing, bytes: &[u8]) -> Option<usize> {
@@ -107,7 +29,7 @@ fn end(framing: Framing, bytes: &[u8]) -> Option<usize> {
 const MORE: Option<usize> = Some(usize::MAX);
 
 #[test]
-fn chunked_bodies_end_behind_their_trailers() {
+fn chunked_bodies_end_after_their_trailers() {
     for body in [
         &b"0\r\n\r\n"[..],
         b"4\r\nWiki\r\n5\r\npedia\r\n0\r\n\r\n",
@@ -128,7 +50,7 @@ fn chunked_bodies_end_behind_their_trailers() {
 }
 
 #[test]
-fn what_is_no_chunk_is_broken() {
+fn bytes_that_are_no_chunk_break_the_body() {
     assert_eq!(end(Framing::Chunked, b"fffffffffffffffe\r\nx"), MORE);
     for bytes in [
         &b"10000000000000000\r\nx"[..],
@@ -151,11 +73,11 @@ fn bodies_of_known_length_and_to_the_end() {
     assert_eq!(end(Framing::Length(3), b"GETX"), Some(3));
     assert_eq!(end(Framing::Length(u64::MAX), b"GETX"), MORE);
     assert_eq!(end(Framing::UntilEnd, b"GETX"), MORE);
-    assert_eq!(Body::new(Framing::Faulty), None);
+    assert_eq!(Body::new(Framing::Invalid), None);
 }
 
 #[test]
-fn holes() {
+fn gaps_within_and_beyond_a_body() {
     let mut body = Body::Length(10);
     assert!(body.gap(Some(4)) && body == Body::Length(6));
     assert!(body.gap(Some(6)) && body == Body::Length(0));

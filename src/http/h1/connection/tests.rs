@@ -2,14 +2,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A caller as the module's head describes it: holds what must wait, gives it again, and writes down what was said.
+/// A caller as the module's documentation describes it: keeps chunks that must wait, gives them again, and records events.
 struct Caller {
     h1: H1,
     /// The client's chunks that wait, or belong to another protocol.
     held: Vec<Vec<u8>>,
     /// The server's bytes that are not HTTP's.
     rest: Vec<u8>,
-    said: Vec<String>,
+    events: Vec<String>,
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -22,19 +22,19 @@ impl Caller {
     }
 
     fn with(limits: &Limits) -> Self {
-        Self { h1: H1::new(limits), held: Vec::new(), rest: Vec::new(), said: Vec::new() }
+        Self { h1: H1::new(limits), held: Vec::new(), rest: Vec::new(), events: Vec::new() }
     }
 
-    fn note(said: &mut Vec<String>, step: H1Event<'_>) {
-        said.push(match step {
+    fn record(events: &mut Vec<String>, event: H1Event<'_>) {
+        events.push(match event {
             H1Event::Request { number, head } => {
                 let end = if head.complete { "" } else { " cut" };
                 format!("{number}: {} {} {}{end}", text(head.method), text(head.target), head.fields.iter().count())
             }
-            H1Event::Response { head, answers, effect } => {
+            H1Event::Response { head, request, effect } => {
                 let end = if head.complete { "" } else { " cut" };
-                let answers = answers.map_or("?".to_owned(), |number| number.to_string());
-                format!("{answers}: {} {effect:?} {}{end}", head.status, head.fields.iter().count())
+                let request = request.map_or("?".to_owned(), |number| number.to_string());
+                format!("{request}: {} {effect:?} {}{end}", head.status, head.fields.iter().count())
             }
             H1Event::Lost(loss) => format!("lost: {loss:?}"),
         });
@@ -46,8 +46,8 @@ impl Caller {
             return self;
         }
         let mut input = chunk;
-        while let Some(step) = self.h1.next(Direction::ToServer, &mut input) {
-            Self::note(&mut self.said, step);
+        while let Some(event) = self.h1.next(Direction::ToServer, &mut input) {
+            Self::record(&mut self.events, event);
         }
         if !input.is_empty() {
             assert!(self.h1.is_paused());
@@ -58,15 +58,15 @@ impl Caller {
 
     fn server(&mut self, chunk: &[u8]) -> &mut Self {
         let mut input = chunk;
-        while let Some(step) = self.h1.next(Direction::ToClient, &mut input) {
-            Self::note(&mut self.said, step);
+        while let Some(event) = self.h1.next(Direction::ToClient, &mut input) {
+            Self::record(&mut self.events, event);
             self.resume();
         }
         self.rest.extend_from_slice(input);
         self
     }
 
-    /// The client's bytes go on as soon as they may.
+    /// Gives the client's chunks again as soon as they need not wait.
     fn resume(&mut self) {
         if !self.h1.is_paused() {
             for chunk in core::mem::take(&mut self.held) {
@@ -76,23 +76,23 @@ impl Caller {
     }
 
     fn gap(&mut self, direction: Direction, len: Option<u64>) -> &mut Self {
-        if let Some(step) = self.h1.gap(direction, len) {
-            Self::note(&mut self.said, step);
+        if let Some(event) = self.h1.gap(direction, len) {
+            Self::record(&mut self.events, event);
         }
         self.resume();
         self
     }
 
     fn finish(&mut self, direction: Direction) -> &mut Self {
-        if let Some(step) = self.h1.finish(direction) {
-            Self::note(&mut self.said, step);
+        if let Some(event) = self.h1.finish(direction) {
+            Self::record(&mut self.events, event);
         }
         self
     }
 
-    /// What was said since the last time.
-    fn said(&mut self) -> Vec<String> {
-        core::mem::take(&mut self.said)
+    /// The events since the last call.
+    fn events(&mut self) -> Vec<String> {
+        core::mem::take(&mut self.events)
     }
 }
 
@@ -103,7 +103,7 @@ const UPGRADE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nCo
 const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
 const FRAME: &[u8] = b"\x81\x85\x01\x02\x03\x04\x69\x67\x6f\x68\x6e";
 
-/// Gives the client's bytes, then the server's, with every cut of both at once; each way must say the same.
+/// Gives the client's bytes, then the server's, with every cut of both at once; each must give the same events.
 #[track_caller]
 fn every_cut(client: &[u8], server: &[u8], expected: &[&str], client_rest: &[u8], server_rest: &[u8]) {
     let both = client.len().max(server.len());
@@ -118,7 +118,7 @@ fn every_cut(client: &[u8], server: &[u8], expected: &[&str], client_rest: &[u8]
                 };
             }
         }
-        assert_eq!(caller.said(), expected, "cut at {cut}");
+        assert_eq!(caller.events(), expected, "cut at {cut}");
         assert_eq!(
             (text(&caller.held.concat()), text(&caller.rest)),
             (text(client_rest), text(server_rest)),
@@ -129,7 +129,7 @@ fn every_cut(client: &[u8], server: &[u8], expected: &[&str], client_rest: &[u8]
     let mut caller = Caller::new();
     client.iter().for_each(|byte| _ = caller.client(&[*byte]));
     server.iter().for_each(|byte| _ = caller.server(&[*byte]));
-    assert_eq!(caller.said(), expected, "byte by byte");
+    assert_eq!(caller.events(), expected, "byte by byte");
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn the_request_and_the_first_frames_in_one_input() {
 }
 
 #[test]
-fn a_body_that_the_101_claims_is_none() {
+fn a_101_has_no_body_whatever_its_fields_claim() {
     // PEERS L2.
     for field in ["Transfer-Encoding: chunked", "Content-Length: 1000", "Transfer-Encoding: gzip", "Content-Length: x"]
     {
@@ -199,12 +199,12 @@ fn a_response_may_come_before_the_requests_body() {
     let mut caller = Caller::new();
     caller.client(b"POST /ws HTTP/1.1\r\nUpgrade: websocket\r\nContent-Length: 4\r\n\r\nWi");
     caller.server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").client(b"kiGET /b HTTP/1.1\r\n\r\n");
-    assert_eq!(caller.said(), ["0: POST /ws 2", "0: 400 Final 1", "1: GET /b 0"]);
+    assert_eq!(caller.events(), ["0: POST /ws 2", "0: 400 Final 1", "1: GET /b 0"]);
 
     let mut caller = Caller::new();
     caller.client(b"POST /ws HTTP/1.1\r\nUpgrade: websocket\r\nContent-Length: 4\r\n\r\nWi");
     caller.server(SWITCHING).client(b"ki").client(FRAME);
-    assert_eq!((caller.said().len(), caller.held.concat()), (2, FRAME.to_vec()));
+    assert_eq!((caller.events().len(), caller.held.concat()), (2, FRAME.to_vec()));
 }
 
 #[test]
@@ -217,12 +217,12 @@ fn a_tunnel_is_sniffed_again() {
     let client =
         b"CONNECT a:80 HTTP/1.1\r\n\r\nCONNECT a:80 HTTP/1.1\r\nProxy-Authorization: Basic eA==\r\n\r\n\x16\x03";
     let server = b"HTTP/1.1 407 No\r\nContent-Length: 2\r\n\r\nnoHTTP/1.1 200 OK\r\n\r\n\x16\x03\x03";
-    let said = ["0: CONNECT a:80 0", "0: 407 Final 1", "1: CONNECT a:80 1", "1: 200 Tunnel 0"];
-    every_cut(client, server, &said, b"\x16\x03", b"\x16\x03\x03");
+    let events = ["0: CONNECT a:80 0", "0: 407 Final 1", "1: CONNECT a:80 1", "1: 200 Tunnel 0"];
+    every_cut(client, server, &events, b"\x16\x03", b"\x16\x03\x03");
 }
 
 #[test]
-fn bodies_of_all_kinds_are_passed_over() {
+fn bodies_of_all_kinds_are_skipped() {
     let client = b"POST /1 HTTP/1.1\r\nContent-Length: 11\r\n\r\nGET / HTTP/1\
         \r\n\r\nPOST /2 HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n5;x=y\r\nGET /\r\n0\r\nT: 1\r\n\r\n\
         PUT /3 HTTP/1.0\r\nContent-Length: 0\r\n\r\nDELETE /4 HTTP/1.1\r\n\r\n";
@@ -232,9 +232,9 @@ fn bodies_of_all_kinds_are_passed_over() {
         b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nHTTP/1.1HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
         9\r\nHTTP/1.1 \r\n0\r\nT: 1\r\n\r\nHTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n\
         HTTP/1.0 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\nall of this";
-    let said = ["0: POST /1 1", "1: POST /2 1", "2: PUT /3 1", "3: DELETE /4 0"];
+    let events = ["0: POST /1 1", "1: POST /2 1", "2: PUT /3 1", "3: DELETE /4 0"];
     let answers = ["0: 200 Final 1", "1: 200 Final 1", "2: 304 Final 1", "3: 200 Final 0"];
-    every_cut(&client, server, &[&said[..], &answers[..]].concat(), b"", b"");
+    every_cut(&client, server, &[&events[..], &answers[..]].concat(), b"", b"");
     let mut caller = Caller::new();
     caller.client(&client).server(server);
     assert!(caller.h1.is_over());
@@ -253,7 +253,7 @@ fn head_responses_have_no_body() {
 }
 
 #[test]
-fn interim_responses_do_not_answer() {
+fn interim_responses_are_not_final() {
     let client = [&b"PUT /a HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi"[..], UPGRADE].concat();
     let server = [
         &b"HTTP/1.1 100 Continue\r\nContent-Length: 7\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"[..],
@@ -296,13 +296,13 @@ fn smuggling_shapes_end_where_the_rfc_says() {
             .client(format!("POST /1 HTTP/1.1\r\n{fields}\r\n\r\n").as_bytes())
             .client(b"0\r\n\r\nGET /2 HTTP/1.1\r\n\r\n");
         caller.client(b"GET /3 HTTP/1.1\r\n\r\n");
-        let said = caller.said();
-        assert_eq!(said[1..], ["lost: Framing", "1: GET /3 0"], "{fields}");
+        let events = caller.events();
+        assert_eq!(events[1..], ["lost: Framing", "1: GET /3 0"], "{fields}");
     }
 }
 
 #[test]
-fn what_others_tolerate_is_followed() {
+fn heads_that_some_servers_tolerate_are_followed() {
     every_cut(
         b"\r\n\r\nGET /a b http/1.0\nHost : a\nX: 1\n  2\n\n\nGET /c\xff HTTP/1.1\nX: \x01\xff\0\n\n",
         b"\nhttp/1.1 200\nContent-Length : 1\n\nx\r\nHTTP/1.1  200   G\xfct\nContent-Length:\n 0\n\n",
@@ -313,25 +313,25 @@ fn what_others_tolerate_is_followed() {
 }
 
 #[test]
-fn what_is_not_http_is_said_at_once() {
+fn bytes_that_are_not_http_are_a_loss_at_once() {
     let mut caller = Caller::new();
     caller.client(UPGRADE).server(b"SSH-2.0-OpenSSH_9.2\r\n");
-    assert_eq!(caller.said(), ["0: GET /ws 3", "lost: NotHttp"]);
+    assert_eq!(caller.events(), ["0: GET /ws 3", "lost: NotHttp"]);
     assert!(caller.h1.is_lost(TO_CLIENT) && caller.h1.is_paused());
-    // Nothing is kept, nothing more is said.
+    // Nothing is kept, nothing more is events.
     caller.server(&[0x55; 100_000]);
-    assert_eq!((caller.said().len(), caller.h1.responses.held()), (0, 0));
+    assert_eq!((caller.events().len(), caller.h1.responses.held()), (0, 0));
 
     let mut caller = Caller::new();
     caller.client(b"\x00\x01\x02");
-    assert_eq!(caller.said(), ["lost: NotHttp"]);
+    assert_eq!(caller.events(), ["lost: NotHttp"]);
     // Long enough to look like a request, and then none.
     let mut caller = Caller::new();
     caller.client(b"GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa FTP/1.1\r\n\r\n");
-    assert_eq!(caller.said(), ["lost: NotHttp"]);
+    assert_eq!(caller.events(), ["lost: NotHttp"]);
     let mut caller = Caller::new();
     caller.server(b"HTTP/1.1 OK\r\n\r\n").server(b"HTTP/1.1 200 OK\r\n\r\n");
-    assert_eq!(caller.said(), ["lost: NotHttp", "?: 200 Final 0"]);
+    assert_eq!(caller.events(), ["lost: NotHttp", "?: 200 Final 0"]);
 }
 
 #[test]
@@ -344,13 +344,13 @@ fn an_endless_head_is_bounded() {
             caller.client(chunk);
             assert!(caller.h1.held() <= 1000);
         }
-        assert_eq!(caller.said(), ["lost: HeadTooLong"], "{piece}");
+        assert_eq!(caller.events(), ["lost: HeadTooLong"], "{piece}");
         let endless: Vec<u8> = b"HTTP/1.1 200 ".iter().copied().chain(b"x".repeat(12_000)).collect();
         for chunk in endless.chunks(piece) {
             caller.server(chunk);
             assert!(caller.h1.held() <= 1000);
         }
-        assert_eq!(caller.said(), ["lost: HeadTooLong"], "{piece}");
+        assert_eq!(caller.events(), ["lost: HeadTooLong"], "{piece}");
     }
 }
 
@@ -361,9 +361,9 @@ fn too_many_requests_without_a_response() {
         caller.client(b"GET / HTTP/1.1\r\n\r\n");
         assert!(caller.h1.held() <= 3);
     }
-    let said = caller.said();
-    assert_eq!(said.iter().filter(|step| *step == "lost: TooManyRequests").count(), 2, "{said:?}");
-    assert_eq!(said.len(), 10);
+    let events = caller.events();
+    assert_eq!(events.iter().filter(|event| *event == "lost: TooManyRequests").count(), 2, "{events:?}");
+    assert_eq!(events.len(), 10);
 }
 
 #[test]
@@ -372,15 +372,15 @@ fn chunks_of_absurd_size() {
     caller.client(b"GET / HTTP/1.1\r\n\r\n");
     caller.server(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n");
     caller.server(&[b'x'; 4096]).gap(TO_CLIENT, Some(u64::MAX - 5000)).server(b"yyy");
-    assert_eq!(caller.said(), ["0: GET / 0", "0: 200 Final 1"]);
+    assert_eq!(caller.events(), ["0: GET / 0", "0: 200 Final 1"]);
     let mut caller = Caller::new();
     caller.server(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1ffffffffffffffff\r\n");
-    assert_eq!(caller.said(), ["?: 200 Final 1", "lost: Framing"]);
+    assert_eq!(caller.events(), ["?: 200 Final 1", "lost: Framing"]);
     // Extensions and trailers without end are passed over, and not kept.
     let mut caller = Caller::new();
     caller.server(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;").server(&[b'x'; 100_000]);
     caller.server(b"\r\nx\r\n0\r\n").server(&b"T: x\r\n".repeat(10_000)).server(b"\r\nHTTP/1.1 200 OK\r\n\r\n");
-    assert_eq!((caller.said().len(), caller.h1.held()), (2, 0));
+    assert_eq!((caller.events().len(), caller.h1.held()), (2, 0));
 }
 
 #[test]
@@ -391,11 +391,12 @@ fn gaps_in_bodies_are_counted() {
     caller.client(&[b'x'; 49]).client(b"\r\n0\r\n\r\n").client(UPGRADE);
     caller.server(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n").gap(TO_CLIENT, Some(8)).server(b"x");
     caller.server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").server(SWITCHING);
-    let said = ["0: PUT /1 1", "1: PUT /2 1", "2: GET /ws 3", "0: 200 Final 1", "1: 200 Final 1", "2: 101 Switched 2"];
-    assert_eq!(caller.said(), said);
+    let events =
+        ["0: PUT /1 1", "1: PUT /2 1", "2: GET /ws 3", "0: 200 Final 1", "1: 200 Final 1", "2: 101 Switched 2"];
+    assert_eq!(caller.events(), events);
     let mut caller = Caller::new();
     caller.client(b"GET / HTTP/1.1\r\n\r\n").server(b"HTTP/1.1 200 OK\r\n\r\nx").gap(TO_CLIENT, None).server(b"x");
-    assert_eq!(caller.said(), ["0: GET / 0", "0: 200 Final 0"]);
+    assert_eq!(caller.events(), ["0: GET / 0", "0: 200 Final 0"]);
 }
 
 #[test]
@@ -403,11 +404,11 @@ fn a_gap_over_a_head_ends_at_the_next_one() {
     let mut caller = Caller::new();
     caller.client(b"PUT /1 HTTP/1.1\r\nContent-Length: 10\r\n\r\n12").gap(TO_SERVER, Some(98));
     caller.server(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n").gap(TO_CLIENT, None);
-    assert_eq!(caller.said(), ["0: PUT /1 1", "lost: Gap", "0: 200 Final 1", "lost: Gap"]);
+    assert_eq!(caller.events(), ["0: PUT /1 1", "lost: Gap", "0: 200 Final 1", "lost: Gap"]);
     assert!(caller.h1.is_lost(TO_SERVER) && caller.h1.is_lost(TO_CLIENT));
     caller.gap(TO_SERVER, Some(1)).client(b"rest\r\nGET /no HTTP/1.1\r\n\r\n").client(b"GET /cut HTT").client(UPGRADE);
     caller.server(b"GET / HTTP/1.1\r\n\r\n").server(b"HTTP/1.1 rest").server(SWITCHING);
-    assert_eq!(caller.said(), ["1: GET /ws 3", "1: 101 Switched 2"]);
+    assert_eq!(caller.events(), ["1: GET /ws 3", "1: 101 Switched 2"]);
 }
 
 #[test]
@@ -416,22 +417,22 @@ fn after_a_gap_the_latest_request_is_answered() {
     let mut caller = Caller::new();
     caller.client(b"HEAD /1 HTTP/1.1\r\n\r\n").gap(TO_SERVER, Some(50)).gap(TO_CLIENT, Some(50)).client(UPGRADE);
     caller.server(SWITCHING);
-    assert_eq!(caller.said(), ["0: HEAD /1 0", "lost: Gap", "lost: Gap", "1: GET /ws 3", "1: 101 Switched 2"]);
+    assert_eq!(caller.events(), ["0: HEAD /1 0", "lost: Gap", "lost: Gap", "1: GET /ws 3", "1: 101 Switched 2"]);
     // The answer to an upgrade is missing, and a later one says that it was refused.
     let mut caller = Caller::new();
     caller.client(UPGRADE).client(b"GET /2 HTTP/1.1\r\n\r\n").gap(TO_CLIENT, Some(50));
     caller.server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    assert_eq!(caller.said(), ["0: GET /ws 3", "lost: Gap", "0: 200 Final 1", "1: GET /2 0"]);
+    assert_eq!(caller.events(), ["0: GET /ws 3", "lost: Gap", "0: 200 Final 1", "1: GET /2 0"]);
 }
 
 #[test]
-fn a_head_that_a_gap_cuts_off_says_what_is_left_of_it() {
+fn a_head_that_a_gap_cuts_off_is_emitted_as_far_as_it_goes() {
     // As a snaplen of 96 bytes leaves it.
     let mut caller = Caller::new();
     caller.client(b"GET /net/0 HTTP/1.1\r\nHost: a\r\nUpgra").gap(TO_SERVER, Some(169));
     assert!(caller.h1.is_paused());
     caller.server(b"HTTP/1.1 101 Switching Protoco").gap(TO_CLIENT, Some(99)).server(b"\x81\x05hello").client(FRAME);
-    assert_eq!(caller.said(), ["0: GET /net/0 1 cut", "0: 101 Switched 0 cut"]);
+    assert_eq!(caller.events(), ["0: GET /net/0 1 cut", "0: 101 Switched 0 cut"]);
     assert_eq!((caller.held.concat(), caller.rest.clone()), (FRAME.to_vec(), b"\x81\x05hello".to_vec()));
     assert_eq!(caller.h1.held(), 0);
 
@@ -439,8 +440,8 @@ fn a_head_that_a_gap_cuts_off_says_what_is_left_of_it() {
     let mut caller = Caller::new();
     caller.client(b"GET /1 HTTP/1.1\r\nHost").gap(TO_SERVER, Some(5)).client(b"more").client(UPGRADE);
     caller.server(b"HTTP/1.1 200 OK\r\nA: b\r\n").gap(TO_CLIENT, Some(5)).server(b"body").server(SWITCHING);
-    let said = ["0: GET /1 0 cut", "0: 200 Final 1 cut", "1: GET /ws 3", "1: 101 Switched 2"];
-    assert_eq!(caller.said(), said);
+    let events = ["0: GET /1 0 cut", "0: 200 Final 1 cut", "1: GET /ws 3", "1: 101 Switched 2"];
+    assert_eq!(caller.events(), events);
 
     // Too little is left.
     for (start, direction) in [("GET /lon", TO_SERVER), ("GET / HTTP/1", TO_SERVER), ("HTTP/1.1 10", TO_CLIENT)] {
@@ -450,7 +451,7 @@ fn a_head_that_a_gap_cuts_off_says_what_is_left_of_it() {
             TO_CLIENT => caller.server(start.as_bytes()),
         };
         caller.gap(direction, Some(1));
-        assert_eq!(caller.said(), ["lost: Gap"], "{start}");
+        assert_eq!(caller.events(), ["lost: Gap"], "{start}");
     }
 }
 
@@ -458,25 +459,25 @@ fn a_head_that_a_gap_cuts_off_says_what_is_left_of_it() {
 fn the_end_cuts_a_head_off() {
     let mut caller = Caller::new();
     caller.client(&UPGRADE[..60]).finish(TO_SERVER).server(b"HTTP/1.1 101 Sw").finish(TO_CLIENT);
-    assert_eq!(caller.said(), ["0: GET /ws 2 cut", "0: 101 Switched 0 cut"]);
+    assert_eq!(caller.events(), ["0: GET /ws 2 cut", "0: 101 Switched 0 cut"]);
     let mut caller = Caller::new();
     caller.client(b"GET / HTTP/1.1\r\n\r\n").finish(TO_SERVER).server(b"HT").finish(TO_CLIENT);
-    assert_eq!(caller.said(), ["0: GET / 0"]);
+    assert_eq!(caller.events(), ["0: GET / 0"]);
 }
 
 #[test]
-fn a_connection_joined_half_way() {
+fn a_connection_captured_mid_stream() {
     let mut caller = Caller::new();
-    caller.gap(TO_SERVER, None).gap(TO_CLIENT, None).said();
+    caller.gap(TO_SERVER, None).gap(TO_CLIENT, None).events();
     caller.server(b"body").server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").client(b"body").client(UPGRADE);
     caller.server(SWITCHING).client(FRAME);
-    assert_eq!(caller.said(), ["?: 200 Final 1", "0: GET /ws 3", "0: 101 Switched 2"]);
+    assert_eq!(caller.events(), ["?: 200 Final 1", "0: GET /ws 3", "0: 101 Switched 2"]);
     assert_eq!(caller.held.concat(), FRAME);
     // The request was before the capture.
     let mut caller = Caller::new();
-    caller.gap(TO_SERVER, None).gap(TO_CLIENT, None).said();
+    caller.gap(TO_SERVER, None).gap(TO_CLIENT, None).events();
     caller.server(SWITCHING).client(FRAME);
-    assert_eq!((caller.said(), caller.held.concat()), (vec!["?: 101 Switched 2".to_owned()], FRAME.to_vec()));
+    assert_eq!((caller.events(), caller.held.concat()), (vec!["?: 101 Switched 2".to_owned()], FRAME.to_vec()));
 }
 
 #[test]
@@ -487,18 +488,18 @@ fn responses_may_be_captured_before_their_requests() {
     assert!(!caller.h1.is_paused());
     caller.client(&[UPGRADE, FRAME].concat());
     assert_eq!(
-        caller.said(),
+        caller.events(),
         ["?: 200 Final 1", "0: GET /1 0", "1: GET /2 0", "1: 204 Final 0", "?: 101 Switched 2", "2: GET /ws 3"]
     );
     assert_eq!(caller.held.concat(), FRAME);
     // A 101, and the request was never captured: what the client sends is not HTTP.
     let mut caller = Caller::new();
     caller.server(SWITCHING).client(FRAME);
-    assert_eq!((caller.said().len(), caller.held.concat()), (1, FRAME.to_vec()));
+    assert_eq!((caller.events().len(), caller.held.concat()), (1, FRAME.to_vec()));
     // An answered request does not pause.
     let mut caller = Caller::new();
     caller.server(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n").client(UPGRADE).client(b"GET /2 HTTP/1.1\r\n\r\n");
-    assert_eq!(caller.said(), ["?: 403 Final 1", "0: GET /ws 3", "1: GET /2 0"]);
+    assert_eq!(caller.events(), ["?: 403 Final 1", "0: GET /ws 3", "1: GET /2 0"]);
 }
 
 #[test]
@@ -508,33 +509,33 @@ fn a_pause_can_be_ended_by_the_caller() {
     assert!(caller.h1.is_paused());
     caller.h1.resume();
     caller.client(UPGRADE);
-    assert_eq!(caller.said(), ["0: GET /ws 3", "1: GET /ws 3"]);
+    assert_eq!(caller.events(), ["0: GET /ws 3", "1: GET /ws 3"]);
 }
 
 #[test]
-fn a_body_to_the_end_is_believed_only_of_a_known_request() {
+fn a_body_lasts_to_the_end_only_if_its_request_is_known() {
     let mut caller = Caller::new();
     caller.server(b"HTTP/1.1 200 OK\r\n\r\n").server(b"no head").server(SWITCHING);
-    assert_eq!(caller.said(), ["?: 200 Final 0", "?: 101 Switched 2"]);
+    assert_eq!(caller.events(), ["?: 200 Final 0", "?: 101 Switched 2"]);
     let mut caller = Caller::new();
     caller.client(b"GET / HTTP/1.1\r\n\r\n").server(b"HTTP/1.1 200 OK\r\n\r\n").server(SWITCHING);
-    assert_eq!((caller.said().len(), caller.h1.is_over()), (2, true));
+    assert_eq!((caller.events().len(), caller.h1.is_over()), (2, true));
 }
 
-/// One request and its response as bytes, and what is to be said of them.
+/// One request and its response as bytes, and the events that they must give.
 #[derive(Debug, Clone)]
 struct Exchanged {
     request: Vec<u8>,
     response: Vec<u8>,
-    asked: String,
-    answered: Vec<String>,
+    request_event: String,
+    response_events: Vec<String>,
 }
 
 fn exchanged() -> impl Strategy<Value = (usize, usize, Vec<u8>, bool, u8)> {
     (0..4_usize, 0..6_usize, proptest::collection::vec(any::<u8>(), 0..60), any::<bool>(), 0..3_u8)
 }
 
-/// Builds an pipeline whose ends are known since they were made.
+/// Builds an exchange, with its events.
 fn build(number: usize, (asks, answers, body, chunked, interim): (usize, usize, Vec<u8>, bool, u8)) -> Exchanged {
     let wrap = |body: &[u8]| match chunked {
         true => {
@@ -555,7 +556,7 @@ fn build(number: usize, (asks, answers, body, chunked, interim): (usize, usize, 
     };
     let request = [format!("{method} /{number} HTTP/1.1\r\n").into_bytes(), rest].concat();
     let mut response = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n".repeat(interim.into());
-    let mut answered = vec![format!("{number}: 103 Interim 1"); interim.into()];
+    let mut response_events = vec![format!("{number}: 103 Interim 1"); interim.into()];
     let (status, fields_back, rest) = match answers {
         0 => (204, 0, b"\r\n".to_vec()),
         1 => (304, 1, b"Content-Length: 77\r\n\r\n".to_vec()),
@@ -567,13 +568,14 @@ fn build(number: usize, (asks, answers, body, chunked, interim): (usize, usize, 
         _ => rest,
     };
     response.extend_from_slice(&[format!("HTTP/1.1 {status} X\r\n").into_bytes(), rest].concat());
-    answered.push(format!("{number}: {status} Final {fields_back}"));
-    Exchanged { request, response, asked: format!("{number}: {method} /{number} {fields}"), answered }
+    response_events.push(format!("{number}: {status} Final {fields_back}"));
+    let request_event = format!("{number}: {method} /{number} {fields}");
+    Exchanged { request, response, request_event, response_events }
 }
 
 proptest! {
-    /// Whatever was exchanged, however it was cut and pipelined: each head is told once, in order, and the WebSocket
-    /// begins where it begins.
+    /// Whatever is exchanged, however it is cut and pipelined: each head is emitted once, in order, and the WebSocket begins at
+    /// its first byte.
     #[test]
     fn any_conversation_with_any_cuts(
         exchanges in proptest::collection::vec(exchanged(), 0..6),
@@ -592,8 +594,8 @@ proptest! {
             }
             pieces
         };
-        let client: Vec<_> = exchanges.iter().map(|pipeline| pipeline.request.clone()).chain([UPGRADE.to_vec()]).collect();
-        let server: Vec<_> = exchanges.iter().map(|pipeline| pipeline.response.clone()).chain([SWITCHING.to_vec()]).collect();
+        let client: Vec<_> = exchanges.iter().map(|exchange| exchange.request.clone()).chain([UPGRADE.to_vec()]).collect();
+        let server: Vec<_> = exchanges.iter().map(|exchange| exchange.response.clone()).chain([SWITCHING.to_vec()]).collect();
         if pipelined {
             pieces([client.concat(), FRAME.to_vec()].concat()).iter().for_each(|piece| _ = caller.client(piece));
             pieces([server.concat(), b"\x89\x00".to_vec()].concat()).iter().for_each(|piece| _ = caller.server(piece));
@@ -604,22 +606,22 @@ proptest! {
             }
             caller.client(FRAME).server(b"\x89\x00");
         }
-        let (mut asked, mut answered) = (Vec::new(), Vec::new());
-        for pipeline in exchanges {
-            asked.push(pipeline.asked);
-            answered.extend(pipeline.answered);
+        let (mut request_events, mut response_events) = (Vec::new(), Vec::new());
+        for exchange in exchanges {
+            request_events.push(exchange.request_event);
+            response_events.extend(exchange.response_events);
         }
-        asked.push(format!("{number}: GET /ws 3"));
-        answered.push(format!("{number}: 101 Switched 2"));
-        let (requests, responses): (Vec<_>, Vec<_>) = caller.said().into_iter().partition(|step| step.contains('/'));
-        prop_assert_eq!(requests, asked);
-        prop_assert_eq!(responses, answered);
+        request_events.push(format!("{number}: GET /ws 3"));
+        response_events.push(format!("{number}: 101 Switched 2"));
+        let (requests, responses): (Vec<_>, Vec<_>) = caller.events().into_iter().partition(|event| event.contains('/'));
+        prop_assert_eq!(requests, request_events);
+        prop_assert_eq!(responses, response_events);
         prop_assert_eq!(caller.held.concat(), FRAME.to_vec());
         prop_assert_eq!(&caller.rest, b"\x89\x00");
         prop_assert_eq!(caller.h1.held(), 0);
     }
 
-    /// Noise, gaps and ends in any order: nothing panics, and what is kept stays within the limits.
+    /// Noise, gaps and ends in any order: nothing panics, and memory stays within the limits.
     #[test]
     fn anything_is_survived(events in proptest::collection::vec((any::<bool>(), prop_oneof![
         4 => proptest::collection::vec(any::<u8>(), 0..40).prop_map(Ok),

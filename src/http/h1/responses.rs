@@ -1,12 +1,14 @@
 //! The server's direction of an HTTP/1.1 connection (machine): a head, its body, the next head, up to the place where
 //! HTTP ends.
 
-use super::body::{Body, BodyProgress, Framing, FramingFields};
-use super::h1::{Effect, H1Event, H1Loss};
+use super::body::{Body, BodyProgress};
+use super::event::{Effect, H1Event, H1Loss};
+use super::framing::{Framing, FramingFields};
 use super::head_collector::{HeadCollector, HeadSearch};
 use super::parse;
 use super::pipeline::{Pipeline, RequestKind};
-use super::sniff::{self, Match, SNIFF_BYTES};
+use crate::http::sniff::{self, Match, SNIFF_BYTES};
+use crate::http::start_line::{first_line, status_line};
 use crate::types::Limits;
 
 /// The responses of one connection.
@@ -21,11 +23,11 @@ enum State {
     /// In a head, or before one.
     Head,
     Body(Body),
-    /// What follows is no body: says so, then is lost.
-    Faulty,
-    /// HTTP is over: what follows is another protocol, or what is in a tunnel.
+    /// In a body without a certain end: lost with the next byte.
+    InvalidBody,
+    /// HTTP is over: another protocol or a tunnel follows.
     Over,
-    /// No longer in step. A chunk that begins with a status line ends this.
+    /// Out of step, until a chunk begins with a status line.
     Lost,
 }
 
@@ -39,7 +41,7 @@ impl Responses {
         while !input.is_empty() {
             match &mut self.state {
                 State::Over => return None,
-                State::Faulty => return Some(self.lose(pipeline, input, H1Loss::Framing)),
+                State::InvalidBody => return Some(self.lose(pipeline, input, H1Loss::Framing)),
                 State::Lost if !begins_response(input) => *input = &[],
                 State::Lost => self.state = State::Head,
                 State::Body(body) => match body.skip(input) {
@@ -49,8 +51,8 @@ impl Responses {
                 },
                 State::Head => match self.find(input) {
                     Ok(HeadSearch::NeedMore) => {}
-                    Ok(HeadSearch::Borrowed(bytes)) => return Some(answered(&mut self.state, pipeline, bytes)),
-                    Ok(HeadSearch::Collected) => return Some(answered(&mut self.state, pipeline, self.head.bytes())),
+                    Ok(HeadSearch::Borrowed(bytes)) => return Some(response(&mut self.state, pipeline, bytes)),
+                    Ok(HeadSearch::Collected) => return Some(response(&mut self.state, pipeline, self.head.bytes())),
                     Ok(HeadSearch::TooLong) => return Some(self.lose(pipeline, input, H1Loss::HeadTooLong)),
                     Err(NotHttp) => return Some(self.lose(pipeline, input, H1Loss::NotHttp)),
                 },
@@ -59,7 +61,7 @@ impl Responses {
         None
     }
 
-    /// Searches for the end of a head, if this can be one.
+    /// Searches for the end of a head, unless the bytes cannot be one.
     fn find<'i>(&mut self, input: &mut &'i [u8]) -> Result<HeadSearch<'i>, NotHttp> {
         self.head.skip_empty_lines(input);
         if input.is_empty() {
@@ -98,7 +100,7 @@ impl Responses {
         if self.head.is_open() { self.cut(pipeline) } else { None }
     }
 
-    /// What is known of a head whose rest is missing.
+    /// The rest of the head at hand is missing: gives what there is of it.
     fn cut(&mut self, pipeline: &mut Pipeline) -> Option<H1Event<'_>> {
         self.head.spend();
         self.state = State::Lost;
@@ -106,13 +108,13 @@ impl Responses {
             pipeline.lose_responses();
             return None;
         };
-        let (answers, effect) = pair(pipeline, head.status);
+        let (request, effect) = pair(pipeline, head.status);
         if effect.ends_http() {
             self.state = State::Over;
         } else {
             pipeline.lose_responses();
         }
-        Some(H1Event::Response { head, answers: answers.map(|(number, _)| number), effect })
+        Some(H1Event::Response { head, request: request.map(|(number, _)| number), effect })
     }
 
     pub(super) const fn is_lost(&self) -> bool {
@@ -132,7 +134,7 @@ impl Responses {
         self.head.is_open()
     }
 
-    /// Lets go of a head that is not whole.
+    /// Frees an incomplete head.
     pub(super) fn shed(&mut self, pipeline: &mut Pipeline) {
         self.head.release();
         if self.head.is_open() {
@@ -145,29 +147,29 @@ impl Responses {
     }
 }
 
-/// What begins here is no response.
+/// Something other than a response begins here.
 struct NotHttp;
 
-/// A head is complete: what it says, and the state behind it.
-fn answered<'a>(state: &mut State, pipeline: &mut Pipeline, bytes: &'a [u8]) -> H1Event<'a> {
-    let Some((head, traits)) = parse::response(bytes, true) else {
+/// A head is complete: gives it, and sets the state after it.
+fn response<'a>(state: &mut State, pipeline: &mut Pipeline, bytes: &'a [u8]) -> H1Event<'a> {
+    let Some((head, fields)) = parse::response(bytes, true) else {
         *state = State::Lost;
         pipeline.lose_responses();
         return H1Event::Lost(H1Loss::NotHttp);
     };
-    let (answers, effect) = pair(pipeline, head.status);
+    let (request, effect) = pair(pipeline, head.status);
     *state = match effect {
         Effect::Interim => State::Head,
         Effect::Switched | Effect::Tunnel => State::Over,
-        Effect::Final => body(&traits, head.status, answers.map(|(_, kind)| kind)),
+        Effect::Final => body(&fields, head.status, request.map(|(_, kind)| kind)),
     };
-    H1Event::Response { head, answers: answers.map(|(number, _)| number), effect }
+    H1Event::Response { head, request: request.map(|(number, _)| number), effect }
 }
 
-/// The request that a response with that status answers, and what it does to the connection.
+/// The request that a response with that status answers, and what the response does to the connection.
 fn pair(pipeline: &mut Pipeline, status: u16) -> (Option<(u64, RequestKind)>, Effect) {
-    let answers = pipeline.front();
-    let effect = match (status, answers) {
+    let request = pipeline.front();
+    let effect = match (status, request) {
         (101, _) => Effect::Switched,
         (100..200, _) => Effect::Interim,
         (200..300, Some((_, RequestKind::Connect))) => Effect::Tunnel,
@@ -176,25 +178,26 @@ fn pair(pipeline: &mut Pipeline, status: u16) -> (Option<(u64, RequestKind)>, Ef
     if effect != Effect::Interim {
         pipeline.pop();
     }
-    (answers, effect)
+    (request, effect)
 }
 
-/// RFC 9112 §6.3: what the request and the status take away, then what the fields say.
-const fn body(traits: &FramingFields, status: u16, kind: Option<RequestKind>) -> State {
+/// The state after a final response's head (RFC 9112 §6.3): the request and the status may rule out a body, otherwise the
+/// fields delimit it.
+const fn body(fields: &FramingFields, status: u16, kind: Option<RequestKind>) -> State {
     let framing = match (status, kind) {
         (204 | 304, _) | (_, Some(RequestKind::Head)) => Framing::Length(0),
-        _ => Framing::of_response(traits),
+        _ => Framing::of_response(fields),
     };
     match (framing, Body::new(framing)) {
         (Framing::Length(0), _) => State::Head,
         // An unknown request may have been a HEAD or a CONNECT: then there is no body, and heads follow.
         (Framing::UntilEnd, _) if kind.is_none() => State::Lost,
         (_, Some(body)) => State::Body(body),
-        (_, None) => State::Faulty,
+        (_, None) => State::InvalidBody,
     }
 }
 
 /// Whether a chunk begins with a status line, at least up to its code.
 fn begins_response(chunk: &[u8]) -> bool {
-    sniff::response(chunk) == Match::Yes && parse::status_line(parse::first_line(chunk)).is_some()
+    sniff::response(chunk) == Match::Yes && status_line(first_line(chunk)).is_some()
 }

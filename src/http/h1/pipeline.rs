@@ -1,7 +1,7 @@
-//! Which request a response answers (machine): the requests of one connection that wait, in order (RFC 9112 §9.3.2).
+//! Which request a response answers (machine): the pending requests of one connection, in order (RFC 9112 §9.3.2).
 //!
-//! After bytes were lost, pipelining is taken to be absent, as it nearly always is: a new request means that all before
-//! it were answered, and the next response answers the latest.
+//! After bytes were lost, pipelining is assumed to be absent, as it nearly always is: a new request means that all requests
+//! before it were answered, and the next response answers the latest request.
 
 use std::collections::VecDeque;
 
@@ -26,25 +26,25 @@ impl RequestKind {
     }
 }
 
-/// What became of a request that was asked.
+/// The state of a request that was just seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Enqueued {
-    /// It waits.
+    /// Its response is still to come.
     Pending,
     /// Its response came before it, since the capture has packets out of order.
     Answered,
-    /// Too many wait: all of them are forgotten.
+    /// Too many requests were pending: all of them are forgotten.
     Full,
 }
 
-/// The requests that wait.
+/// The pending requests of one connection.
 #[derive(Debug)]
 pub(super) struct Pipeline {
-    waiting: VecDeque<RequestKind>,
+    pending: VecDeque<RequestKind>,
     /// Requests so far.
-    asked: u64,
-    /// Responses that came before their requests.
-    early: u64,
+    requests: u64,
+    /// Responses whose requests have not come yet.
+    early_responses: u64,
     requests_lost: bool,
     responses_lost: bool,
     max: usize,
@@ -52,41 +52,48 @@ pub(super) struct Pipeline {
 
 impl Pipeline {
     pub(super) const fn new(max: usize) -> Self {
-        Self { waiting: VecDeque::new(), asked: 0, early: 0, requests_lost: false, responses_lost: false, max }
+        Self {
+            pending: VecDeque::new(),
+            requests: 0,
+            early_responses: 0,
+            requests_lost: false,
+            responses_lost: false,
+            max,
+        }
     }
 
     /// The number of the next request.
     pub(super) const fn next_number(&self) -> u64 {
-        self.asked
+        self.requests
     }
 
-    /// Bytes that they take.
+    /// Bytes that are allocated.
     pub(super) fn allocated(&self) -> usize {
-        self.waiting.capacity() * size_of::<RequestKind>()
+        self.pending.capacity() * size_of::<RequestKind>()
     }
 
-    /// How many requests wait.
+    /// How many requests are pending.
     pub(super) fn len(&self) -> usize {
-        self.waiting.len()
+        self.pending.len()
     }
 
-    /// A request was asked.
+    /// A request was seen.
     pub(super) fn push(&mut self, kind: RequestKind) -> Enqueued {
         if self.requests_lost || self.responses_lost {
-            self.waiting.clear();
+            self.pending.clear();
             self.requests_lost = false;
         }
-        self.asked += 1;
-        if self.early > 0 {
-            self.early -= 1;
+        self.requests += 1;
+        if self.early_responses > 0 {
+            self.early_responses -= 1;
             return Enqueued::Answered;
         }
-        if self.waiting.len() >= self.max {
-            self.waiting.clear();
+        if self.pending.len() >= self.max {
+            self.pending.clear();
             self.lose_requests();
             return Enqueued::Full;
         }
-        self.waiting.push_back(kind);
+        self.pending.push_back(kind);
         Enqueued::Pending
     }
 
@@ -94,23 +101,23 @@ impl Pipeline {
     pub(super) fn front(&mut self) -> Option<(u64, RequestKind)> {
         if self.responses_lost {
             self.responses_lost = false;
-            self.waiting.drain(..self.waiting.len().saturating_sub(1));
+            self.pending.drain(..self.pending.len().saturating_sub(1));
         }
-        let number = self.asked.saturating_sub(self.waiting.len() as u64);
-        self.waiting.front().map(|kind| (number, *kind))
+        let number = self.requests.saturating_sub(self.pending.len() as u64);
+        self.pending.front().map(|kind| (number, *kind))
     }
 
     /// The response at hand was the final one.
     pub(super) fn pop(&mut self) {
-        if self.waiting.pop_front().is_none() && !self.requests_lost {
-            self.early += 1;
+        if self.pending.pop_front().is_none() && !self.requests_lost {
+            self.early_responses += 1;
         }
     }
 
-    /// The number of the request that the latest response answered before it came.
-    pub(super) const fn answered_early(&self) -> Option<u64> {
-        match self.early.checked_sub(1) {
-            Some(before) => Some(self.asked.saturating_add(before)),
+    /// The number of the request that the latest response answers, if that request has not come yet.
+    pub(super) const fn early_response(&self) -> Option<u64> {
+        match self.early_responses.checked_sub(1) {
+            Some(before) => Some(self.requests.saturating_add(before)),
             None => None,
         }
     }
@@ -118,13 +125,13 @@ impl Pipeline {
     /// Requests may be missing from here.
     pub(super) const fn lose_requests(&mut self) {
         self.requests_lost = true;
-        self.early = 0;
+        self.early_responses = 0;
     }
 
     /// Responses may be missing from here.
     pub(super) const fn lose_responses(&mut self) {
         self.responses_lost = true;
-        self.early = 0;
+        self.early_responses = 0;
     }
 }
 
@@ -160,18 +167,18 @@ mod tests {
     #[test]
     fn responses_may_come_before_their_requests() {
         let mut pipeline = Pipeline::new(3);
-        assert_eq!(pipeline.answered_early(), None);
-        assert_eq!((answer(&mut pipeline), pipeline.answered_early()), (None, Some(0)));
-        assert_eq!((answer(&mut pipeline), pipeline.answered_early()), (None, Some(1)));
+        assert_eq!(pipeline.early_response(), None);
+        assert_eq!((answer(&mut pipeline), pipeline.early_response()), (None, Some(0)));
+        assert_eq!((answer(&mut pipeline), pipeline.early_response()), (None, Some(1)));
         assert_eq!(pipeline.push(RequestKind::Ordinary), Enqueued::Answered);
         assert_eq!(pipeline.push(RequestKind::Ordinary), Enqueued::Answered);
-        assert_eq!(pipeline.answered_early(), None);
+        assert_eq!(pipeline.early_response(), None);
         assert_eq!(pipeline.push(RequestKind::Ordinary), Enqueued::Pending);
         assert_eq!(answer(&mut pipeline), Some(2));
     }
 
     #[test]
-    fn after_a_loss_the_latest_request_is_the_one() {
+    fn after_a_loss_a_response_answers_the_latest_request() {
         let mut pipeline = Pipeline::new(9);
         pipeline.push(RequestKind::Ordinary);
         pipeline.lose_responses();

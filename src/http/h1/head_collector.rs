@@ -1,12 +1,12 @@
-//! Finds a head's end over any number of chunks (machine). A head that lies in one chunk is lent from it; one that is
-//! split is copied together. Every byte is searched once (RFC 9112 §2.1: an empty line ends the head).
+//! Finds the end of a head over any number of chunks (machine). A head in one chunk is lent from it; a head that is split is
+//! collected in a buffer. Every byte is searched once (RFC 9112 §2.1: an empty line ends the head).
 
-use super::sniff::SNIFF_BYTES;
+use crate::http::sniff::SNIFF_BYTES;
 
-/// Collects one head after the other.
+/// Collects one head after another.
 #[derive(Debug)]
 pub(super) struct HeadCollector {
-    /// The bytes so far of a head that is split, or all of one that was lent in this call.
+    /// The bytes so far of a split head, or all bytes of the one that was just lent.
     bytes: Vec<u8>,
     /// `bytes` was lent and is no longer needed.
     spent: bool,
@@ -14,18 +14,18 @@ pub(super) struct HeadCollector {
     max: usize,
 }
 
-/// Where in a line.
+/// A place in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line {
-    /// Behind an LF.
+    /// After an LF.
     Start,
-    /// Behind an LF and a CR.
+    /// After an LF and a CR.
     Cr,
     /// In a line that is not empty.
     Text,
 }
 
-/// What a search found.
+/// The result of a search for a head's end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum HeadSearch<'i> {
     /// A head, all of it in the input.
@@ -53,7 +53,7 @@ impl HeadCollector {
         self.bytes.len()
     }
 
-    /// How many bytes that takes.
+    /// How many bytes are allocated.
     pub(super) const fn allocated(&self) -> usize {
         self.bytes.capacity()
     }
@@ -63,19 +63,19 @@ impl HeadCollector {
         !self.spent && !self.bytes.is_empty()
     }
 
-    /// Lets go of a head that was lent. Called before anything else is asked.
+    /// Frees a head that was lent. To be called first with each new input.
     pub(super) fn release(&mut self) {
         if self.spent {
             self.clear();
         }
     }
 
-    /// Forgets what was collected.
+    /// Discards the bytes collected so far.
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.max);
     }
 
-    /// Marks what was collected as lent for the last time.
+    /// Marks the collected bytes as lent for the last time.
     pub(super) const fn spend(&mut self) {
         self.spent = true;
     }
@@ -89,7 +89,7 @@ impl HeadCollector {
         }
     }
 
-    /// The head's first bytes, as many as are there and needed to say whether it is one.
+    /// The first bytes of the head, at least as many as [`sniff`](crate::http::sniff()) needs if there are so many.
     pub(super) fn start<'a>(&'a self, input: &'a [u8], joined: &'a mut [u8; SNIFF_BYTES]) -> &'a [u8] {
         match self.bytes.len() {
             0 => input,
@@ -104,16 +104,16 @@ impl HeadCollector {
 
     /// Searches for the head's end.
     pub(super) fn find<'i>(&mut self, input: &mut &'i [u8]) -> HeadSearch<'i> {
-        let room = self.max.saturating_sub(self.bytes.len());
+        let free = self.max.saturating_sub(self.bytes.len());
         let Some(len) = self.search(input) else {
-            if input.len() > room {
+            if input.len() > free {
                 return HeadSearch::TooLong;
             }
             self.bytes.extend_from_slice(input);
             *input = &[];
             return HeadSearch::NeedMore;
         };
-        if len > room {
+        if len > free {
             return HeadSearch::TooLong;
         }
         let (head, rest) = input.split_at_checked(len).unwrap_or((input, &[]));
@@ -127,7 +127,7 @@ impl HeadCollector {
         HeadSearch::Collected
     }
 
-    /// How many bytes of `input` belong to the head, once it ends there.
+    /// How many bytes of `input` belong to the head, if it ends there.
     fn search(&mut self, input: &[u8]) -> Option<usize> {
         let mut at = 0;
         loop {
@@ -155,11 +155,11 @@ impl HeadCollector {
 mod tests {
     use super::*;
 
-    /// The heads in `bytes` when it comes in pieces of `piece` bytes.
-    fn heads(bytes: &[u8], piece: usize, max: usize) -> Vec<Vec<u8>> {
+    /// The heads in `bytes`, taken in chunks of `size` bytes.
+    fn heads(bytes: &[u8], size: usize, max: usize) -> Vec<Vec<u8>> {
         let mut collector = HeadCollector::new(max);
         let mut heads = Vec::new();
-        for mut input in bytes.chunks(piece) {
+        for mut input in bytes.chunks(size) {
             loop {
                 collector.release();
                 collector.skip_empty_lines(&mut input);
@@ -182,17 +182,17 @@ mod tests {
     fn heads_are_found_however_they_are_cut() {
         let bytes = b"\r\n\r\nA\r\nB\r\n\r\n\nC\n\nD\n\r\nE\r\r\n\rF\r\n \r\n\r\nG\r\n";
         let expected = [&b"A\r\nB\r\n\r\n"[..], b"C\n\n", b"D\n\r\n", b"E\r\r\n\rF\r\n \r\n\r\n"];
-        for piece in 1..=bytes.len() {
-            assert_eq!(heads(bytes, piece, 100), expected, "{piece}");
+        for size in 1..=bytes.len() {
+            assert_eq!(heads(bytes, size, 100), expected, "{size}");
         }
     }
 
     #[test]
     fn the_limit_holds_however_it_is_cut() {
         let bytes = b"ABCD\r\n\r\nEFGHI\r\n\r\nJ\r\n\r\n";
-        for piece in 1..=bytes.len() {
-            assert_eq!(heads(bytes, piece, 8), [b"ABCD\r\n\r\n"], "{piece}");
-            assert_eq!(heads(bytes, piece, 9).len(), 3, "{piece}");
+        for size in 1..=bytes.len() {
+            assert_eq!(heads(bytes, size, 8), [b"ABCD\r\n\r\n"], "{size}");
+            assert_eq!(heads(bytes, size, 9).len(), 3, "{size}");
         }
         assert_eq!(heads(&[b'x'; 1000], 7, 64).len(), 0);
     }
