@@ -70,7 +70,7 @@ pub(super) struct FrameParts<'f> {
     pub(super) complete: bool,
     pub(super) findings: FindingSet,
     /// The findings, each with its packet.
-    pub(super) broken: &'f [(PacketRef, Violation)],
+    pub(super) violations: &'f [(PacketRef, Violation)],
 }
 
 /// A message that is over, as its direction knows it.
@@ -156,7 +156,7 @@ impl Conversation {
             findings: parts.findings,
         };
         let mut growth = Growth::NONE;
-        if is_control || !parts.broken.is_empty() {
+        if is_control || !parts.violations.is_empty() {
             growth |= self.look_at(&mut frame, &parts, turn);
         }
         turn.emit(&self.identity, Some(parts.direction), What::Frame(&frame));

@@ -1,15 +1,18 @@
 //! One direction of a WebSocket: bytes → frames → messages (RFC 6455 §5).
 //!
 //! In: the bytes of one direction, gaps, the end. Out: frames and messages that are over, to the [`Conversation`], which gives
-//! them their numbers and emits them. The machines that decode are those of the `websocket` layer: [`FrameDecoder`] finds headers,
-//! payload and ends; [`rules`] judges headers; the payload is unmasked into one scratch buffer, only if it is needed, and
-//! goes into the [`OpenMessage`]. This file hands bytes from one to the next.
+//! them their numbers and emits them. The `websocket` layer decodes: [`FrameDecoder`] finds headers, payload and ends; [`rules`]
+//! checks headers; the payload is unmasked into one scratch buffer, only if it is needed, and goes into the [`OpenMessage`].
+//! This file hands bytes from one to the next.
 //!
 //! ```text
-//!            ┌─────────── complete_message: one frame, one segment ──────────────┐
-//! bytes ──▶ at a boundary ──▶ header ──▶ payload … ──▶ end of frame ──▶ frame over ──▶ (message over) ──▶ at a boundary
-//!            ▲                                 │
-//!            └── resynchronize ◀── lost ◀── gap of a boundary, or of unknown length
+//!                  ┌─ complete_message: one frame in one segment ─▶ emitted ─┐
+//!                  │                                                        │
+//!  bytes ─▶ at a boundary ─▶ header ─▶ payload … ─▶ end of the frame ─▶ emitted ─▶ at a boundary
+//!                  ▲            │          │
+//!                  │            └────┬─────┘
+//!                  │                 ▼  a gap takes the boundary
+//!                  └─ found again ─ lost
 //! ```
 
 mod complete_message;
@@ -139,7 +142,7 @@ impl DirectionState {
         let detail = len.map_or(unknown, |len| Detail::count("# byte", "# bytes", len));
         let mut growth = Growth::SOME;
         match &mut self.frame {
-            Some(frame) => frame.broke(turn.seen, (FindingCode::TcpGap, detail)),
+            Some(frame) => frame.add_violation(turn.seen, (FindingCode::TcpGap, detail)),
             None => growth |= self.record(FindingCode::TcpGap, detail, conversation, turn),
         }
         let expect = self.expect();
@@ -173,7 +176,7 @@ impl DirectionState {
         if let Some(mut frame) = self.frame.take() {
             let (have, want) = (frame.captured(self.frame_start, self.position), frame.header.payload_len);
             let detail = Detail::Numbers("after # of # bytes of payload", have, want);
-            frame.broke(turn.seen, (FindingCode::TruncatedFrame, detail));
+            frame.add_violation(turn.seen, (FindingCode::TruncatedFrame, detail));
             growth |= self.frame_over(frame, false, conversation, turn);
         } else if let Some(frame) = OpenFrame::partial(&self.decoder, turn.seen) {
             growth |= self.frame_over(frame, false, conversation, turn);
@@ -211,9 +214,9 @@ impl DirectionState {
         let kept = if keep > 0 { turn.shared.buffers.lend() } else { Vec::new() };
         let mut frame = OpenFrame::new(header, kept, keep);
         let lost_beginning = self.unknown_message && header.opcode == Opcode::CONTINUATION;
-        rules::check_header(&header, &context, |broken| {
-            if !(lost_beginning && broken.0 == FindingCode::UnexpectedContinuation) {
-                frame.broke(turn.seen, broken);
+        rules::check_header(&header, &context, |violation| {
+            if !(lost_beginning && violation.0 == FindingCode::UnexpectedContinuation) {
+                frame.add_violation(turn.seen, violation);
             }
         });
         self.masked = Some(header.masking_key.is_some());
@@ -285,7 +288,7 @@ impl DirectionState {
         if let Some(message) = message {
             let (inflater, quota) = (self.compression.inflater(), &mut quota);
             let mut tools = MessageResources { inflater, pool: &mut shared.pool, limits: &shared.limits, quota };
-            message.push(plain, &mut tools, &mut |broken| frame.broke(seen, broken));
+            message.push(plain, &mut tools, &mut |violation| frame.add_violation(seen, violation));
         }
         shared.scratch = scratch;
         if quota.taken() > 0 || quota.refused() > 0 {
@@ -310,17 +313,17 @@ impl DirectionState {
         let Some(mut frame) = self.frame.take() else { return Growth::NONE };
         let seen = turn.seen;
         if frame.header.opcode == Opcode::CLOSE && frame.missing == 0 {
-            let OpenFrame { kept, findings, broken, .. } = &mut frame;
+            let OpenFrame { kept, findings, violations, .. } = &mut frame;
             rules::check_close(kept, |found| {
                 findings.insert(found.0);
-                broken.push((seen, found));
+                violations.push((seen, found));
             });
         }
         if let (FrameKind::Data, true, Some(message)) = (frame.kind, frame.header.fin, &mut self.message) {
             let shared = &mut *turn.shared;
             let (inflater, quota) = (self.compression.inflater(), &mut MemoryQuota::default());
             let mut tools = MessageResources { inflater, pool: &mut shared.pool, limits: &shared.limits, quota };
-            message.end(&mut tools, &mut |broken| frame.broke(seen, broken));
+            message.end(&mut tools, &mut |violation| frame.add_violation(seen, violation));
         }
         self.frame_over(frame, true, conversation, turn)
     }
@@ -355,7 +358,7 @@ impl DirectionState {
             missing: frame.missing,
             complete,
             findings: frame.findings,
-            broken: &frame.broken,
+            violations: &frame.violations,
         };
         let (message, mut growth) = conversation.frame(parts, turn);
         if let Some(number) = message {

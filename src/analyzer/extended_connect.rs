@@ -1,18 +1,26 @@
 //! WebSockets on streams of one HTTP connection, by extended CONNECT (RFC 8441, RFC 9220).
 //!
 //! In: for each stream its request, its response, its content, its reset; and what a gap took. Out: for each stream what a
-//! connection of HTTP/1.1 would emit. Streams are known by a number of 64 bits; how requests, responses and content are framed,
-//! and what else the connection does, is not known here but to the [`HttpConnection`].
+//! connection of HTTP/1.1 would emit. Streams have numbers of 64 bits. How requests, responses and content are framed, and what
+//! else happens on the connection, is known to the [`HttpConnection`], not here.
 //!
 //! ```text
-//!                       ┌── a 2xx to a request that may be one ─────────────────────────────┐
-//!                       │   or: the other half was lost, and content comes                  ▼
-//!  request ───▶ HandshakeHalf ── 2xx to a request for a WebSocket ──▶ Open ◀── frames ── Search ◀── content of an
-//!  or response,         │                                             │                  │          unknown stream,
-//!  content waits        ├── another status, RST_STREAM, the end       │                  │          after a gap
-//!                       ▼                                             ▼                  ▼
-//!                   refused (where it certainly was a request)      closed        refused, or nothing
+//!  request, or response ─▶ HandshakeHalf ─────────────▶ Open ─────▶ closed
+//!                              │    │                    ▲
+//!                              │    └──────▶ Search ─────┘
+//!                              ▼               ▲  └────────────────▶ refused, or nothing
+//!                     refused, or nothing      │
+//!               content, after a gap ──────────┘
+//!
+//!  HandshakeHalf  ─ the other half: a WebSocket was requested and accepted (2xx) ─▶ Open
+//!                 ─ the other half: it may be one; or it was lost, and content comes ─▶ Search
+//!                 ─ another status, RST_STREAM, the end ─▶ refused, where it certainly was requested
+//!  Search         ─ frames, with enough evidence ─▶ Open
+//!                 ─ none in as many bytes as are searched, RST_STREAM, the end ─▶ refused, where it was requested
+//!  Open           ─ END_STREAM of both directions, RST_STREAM, the end ─▶ closed
 //! ```
+//!
+//! Content that comes before the other half of a handshake waits, with the packets that carried it.
 
 mod ending;
 mod memory;

@@ -23,8 +23,8 @@ impl<S: Sink> Handler for Out<'_, S> {
         match anomaly {
             Anomaly::OverlapConflict { offset } => {
                 let detail = Detail::Number("at byte # of the TCP stream", offset);
-                let broken = (FindingCode::TcpOverlapConflict, detail);
-                session.fault(direction, broken, &mut Turn::new(&mut flow.clone(), seen, self));
+                let violation = (FindingCode::TcpOverlapConflict, detail);
+                session.fault(direction, violation, &mut Turn::new(&mut flow.clone(), seen, self));
             }
         }
     }

@@ -135,9 +135,9 @@ impl Http {
     }
 
     /// Something is wrong in the layers before: recorded when there is a WebSocket to record it for.
-    pub(super) fn fault(&mut self, direction: Direction, broken: Violation, seen: PacketRef) -> Growth {
+    pub(super) fn fault(&mut self, direction: Direction, violation: Violation, seen: PacketRef) -> Growth {
         if self.faults.len() < MAX_FAULTS {
-            self.faults.push((direction, broken, seen));
+            self.faults.push((direction, violation, seen));
         }
         Growth::SOME
     }
@@ -393,8 +393,8 @@ impl Http {
         if !early.complete {
             websocket.begin_lost(Direction::ToClient, turn).counted_anyway();
         }
-        for (direction, broken, seen) in self.faults.drain(..) {
-            websocket.fault(direction, broken, &mut turn.at(seen)).counted_anyway();
+        for (direction, violation, seen) in self.faults.drain(..) {
+            websocket.fault(direction, violation, &mut turn.at(seen)).counted_anyway();
         }
         Next::WebSocket(Box::new(websocket))
     }

@@ -130,8 +130,13 @@ impl Http2 {
     }
 
     /// Something is wrong in the layers before: recorded for one WebSocket, since which one it belongs to is not looked for.
-    pub(super) fn fault<S: Sink>(&mut self, direction: Direction, broken: Violation, turn: &mut Turn<'_, S>) -> Growth {
-        let note: Note = (broken, Some(direction), turn.seen);
+    pub(super) fn fault<S: Sink>(
+        &mut self,
+        direction: Direction,
+        violation: Violation,
+        turn: &mut Turn<'_, S>,
+    ) -> Growth {
+        let note: Note = (violation, Some(direction), turn.seen);
         self.connects.fault(note, turn)
     }
 

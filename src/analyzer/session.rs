@@ -1,29 +1,36 @@
-//! One TCP connection, or one inside TLS: which protocol is spoken on it, from its first bytes to its end.
+//! One connection, of TCP or inside TLS: the protocol on it, from its first bytes to its end.
 //!
 //! In: runs of both directions, in order. Out: nothing of its own; the protocol at hand emits events. Runs that it cannot take
 //! yet wait, with the packets that carried it; a protocol that ends (HTTP at a 101, the beginning of a tunnel)
 //! leaves its bytes to the next.
 //!
 //! ```text
-//!              ┌────────────── CONNECT was answered with 2xx: a tunnel ◀──────────────┐
-//!              ▼                                                                       │
-//!  begin ─▶ Sniffing ─── a head of HTTP/1 ─────▶ Http1 ────────────────────────────────┤
-//!              │                                 │ ├── 101 to WebSocket ─────────▶ WebSocket
-//!              │                                 │ ├── 101 to h2c ───────────────▶ Http2
-//!              │                                 │ ├── 101 to something else ────▶ Opaque
-//!              │                                 │ └── a gap, or no response ────▶ Midstream
-//!              │                                 ▲
-//!              │                                 └─────── a head of HTTP/1 ◀──────┐
-//!              ├── no beginning was captured ──▶ Midstream ───────────────────────┤
-//!              │                                   ├── frames, with evidence ────▶ WebSocket
-//!              │                                   ├── frames of HTTP/2 ─────────▶ Http2
-//!              │                                   └── neither, for long enough ─▶ Opaque
-//!              ├── a preface of HTTP/2 ────────▶ Http2 ── it is none ────────────▶ Opaque
-//!              ├── a record of TLS ────────────▶ Tls (a session of its own is inside)
-//!              └── anything else ──────────────▶ Opaque
+//!              ┌──────────────── a tunnel ◀────────────────┐
+//!              ▼                                           │
+//!  begin ─▶ Sniffing ──────────────────────────────────▶ Http1 ──────────────────────▶ WebSocket, Http2, Opaque
+//!              │                                         │   ▲
+//!              │                 a gap, or no response   ▼   │   a head of HTTP/1
+//!              ├─────────────────────────────────────▶ Midstream ────────────────────▶ WebSocket, Http2, Opaque
+//!              └─────────────────────────────────────▶ Http2, Tls, Opaque
+//!
+//!  Sniffing   ─ a head of HTTP/1 ──────────────────────────────▶ Http1
+//!             ─ the preface of HTTP/2 ─────────────────────────▶ Http2
+//!             ─ a record of TLS ───────────────────────────────▶ Tls, with a session of its own inside
+//!             ─ the beginning was not captured ────────────────▶ Midstream
+//!             ─ anything else ─────────────────────────────────▶ Opaque
+//!  Http1      ─ 101 to WebSocket ──────────────────────────────▶ WebSocket
+//!             ─ 101 to h2c ────────────────────────────────────▶ Http2
+//!             ─ 2xx to CONNECT: a tunnel ──────────────────────▶ Sniffing
+//!             ─ a gap, or a response that was not captured ────▶ Midstream
+//!             ─ 101 to something else ─────────────────────────▶ Opaque
+//!  Midstream  ─ frames of a WebSocket, with enough evidence ───▶ WebSocket
+//!             ─ frames of HTTP/2, with enough evidence ────────▶ Http2
+//!             ─ a head of HTTP/1 ──────────────────────────────▶ Http1
+//!             ─ none of them in as many bytes as are searched ─▶ Opaque
+//!  Http2      ─ it turns out to be none ───────────────────────▶ Opaque
 //! ```
 //!
-//! Which protocol it is, is decided in `session/recognize.rs`. WebSocket, Tls and Opaque are final.
+//! `session/recognize.rs` decides which protocol it is. WebSocket, Tls and Opaque are final.
 
 mod memory;
 mod recognize;
@@ -158,14 +165,14 @@ impl Session {
     pub(super) fn fault<S: Sink>(
         &mut self,
         direction: Direction,
-        broken: (FindingCode, Detail),
+        violation: (FindingCode, Detail),
         turn: &mut Turn<'_, S>,
     ) {
         let growth = match &mut self.protocol {
-            Protocol::WebSocket(websocket) => websocket.fault(direction, broken, turn),
-            Protocol::Tls(tls) => tls.fault(direction, broken, turn),
-            Protocol::Http2(http2) => http2.fault(direction, broken, turn),
-            Protocol::Http1(http) => http.fault(direction, broken, turn.seen),
+            Protocol::WebSocket(websocket) => websocket.fault(direction, violation, turn),
+            Protocol::Tls(tls) => tls.fault(direction, violation, turn),
+            Protocol::Http2(http2) => http2.fault(direction, violation, turn),
+            Protocol::Http1(http) => http.fault(direction, violation, turn.seen),
             _ => Growth::NONE,
         };
         self.settle(growth, turn);
@@ -371,8 +378,8 @@ impl Inner for Session {
         self.run(direction, run, turn)
     }
 
-    fn fault<S: Sink>(&mut self, direction: Direction, broken: (FindingCode, Detail), turn: &mut Turn<'_, S>) {
-        self.fault(direction, broken, turn);
+    fn fault<S: Sink>(&mut self, direction: Direction, violation: (FindingCode, Detail), turn: &mut Turn<'_, S>) {
+        self.fault(direction, violation, turn);
     }
 
     fn ended<S: Sink>(self, reason: EndReason, turn: &mut Turn<'_, S>) {

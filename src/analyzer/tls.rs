@@ -31,7 +31,7 @@ pub(super) trait Inner: Default {
     fn run<S: Sink>(&mut self, direction: Direction, run: Run<'_>, turn: &mut Turn<'_, S>) -> Interest;
 
     /// Something is wrong in the layers before.
-    fn fault<S: Sink>(&mut self, direction: Direction, broken: Violation, turn: &mut Turn<'_, S>);
+    fn fault<S: Sink>(&mut self, direction: Direction, violation: Violation, turn: &mut Turn<'_, S>);
 
     /// The connection is over.
     fn ended<S: Sink>(self, reason: EndReason, turn: &mut Turn<'_, S>);
@@ -168,8 +168,13 @@ impl<I: Inner> Tls<I> {
     }
 
     /// Something is wrong in the layers before.
-    pub(super) fn fault<S: Sink>(&mut self, direction: Direction, broken: Violation, turn: &mut Turn<'_, S>) -> Growth {
-        self.inner.fault(direction, broken, &mut turn.inside(self.connection.info()));
+    pub(super) fn fault<S: Sink>(
+        &mut self,
+        direction: Direction,
+        violation: Violation,
+        turn: &mut Turn<'_, S>,
+    ) -> Growth {
+        self.inner.fault(direction, violation, &mut turn.inside(self.connection.info()));
         // The session inside counts itself, and nothing is kept here.
         Growth::NONE
     }
@@ -211,8 +216,8 @@ impl<I: Inner> Tls<I> {
                 self.pass(direction, Run::Data(bytes), turn);
             }
             RecordEvent::Rejected => {
-                let broken = (FindingCode::TlsRecordRejected, Detail::None);
-                self.inner.fault(direction, broken, &mut turn.inside(self.connection.info()));
+                let violation = (FindingCode::TlsRecordRejected, Detail::None);
+                self.inner.fault(direction, violation, &mut turn.inside(self.connection.info()));
                 self.lose(direction, turn);
             }
             RecordEvent::CloseNotify => {}
@@ -312,8 +317,8 @@ impl<I: Inner> Tls<I> {
 
     /// One direction of a connection that was opened in part cannot be opened any more.
     fn undecryptable<S: Sink>(&mut self, direction: Direction, why: Undecryptable, turn: &mut Turn<'_, S>) {
-        let broken = (FindingCode::TlsUndecryptable, Detail::text(why.to_string()));
-        self.inner.fault(direction, broken, &mut turn.inside(self.connection.info()));
+        let violation = (FindingCode::TlsUndecryptable, Detail::text(why.to_string()));
+        self.inner.fault(direction, violation, &mut turn.inside(self.connection.info()));
     }
 
     /// Whether more is wanted of the connection.
@@ -355,9 +360,9 @@ impl<I: Inner> Tls<I> {
         let mut conversation = Conversation::new(identify(&mut 0, inside), inside.shared);
         conversation.emit_carriers(inside);
         let hello = self.connection.info().hello.unwrap_or(inside.flow.carrier.first);
-        let broken = (FindingCode::TlsUndecryptable, Detail::text(why.to_string()));
+        let violation = (FindingCode::TlsUndecryptable, Detail::text(why.to_string()));
         // The conversation ends here: nothing of it is kept.
-        conversation.record((broken, None, hello), inside).counted_anyway();
+        conversation.record((violation, None, hello), inside).counted_anyway();
         let ending = Ending {
             handshake: Handshake::default(),
             handshake_seen: false,

@@ -140,8 +140,13 @@ impl WebSocket {
     }
 
     /// Records something that is wrong in the layers before.
-    pub(super) fn fault<S: Sink>(&mut self, direction: Direction, broken: Violation, turn: &mut Turn<'_, S>) -> Growth {
-        self.conversation.record((broken, Some(direction), turn.seen), turn)
+    pub(super) fn fault<S: Sink>(
+        &mut self,
+        direction: Direction,
+        violation: Violation,
+        turn: &mut Turn<'_, S>,
+    ) -> Growth {
+        self.conversation.record((violation, Some(direction), turn.seen), turn)
     }
 
     /// Ends it: emits what is still open, and the summary, with what HTTP/2 shows beyond that.
@@ -203,8 +208,8 @@ impl WebSocket {
             }
             Sniffed::Http1(_) => {
                 *beginning = Beginning::Http;
-                let broken = (FindingCode::HttpAfterUpgrade, Detail::None);
-                self.conversation.record((broken, Some(direction), turn.seen), turn) | Growth::SOME
+                let violation = (FindingCode::HttpAfterUpgrade, Detail::None);
+                self.conversation.record((violation, Some(direction), turn.seen), turn) | Growth::SOME
             }
             _ => self.begin_frames(direction, turn),
         }

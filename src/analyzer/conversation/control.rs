@@ -39,11 +39,11 @@ impl Conversation {
         let mut growth = Growth::NONE;
         let mut more = None;
         if parts.kind == FrameKind::Control && parts.complete {
-            let (broken, grew) = self.control(frame, parts.direction, turn);
+            let (violation, grew) = self.control(frame, parts.direction, turn);
             growth |= grew;
-            more = broken.map(|broken| (turn.seen, broken));
+            more = violation.map(|violation| (turn.seen, violation));
         }
-        for (seen, (code, detail)) in parts.broken.iter().chain(&more) {
+        for (seen, (code, detail)) in parts.violations.iter().chain(&more) {
             frame.findings.insert(*code);
             let finding = Finding {
                 code: *code,

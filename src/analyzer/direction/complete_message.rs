@@ -97,7 +97,7 @@ impl DirectionState {
             missing: 0,
             complete: true,
             findings: FindingSet::default(),
-            broken: &[],
+            violations: &[],
         };
         let (number, growth) = conversation.frame(frame, turn);
         let counted = self.counts.data_message(header.opcode, &MessageLen { len, complete: true }, seen);

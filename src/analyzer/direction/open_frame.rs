@@ -22,7 +22,7 @@ pub(super) struct OpenFrame {
     pub(super) kept: Vec<u8>,
     pub(super) keep: usize,
     pub(super) findings: FindingSet,
-    pub(super) broken: Vec<(PacketRef, Violation)>,
+    pub(super) violations: Vec<(PacketRef, Violation)>,
 }
 
 impl OpenFrame {
@@ -37,7 +37,7 @@ impl OpenFrame {
             kept,
             keep,
             findings: FindingSet::default(),
-            broken: Vec::new(),
+            violations: Vec::new(),
         }
     }
 
@@ -49,14 +49,14 @@ impl OpenFrame {
         let header = FrameHeader::parse(&bytes).filter(|_| len > 0)?;
         let header_captured = u8::try_from(len).unwrap_or(header.header_len);
         let mut frame = Self { header_captured, kind: FrameKind::Stray, ..Self::new(header, Vec::new(), 0) };
-        frame.broke(seen, (FindingCode::TruncatedFrame, Detail::Fixed("inside its header")));
+        frame.add_violation(seen, (FindingCode::TruncatedFrame, Detail::Fixed("inside its header")));
         Some(frame)
     }
 
     /// Remembers a finding until the frame has a number.
-    pub(super) fn broke(&mut self, seen: PacketRef, broken: Violation) {
-        self.findings.insert(broken.0);
-        self.broken.push((seen, broken));
+    pub(super) fn add_violation(&mut self, seen: PacketRef, violation: Violation) {
+        self.findings.insert(violation.0);
+        self.violations.push((seen, violation));
     }
 
     /// Bytes of its payload that were captured, where its first byte stands at `start` and the next one at `position`.
@@ -67,7 +67,7 @@ impl OpenFrame {
     /// Bytes that it keeps besides itself.
     #[inline]
     pub(super) const fn held(&self) -> usize {
-        self.kept.capacity() + self.broken.capacity() * size_of::<(PacketRef, Violation)>()
+        self.kept.capacity() + self.violations.capacity() * size_of::<(PacketRef, Violation)>()
     }
 
     /// Memory is spent: frees its payload, but for what is needed to judge a Close. Gives how many bytes that was.
