@@ -11,7 +11,7 @@
 //! ```
 //!
 //! When a gap is given up: see `out_of_order.rs`. A segment further than [`WINDOW`] from where the direction is moves
-//! nothing, whoever sent it; nor does an acknowledgment, unless bytes follow that prove it right.
+//! nothing; nor does such an acknowledgment, unless bytes follow that prove it right.
 
 use super::budget::Budget;
 use super::held::HeldContent;
@@ -177,7 +177,7 @@ impl Assembler {
         }
     }
 
-    /// The next delivery, given what is left of `data`; `None` when it wants more.
+    /// The next delivery, given the rest of `data`; `None` when it wants more.
     pub(super) fn next<'i>(&mut self, data: &mut SegmentData<'i>, budget: &mut Budget) -> Option<Delivery<'i>> {
         self.skip_known(data);
         let room = self.room();
@@ -197,7 +197,7 @@ impl Assembler {
         Some(self.give_up(end, data.seen, budget))
     }
 
-    /// The next delivery when no segment will follow: what is held, and the gaps between.
+    /// The next delivery when no segment will follow: the held segments, and the gaps between them.
     pub(super) fn flush(&mut self, seen: PacketRef, budget: &mut Budget) -> Option<Delivery<'static>> {
         let fin = self.fin().unwrap_or(u64::MAX);
         let first = self.first_held().filter(|&first| first < fin);
@@ -249,7 +249,7 @@ impl Assembler {
         self.distance(seq).is_some_and(|distance| distance >= -RST_BEHIND && i64::from(distance) <= clamp(ahead))
     }
 
-    /// Whether an acknowledgment of `ack` is not far from what was sent.
+    /// Whether an acknowledgment of `ack` is near the bytes sent so far.
     pub(super) fn accepts_ack(&self, ack: SeqNumber) -> bool {
         self.begun && self.accepts_rst(ack)
     }
@@ -265,7 +265,7 @@ impl Assembler {
         len > 0 && self.out_of_order_mut(segment.seen, budget).strays_to(first_byte(segment), len, two_sided)
     }
 
-    /// Continues at `seq`, an unknown number of bytes later. What was held was delivered before.
+    /// Continues at `seq`, an unknown number of bytes later. The caller has flushed the held segments before.
     pub(super) fn jump(&mut self, seq: SeqNumber, budget: &mut Budget) {
         self.forget(budget);
         self.history.restart(self.frontier.next);
@@ -280,7 +280,7 @@ impl Assembler {
         }
     }
 
-    /// What is out of order; from now on something is.
+    /// The state of this direction's disorder, made if nothing was out of order before.
     fn out_of_order_mut(&mut self, seen: PacketRef, budget: &mut Budget) -> &mut OutOfOrder {
         self.out_of_order.get_or_insert_with(|| {
             budget.take_out_of_order(OutOfOrder::BYTES);
@@ -310,8 +310,8 @@ impl Assembler {
         self.first_held().map_or(u64::MAX, |first| first.saturating_sub(self.frontier.next))
     }
 
-    /// Leaves out of `data` what was delivered before, and compares it with the copies that are kept. Late bytes of a gap
-    /// have none.
+    /// Skips the bytes of `data` that were delivered before, after comparing them with the history. Of late bytes of a gap
+    /// the history has no copy.
     fn skip_known(&mut self, data: &mut SegmentData<'_>) {
         let Some(known) = self.frontier.next.checked_sub(data.offset).filter(|&known| known > 0 && !data.is_empty())
         else {
@@ -365,7 +365,7 @@ impl Assembler {
         })
     }
 
-    /// Gives up the gap that reaches to `end`; the first packet from beyond it shows it. What is held after it then counts as
+    /// Gives up the gap that reaches to `end`; the first packet from beyond it shows it. Held segments after it then count as
     /// in order.
     fn give_up(&mut self, end: u64, now: PacketRef, budget: &mut Budget) -> Delivery<'static> {
         let shown = self.out_of_order.as_mut().and_then(|out_of_order| {

@@ -1,4 +1,4 @@
-//! Memory of reassembly: what it may keep, and what it keeps now, for all connections of a table together.
+//! Memory of reassembly: the limits, and the bytes kept now, for all connections of a table together.
 
 use crate::types::{Limits, Shares};
 
@@ -16,7 +16,7 @@ pub(super) const BOX_OVERHEAD: usize = 16;
 pub(super) struct Budget {
     held: usize,
     history: usize,
-    /// The `OutOfOrder` of each direction that has one, without what it holds.
+    /// Bytes of the `OutOfOrder` of each direction that has one, without its segments.
     out_of_order: usize,
     max_held_total: usize,
     /// How much of the memory each purpose may take.

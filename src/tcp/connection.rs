@@ -144,7 +144,7 @@ impl<S> Connection<S> {
         outcome.unwrap_or(Outcome::Dropped)
     }
 
-    /// Ends the directions that have not ended: delivers what is held with its gaps, then the end.
+    /// Ends the directions that have not ended: delivers the held segments with the gaps between them, then the end.
     pub(super) fn close<H: Handler<State = S>>(
         &mut self,
         reason: EndReason,

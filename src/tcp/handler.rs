@@ -1,4 +1,4 @@
-//! The consumer of TCP connections: what it gets, and what it answers.
+//! The consumer of TCP connections: its trait, and the description of a connection that it gets.
 
 use crate::stream::{Carrier, Chunk, EndReason, Interest};
 #[cfg(doc)]
@@ -16,7 +16,7 @@ pub struct Flow {
     pub first_seq: u32,
     /// Counters of each direction.
     pub counters: PerDirection<Counters>,
-    /// What it has in common with other carriers: client and server, first and latest packet.
+    /// Client and server, first and latest packet: as of every carrier.
     pub carrier: Carrier,
 }
 
@@ -48,18 +48,18 @@ pub enum Anomaly {
     },
 }
 
-/// How much of what it keeps for a connection a handler is to free.
+/// How much of a connection's memory a handler is to free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// What it collects to report, so that some of it is not shown.
+    /// Content that it collects to report, which is then not shown.
     Content,
-    /// Also what it needs to continue as before.
+    /// Also state that it needs to decode as before, such as a context of compression.
     Context,
 }
 
 /// The consumer of TCP connections.
 pub trait Handler {
-    /// What it keeps for each connection.
+    /// The state that it keeps for each connection.
     type State;
 
     /// A connection has come to its first byte (or its FIN, or an acknowledgment of bytes that the capture lacks). Scans,
@@ -99,7 +99,7 @@ pub trait Handler {
     /// Memory is short: frees buffers that are not in use.
     fn trim(&mut self) {}
 
-    /// Memory is short, and this connection keeps much of it: frees what it can, and counts that.
+    /// Memory is short, and this connection keeps much of it: frees as much as it can, and counts that.
     fn shed(&mut self, _flow: &Flow, _state: &mut Self::State, _depth: Depth, _seen: PacketRef) -> Interest {
         Interest::Keep
     }

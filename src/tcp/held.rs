@@ -1,7 +1,7 @@
 //! Segments of one direction that came early, by offset.
 //!
-//! In: bytes, and bytes that the snaplen cut off, at any offset. Out: the first range, when what is missing before it has
-//! come or was given up. The first copy of a byte wins, so ranges never overlap; a copy that differs is reported. Finding
+//! In: bytes, and bytes that the snaplen cut off, at any offset. Out: the first range, when the bytes before it have
+//! come or were given up. The first copy of a byte wins, so ranges never overlap; a copy that differs is reported. Finding
 //! a place costs the logarithm of the number of ranges. It refuses nothing: how much is too much is decided elsewhere.
 
 use core::ops::Range;
@@ -155,7 +155,7 @@ impl Held {
         Some((offset, range))
     }
 
-    /// Takes `taken` out of the cut that begins at `start`: what is left of it stays on both sides.
+    /// Takes `taken` out of the cut that begins at `start`: the rest of it stays on both sides.
     fn split_cut(&mut self, start: u64, taken: Range<u64>, budget: &mut Budget) {
         let Some(cut) = self.ranges.remove(&start) else { return };
         budget.give_back(HELD_OVERHEAD);

@@ -32,7 +32,7 @@ impl History {
         self.write(offset + skipped as u64, bytes.get(skipped..).unwrap_or_default());
     }
 
-    /// Forgets everything: what comes next begins at `offset`.
+    /// Forgets everything: the next bytes begin at `offset`.
     pub(super) const fn restart(&mut self, offset: u64) {
         self.start = offset;
     }

@@ -5,7 +5,7 @@
 //! as the slice of their segment, without a copy. It does not know what the bytes mean, sends nothing, and refuses nothing.
 //!
 //! An observer is no endpoint. It may come late, see one direction only, miss packets that arrived, or get them in
-//! another order than they were sent; and what it sees may be forged for it alone. So:
+//! another order than they were sent; and packets may be forged for it alone. So:
 //!
 //! * Bytes that came early wait for those before them, within limits; the first copy of a byte wins, and a copy that
 //!   differs is an [`Anomaly`].
@@ -83,7 +83,7 @@ mod phase;
 mod assembler;
 mod out_of_order;
 mod sequence;
-// What is kept, and how much.
+// Memory.
 mod budget;
 mod held;
 mod history;

@@ -147,7 +147,7 @@ impl Opening {
         segment.flags.ack && theirs.first_byte().is_some_and(ahead)
     }
 
-    /// Whether a RST fits what is known: its sequence number is near or, from an endpoint not seen before, "the ACK
+    /// Whether a RST can be genuine: its sequence number is near or, from an endpoint not seen before, "the ACK
     /// field acknowledges the SYN" (RFC 9293 §3.5.3). The first packet of a connection fits.
     fn accepts_rst(&self, side: Side, segment: &Segment<'_>) -> bool {
         let starts = &self.beginning.starts;

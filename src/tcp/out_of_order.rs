@@ -1,4 +1,4 @@
-//! What is out of order in one direction, and how long to wait for the bytes that are missing.
+//! The disorder of one direction: early segments, and how long to wait for the bytes that are missing before them.
 //!
 //! In: early segments, acknowledgments of bytes that have not come, segments out of any window, time. Out: whether a gap
 //! is to be given up, and whether the stream has moved. A receiver acknowledges only what it has, so an acknowledgment
@@ -23,7 +23,7 @@ const STRAY_RUN: u32 = 8;
 /// How far an acknowledgment may lag behind the stray segments it confirms.
 const STRAY_LAG: i32 = 1 << 20;
 
-/// What is out of order in one direction.
+/// The disorder of one direction.
 #[derive(Debug, Default)]
 pub(super) struct OutOfOrder {
     pub(super) held: Held,
@@ -61,7 +61,7 @@ struct Stray {
 }
 
 impl OutOfOrder {
-    /// Bytes of memory that one costs, besides what it holds.
+    /// Bytes of memory that one costs, besides its segments.
     pub(super) const BYTES: usize = size_of::<Self>() + BOX_OVERHEAD;
 
     pub(super) fn new(now: PacketRef) -> Self {
@@ -95,7 +95,7 @@ impl OutOfOrder {
         }
     }
 
-    /// All before `frontier.next` was delivered: what is out of order now begins to wait anew. False if nothing is.
+    /// All before `frontier.next` was delivered: the wait for the next gap begins now. False if nothing is out of order.
     pub(super) fn renew(&mut self, frontier: Frontier, now: PacketRef) -> bool {
         let Frontier { next, acked } = frontier;
         self.since = now.at;

@@ -28,7 +28,7 @@ pub(super) enum Phase<S> {
     Ignored(Ignored),
 }
 
-/// What is kept of a connection that is over or was dropped: enough to tell a new one from late packets.
+/// The rest of a connection that is over or was dropped: enough to tell a new one from late packets.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ignored {
     /// Its number; `u32::MAX` for those that do not fit.
@@ -104,7 +104,7 @@ impl<S> Phase<S> {
         if other { SynRole::New } else { SynRole::Existing }
     }
 
-    /// What is kept of it when nothing more is delivered.
+    /// The small rest of it, for when nothing more is delivered.
     pub(super) fn ignored(&self, over: bool) -> Option<Ignored> {
         match self {
             Self::Free => None,

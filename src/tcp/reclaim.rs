@@ -1,6 +1,6 @@
-//! What is freed when memory is short.
+//! Which memory is freed first when it is short.
 //!
-//! In: the table, and what its handler keeps, together above the mark of [`Shares::strained`]. Out: less than
+//! In: the table and its handler, which together keep more than [`Shares::strained`]. Out: less than
 //! [`Shares::eased`]. What is worth least is freed first, whichever connection has the packet at hand:
 //!
 //! 1. idle buffers;

@@ -80,7 +80,8 @@ impl<S> Table<S> {
         }
     }
 
-    /// Takes the next segment of the capture: `handler` gets first what its time ends, then what it brings.
+    /// Takes the next segment of the capture. First connections end that are silent for too long by its time, then its own
+    /// connection is served.
     pub fn segment<H>(&mut self, segment: &Segment<'_>, handler: &mut H)
     where
         H: Handler<State = S>,
@@ -89,8 +90,8 @@ impl<S> Table<S> {
         self.arrive(segment, handler);
     }
 
-    /// The second half of [`Self::segment`]: takes a segment after [`Self::age`] has taken its time. For callers that keep
-    /// what a packet's time ends apart from what its segment brings.
+    /// The second half of [`Self::segment`]: takes a segment after [`Self::age`] has taken its time. For callers that have to
+    /// know which of the two made an event.
     pub fn arrive<H>(&mut self, segment: &Segment<'_>, handler: &mut H)
     where
         H: Handler<State = S>,
@@ -335,9 +336,9 @@ impl<S> Table<S> {
         }
     }
 
-    /// Ends what was silent for too long: looks at the longest silent of each rank when a tick has passed. What leaves
-    /// was put in once, so the cost a packet is constant. Lists are in the order of time, since the clock never goes
-    /// back, so what is ended does not depend on what else is in them.
+    /// Ends the connections that were silent for too long: looks at the longest silent of each rank when a tick has passed.
+    /// Each leaves once, so the cost a packet is constant. Lists are in the order of time, since the clock never goes
+    /// back, so whether one is ended does not depend on the others.
     #[cold]
     fn age_all<H>(&mut self, just_now: u32, handler: &mut H)
     where
@@ -358,7 +359,7 @@ impl<S> Table<S> {
         self.end_all(silent, EndReason::Idle, handler);
     }
 
-    /// Removes what was silent for too long, and collects the live connections among it.
+    /// Removes connections of a rank that were silent for too long, and collects the live ones among them.
     fn age_rank(&mut self, rank: Rank, idle: u32, silent: &mut Vec<Box<Connection<S>>>) {
         while let Some((at, last)) = self.slots.oldest(rank)
             && self.clock.now().saturating_sub(last) > idle
