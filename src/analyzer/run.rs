@@ -56,7 +56,7 @@ use crate::capture::{CaptureError, Input, Packet, Secrets};
 #[cfg(feature = "live")]
 use crate::capture::{Live, LiveEvent};
 use crate::event::Sink;
-use crate::net::{Segment, Transport};
+use crate::net::Segment;
 use crate::tls::KeyLog;
 use crate::types::PacketRef;
 
@@ -159,25 +159,29 @@ impl Analyzer {
             return Ok(Ended::Failed(error));
         }
         loop {
-            let (quiet, ended) = match source.next_packet() {
+            let quiet = match source.next_packet() {
                 Ok(NextPacket::Packet(packet)) => {
                     self.step(&packet, sink, intake)?;
-                    (false, None)
+                    false
                 }
-                Ok(NextPacket::Quiet) => (true, None),
-                Ok(NextPacket::End) => (true, Some(Ended::Complete)),
-                Err(error) => (true, Some(Ended::Failed(error))),
+                Ok(NextPacket::Quiet) => true,
+                Ok(NextPacket::End) => return Ok(self.end_of(source, None)),
+                Err(error) => return Ok(self.end_of(source, Some(error))),
             };
-            let asked = self.ask_for_secrets(source, ended.is_some());
-            match (ended, asked) {
-                (None, Ok(())) => {}
-                (None | Some(Ended::Complete), Err(error)) => return Ok(Ended::Failed(error)),
-                (Some(ended), _) => return Ok(ended),
+            if let Err(error) = self.ask_for_secrets(source, false) {
+                return Ok(Ended::Failed(error));
             }
             if let ControlFlow::Break(stop) = watch(Pause { source: &mut *source, sink: &mut *sink, quiet }) {
                 return Ok(Ended::Stopped(stop));
             }
         }
+    }
+
+    /// The source is over: asks it for secrets a last time.
+    #[cold]
+    fn end_of<P: PacketSource, B>(&mut self, source: &mut P, unreadable: Option<P::Error>) -> Ended<P::Error, B> {
+        let asked = self.ask_for_secrets(source, true);
+        unreadable.or(asked.err()).map_or(Ended::Complete, Ended::Failed)
     }
 
     /// Takes the next packet; `sink` receives all events that it makes certain.
@@ -223,25 +227,20 @@ impl Analyzer {
         intake.begin(sink, packet.seen);
         let shared = &mut self.shared;
         shared.memory.table = self.table.footprint();
-        // Matched by reference: a copy would wait until all fields of the segment are written.
-        let decoded = self.net.decode(packet);
+        // Looked at where it is: a copy would wait until all fields of the segment are written.
+        let quic = &mut self.quic;
+        let segment = self.net.segment(packet, |datagram| quic.add(&datagram));
         let mut error = None;
         let mut out = Out { sink, error: &mut error, shared };
         self.table.age(packet.seen, &mut out);
-        match &decoded {
-            Some(Transport::Tcp(segment)) => {
-                if intake.takes(segment) {
-                    intake.deliver(out.sink);
-                    self.table.arrive(segment, &mut out);
-                    intake.delivered(out.sink, self.table.connections());
-                }
+        if let Some(segment) = &segment {
+            if intake.takes(segment) {
+                intake.deliver(out.sink);
+                self.table.arrive(segment, &mut out);
+                intake.delivered(out.sink, self.table.connections());
             }
-            other => {
-                if let Some(Transport::Udp(datagram)) = other {
-                    self.quic.add(datagram);
-                }
-                shared.memory.datagrams = self.net.held() + self.quic.held();
-            }
+        } else {
+            shared.memory.datagrams = self.net.held() + self.quic.held();
         }
         error.map_or(Ok(()), Err)
     }
