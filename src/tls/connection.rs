@@ -5,7 +5,7 @@
 //!
 //! A record that cannot be opened yet stays in the input: it [waits](TlsConnection::waits_for) for a secret, or for the other
 //! direction. Offer the input of both directions again whenever [`TlsConnection::progress`] has changed, or the key log has
-//! more. When neither can come any more, call [`TlsConnection::give_up`].
+//! more. When neither will come, call [`TlsConnection::give_up`].
 
 use super::framer::NextRecord;
 use super::info::TlsInfo;
@@ -57,7 +57,7 @@ pub struct TlsConnection {
     alert: Option<(Alert, Direction)>,
     /// Application data was opened.
     delivered: bool,
-    /// Counts records that are done with, and attempts to go on with a record that waited.
+    /// Counts records that are done with, and further attempts to open a record that waits.
     progress: u64,
 }
 
@@ -188,8 +188,8 @@ impl TlsConnection {
             *input = &[];
             return false;
         }
-        // The other direction may go on after the last record of this one, and does so first, so that the order does not
-        // depend on how TCP cut the bytes.
+        // The last record of this direction may be the one that the other direction waits for. Then that continues first, so
+        // that the order of events does not depend on how TCP cut the bytes.
         if self.streams.get(direction.reverse()).blocked.is_some_and(|before| before != self.progress) {
             self.streams.get_mut(direction).waits_for = Some(WaitsFor::OtherDirection);
             return false;
@@ -240,7 +240,7 @@ impl TlsConnection {
         let stream = self.streams.get_mut(direction);
         stream.waits_for = Some(waits_for);
         if waits_for == WaitsFor::OtherDirection {
-            // An attempt in vain is progress, too: the other direction goes on, if it waited for this one.
+            // A failed attempt is progress, too: the other direction continues, if it gave way to this one.
             if blocked.is_some_and(|before| before != self.progress) {
                 self.progress = self.progress.wrapping_add(1);
             }

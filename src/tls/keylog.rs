@@ -41,7 +41,7 @@ const MAX_REMEMBERED: usize = 1 << 16;
 pub struct KeyLogWarning {
     /// Its number in the log, from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// Its fault.
     pub fault: LineFault,
 }
 

@@ -12,7 +12,7 @@ use super::suites::{Hash, Suite};
 use super::undecryptable::Undecryptable;
 use crate::types::{Direction, PacketRef, Reader};
 
-/// What is known of the handshake.
+/// The handshake so far.
 #[derive(Default)]
 pub(super) struct Negotiation {
     pub(super) info: TlsInfo,

@@ -39,7 +39,7 @@ pub(super) struct Resync {
     pub(super) window: u64,
     /// Attempts to open a record that are left.
     pub(super) attempts: u32,
-    /// Where to go on, in the gathered bytes.
+    /// Where to continue, in the gathered bytes.
     pub(super) from: usize,
     /// Bytes that were searched and discarded.
     pub(super) discarded: usize,
@@ -195,8 +195,8 @@ impl RecordStream {
         Proof { found: None, attempts, updated: None }
     }
 
-    /// Goes on with the key and the sequence number that a proof found.
-    pub(super) fn go_on_at(&mut self, (at, number): (usize, u64), updated: Option<RecordDecrypter>) {
+    /// Continues with the key and the sequence number that a proof found.
+    pub(super) fn continue_at(&mut self, (at, number): (usize, u64), updated: Option<RecordDecrypter>) {
         if at >= self.epochs.len() {
             self.epochs.clear();
             self.epochs.extend(updated.map(|decrypter| Epoch { stage: Stage::Application, decrypter }));

@@ -1,4 +1,4 @@
-//! The names under which sessions up to TLS 1.2 are resumed (RFC 5246 §7.3, RFC 5077), and what is kept of such a session.
+//! The names under which sessions up to TLS 1.2 are resumed (RFC 5246 §7.3, RFC 5077), and the secret of such a session.
 
 use sha1::{Digest as _, Sha1};
 use zeroize::Zeroizing;

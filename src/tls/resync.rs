@@ -160,7 +160,7 @@ impl RecordStream {
             resync.attempts = resync.attempts.saturating_sub(proof.attempts);
         }
         let Some(place) = proof.found else { return false };
-        self.go_on_at(place, proof.updated);
+        self.continue_at(place, proof.updated);
         true
     }
 }

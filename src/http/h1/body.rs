@@ -4,7 +4,7 @@
 
 use super::framing::Framing;
 
-/// A body that is being skipped: what is left of it.
+/// The rest of a body that is being skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Body {
     /// So many bytes.

@@ -8,13 +8,13 @@
 //!   decides (RFC 9110 §7.8). Keep these chunks, gaps included, and give them again, one by one, when it is no longer
 //!   paused: it resumes by itself when an ordinary response comes.
 //! - *Server's direction*: a response had [`Effect::Switched`] or [`Effect::Tunnel`], and the other protocol begins here. In
-//!   the client's direction it begins where the machine pauses, so go on with `next` there until it does: after a request's
+//!   the client's direction it begins where the machine pauses, so continue with `next` there until it does: after a request's
 //!   body, after a request that the capture has later than its 101, or at once.
 //!
 //! A connection captured mid-stream begins with [`H1::gap`] of unknown length in both directions.
 //!
 //! **Out of step** ([`H1Event::Lost`]): bytes are missing, or are not HTTP. The machine skips all input until a chunk begins
-//! with a request line or status line, and goes on there. A head that a gap cuts off is emitted as far as it was captured
+//! with a request line or status line, and continues there. A head that a gap cuts off is emitted as far as it was captured
 //! (`complete` is false), since its status or target may be all that is left of a handshake.
 //!
 //! RFC 9112 §6 and §9, RFC 9110 §9.3.6 and §15.2. Each interim response is an event of its own. A 101 ends HTTP, and its

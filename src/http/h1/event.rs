@@ -1,4 +1,4 @@
-//! What the bytes of an HTTP/1.1 connection contain (format): heads, and places from which it cannot be followed.
+//! The events of an HTTP/1.1 connection (format): heads, and places from which it cannot be followed.
 
 use core::fmt;
 
@@ -37,7 +37,7 @@ pub enum Effect {
     Interim,
     /// It is the final response to its request.
     Final,
-    /// It is a 101: both directions go on in another protocol.
+    /// It is a 101: both directions continue in another protocol.
     Switched,
     /// It is a 2xx to a CONNECT: both directions are a tunnel, in which any protocol may begin.
     Tunnel,

@@ -1,9 +1,9 @@
-//! What can be wrong with an HTTP/2 connection (format): each fault with its finding code and the finding's detail.
+//! The faults of an HTTP/2 connection (format), each with its finding code and the finding's detail.
 //!
 //! Faults against RFC 9113, RFC 7541 or RFC 8441 are `http2_error`; frames that cost their receiver more than their sender
-//! are `http2_flood` (RFC 9113 §10.5). What is wrong with one header list, not with the connection, is a
-//! [`HeaderListFault`](super::HeaderListFault); with the upgrade from HTTP/1.1, an
-//! [`UpgradeSettingsFault`](super::UpgradeSettingsFault).
+//! are `http2_flood` (RFC 9113 §10.5). Faults of one header list are
+//! [`HeaderListFault`](super::HeaderListFault)s; those of the upgrade from HTTP/1.1,
+//! [`UpgradeSettingsFault`](super::UpgradeSettingsFault)s.
 
 use core::fmt;
 

@@ -11,7 +11,7 @@
 //! |                   Frame Payload (0...)                      ...
 //! ```
 //!
-//! Any 9 bytes are some header. [`FrameHeader::fault`] names what is wrong with one; nothing is refused here.
+//! Any 9 bytes are some header. [`FrameHeader::fault`] names the fault of one; nothing is refused here.
 
 use core::fmt;
 
@@ -83,7 +83,7 @@ impl FrameHeader {
         may && self.has(Self::PADDED)
     }
 
-    /// What is wrong with it whatever came before it. Frames of unknown types are never wrong (RFC 9113 §5.5).
+    /// Its fault, regardless of earlier frames. Frames of unknown types have none (RFC 9113 §5.5).
     #[must_use]
     pub const fn fault(&self) -> Option<FrameFault> {
         match self.kind {
@@ -103,7 +103,7 @@ impl FrameHeader {
         }
     }
 
-    /// What is wrong with a frame that belongs on a stream, given whether its type allows its length.
+    /// The fault of a frame that belongs on a stream, given whether its type allows its length.
     const fn on_stream(&self, length_allowed: bool) -> Option<FrameFault> {
         match (length_allowed, self.stream) {
             (false, _) => Some(FrameFault::Length),
@@ -112,7 +112,7 @@ impl FrameHeader {
         }
     }
 
-    /// What is wrong with a frame that belongs on the connection, given whether its type allows its length.
+    /// The fault of a frame that belongs on the connection, given whether its type allows its length.
     const fn on_connection(&self, length_allowed: bool) -> Option<FrameFault> {
         match (length_allowed, self.stream) {
             (false, _) => Some(FrameFault::Length),
@@ -122,7 +122,7 @@ impl FrameHeader {
     }
 }
 
-/// What is wrong with a frame header by itself.
+/// A fault of a frame header by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameFault {
     /// Its type has a fixed length, or a least one, or a multiple (RFC 9113 §4.2).

@@ -23,7 +23,7 @@ pub struct HeaderField<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-/// What is wrong with a header block.
+/// A fault of a header block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockFault {
     /// An index of 0, or one beyond the table (RFC 7541 §2.3.3, §6.1).
@@ -161,7 +161,7 @@ impl HeaderDecoder {
         }
     }
 
-    /// The block is over: what was wrong with it, and whether it was followed to its end.
+    /// The block is over: gives its first fault, and whether it was followed to its end.
     pub fn end(&mut self) -> (Option<BlockFault>, bool) {
         if !self.partial.is_empty() {
             self.abandon(BlockFault::CutOff);

@@ -97,7 +97,7 @@ impl HeaderList {
         self.too_long
     }
 
-    /// The first thing that makes it malformed in the sense of RFC 9113 §8.1.1.
+    /// The first fault that makes it malformed (RFC 9113 §8.1.1).
     #[must_use]
     pub const fn malformed(&self) -> Option<HeaderListFault> {
         self.malformed
@@ -174,7 +174,7 @@ impl HeaderList {
     }
 }
 
-/// What makes a header list malformed (RFC 9113 §8.1.1).
+/// A fault that makes a header list malformed (RFC 9113 §8.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeaderListFault {
     /// NUL, CR or LF in a value (RFC 9113 §8.2.1).

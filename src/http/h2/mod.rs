@@ -6,7 +6,7 @@
 //! - [`BoundarySearch`] finds where frames begin, after a loss or in a connection captured mid-stream.
 //! - [`UpgradeSettings`] are those with which a client comes from HTTP/1.1.
 //!
-//! An observer refuses nothing: what is wrong is an [`H2Fault`], and reading goes on. Memory is bounded by
+//! An observer refuses nothing: an error of the sender is reported as an [`H2Fault`], and reading continues. Memory is bounded by
 //! [`Limits`](crate::types::Limits): the dynamic tables, one incomplete field and one header list for each direction, and the
 //! windows of the streams that are followed.
 //!

@@ -16,7 +16,7 @@ use crate::types::{Direction, PacketRef, Role};
 /// Chains that are followed at once. Beyond, the oldest, which have gathered the least evidence for their age, are dropped.
 const MAX_CHAINS: usize = 64;
 
-/// What is known of the direction that is searched.
+/// Facts about the searched direction that make headers more or less likely.
 #[derive(Debug, Clone, Copy)]
 pub struct SearchContext {
     /// The direction.
@@ -59,14 +59,14 @@ impl BoundarySearch {
     }
 
     /// Takes bytes. True if a boundary was found: then [`Self::take`] gives the bytes after it.
-    pub fn push(&mut self, mut bytes: &[u8], seen: PacketRef, known: &SearchContext) -> bool {
+    pub fn push(&mut self, mut bytes: &[u8], seen: PacketRef, context: &SearchContext) -> bool {
         while !bytes.is_empty() {
             let free = self.max.saturating_sub(self.bytes.len()).max(1);
             let (now, rest) = bytes.split_at_checked(free).unwrap_or((bytes, &[]));
             bytes = rest;
             self.bytes.extend_from_slice(now);
             self.packets.push_back((now.len(), seen));
-            if self.scan(known) {
+            if self.scan(context) {
                 // The rest comes after the boundary, too.
                 if !bytes.is_empty() {
                     self.bytes.extend_from_slice(bytes);
@@ -141,18 +141,28 @@ impl BoundarySearch {
     }
 
     /// Follows the chains, and begins one at each new place.
-    fn scan(&mut self, known: &SearchContext) -> bool {
+    fn scan(&mut self, context: &SearchContext) -> bool {
         let bytes = &self.bytes;
         let (enough, mut found) = (self.enough, None);
-        self.chains.retain_mut(|chain| found.is_some() || follow(chain, bytes, known, enough, &mut found));
+        self.chains.retain_mut(|chain| {
+            let end = if found.is_none() { follow(chain, bytes, context, enough) } else { ChainEnd::Open };
+            if end == ChainEnd::Accepted {
+                found = Some(chain.start);
+            }
+            end != ChainEnd::Broken
+        });
         while found.is_none() && self.scanned + FrameHeader::LEN <= bytes.len() {
             let mut chain = FrameChain { start: self.scanned, next: self.scanned, bits: 0, frames: 0 };
             self.scanned += 1;
-            if follow(&mut chain, bytes, known, enough, &mut found) {
-                if self.chains.len() >= MAX_CHAINS {
-                    self.chains.remove(0);
+            match follow(&mut chain, bytes, context, enough) {
+                ChainEnd::Accepted => found = Some(chain.start),
+                ChainEnd::Open => {
+                    if self.chains.len() >= MAX_CHAINS {
+                        self.chains.remove(0);
+                    }
+                    self.chains.push(chain);
                 }
-                self.chains.push(chain);
+                ChainEnd::Broken => {}
             }
         }
         let Some(start) = found else { return false };
@@ -189,40 +199,50 @@ impl BoundarySearch {
     }
 }
 
-/// Follows a chain as far as the bytes go. False where it ends; `found` is its start once it has enough evidence.
-fn follow(chain: &mut FrameChain, bytes: &[u8], known: &SearchContext, enough: u32, found: &mut Option<usize>) -> bool {
+/// Where a chain got to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ChainEnd {
+    /// The next header has not come yet.
+    Open,
+    /// It has enough evidence.
+    Accepted,
+    /// Its next header is one that no sender may send.
+    Broken,
+}
+
+/// Follows a chain as far as the bytes go, or until it has `enough` bits of evidence.
+fn follow(chain: &mut FrameChain, bytes: &[u8], context: &SearchContext, enough: u32) -> ChainEnd {
     while let Some(header) = bytes.get(chain.next..).and_then(<[u8]>::first_chunk) {
         let header = FrameHeader::parse(header);
-        let Some(bits) = evidence(&header, known) else { return false };
+        let Some(bits) = evidence(&header, context) else { return ChainEnd::Broken };
         chain.bits = chain.bits.saturating_add(bits);
         chain.frames += 1;
         if chain.bits >= enough {
-            *found = Some(chain.start);
-            return true;
+            return ChainEnd::Accepted;
         }
         chain.next = chain
             .next
             .saturating_add(FrameHeader::LEN)
             .saturating_add(usize::try_from(header.len).unwrap_or(usize::MAX));
     }
-    true
+    ChainEnd::Open
 }
 
 /// How many bits a header is worth; `None` for one that no sender may send.
-fn evidence(header: &FrameHeader, known: &SearchContext) -> Option<u32> {
+fn evidence(header: &FrameHeader, context: &SearchContext) -> Option<u32> {
     let flags = match header.kind {
         FrameType::DATA => 0x09,
         FrameType::HEADERS => 0x2d,
         FrameType::SETTINGS | FrameType::PING => 0x01,
-        FrameType::PUSH_PROMISE if known.direction == Direction::ToClient => 0x0c,
+        FrameType::PUSH_PROMISE if context.direction == Direction::ToClient => 0x0c,
         FrameType::CONTINUATION => 0x04,
         FrameType::PRIORITY | FrameType::RST_STREAM | FrameType::GOAWAY | FrameType::WINDOW_UPDATE => 0,
         _ => return None,
     };
     // New streams have numbers near the highest so far; where that is unknown, few connections get beyond 2^20.
-    let highest = known.highest_stream.map_or(1 << 20, |highest| highest.saturating_add(1 << 10));
+    let highest = context.highest_stream.map_or(1 << 20, |highest| highest.saturating_add(1 << 10));
     let legal = header.fault().is_none() && !header.reserved && header.flags & !flags == 0;
-    if !legal || header.len > known.max_frame || header.stream > highest {
+    if !legal || header.len > context.max_frame || header.stream > highest {
         return None;
     }
     let length = match header.kind {
@@ -230,7 +250,7 @@ fn evidence(header: &FrameHeader, known: &SearchContext) -> Option<u32> {
         | FrameType::HEADERS
         | FrameType::PUSH_PROMISE
         | FrameType::CONTINUATION
-        | FrameType::GOAWAY => 24 - known.max_frame.checked_ilog2().unwrap_or(0).min(24),
+        | FrameType::GOAWAY => 24 - context.max_frame.checked_ilog2().unwrap_or(0).min(24),
         // Real frames have few parameters.
         FrameType::SETTINGS if header.len > 0 => 16,
         _ => 24,

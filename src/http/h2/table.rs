@@ -13,7 +13,7 @@ const OVERHEAD: usize = 32;
 /// A name and a value; `None` where it is unknown.
 pub(super) type Pair<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
-/// What is at an index.
+/// The result of looking up an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lookup<'a> {
     /// This entry.

@@ -1,8 +1,8 @@
 //! The settings with which a client asks to go from HTTP/1.1 to HTTP/2, in its HTTP2-Settings field (format): "the payload
 //! of a SETTINGS frame … encoded as a base64url string (that is, the URL- and filename-safe Base64 encoding described in
-//! Section 5 of [RFC4648], with any trailing '=' characters omitted)" (RFC 7540 §3.2.1).
+//! Section 5 of \[RFC4648\], with any trailing '=' characters omitted)" (RFC 7540 §3.2.1).
 //!
-//! In: the fields of the request. Out: the settings that can be read, and the first thing that is wrong with the value.
+//! In: the fields of the request. Out: the settings that can be read, and the first fault of the value.
 //! Padding that was not omitted is understood, and the unused bits of the last character are ignored. What the settings
 //! mean is known to [`H2`](super::H2), which takes them "as though they were in a SETTINGS frame".
 
@@ -33,7 +33,7 @@ pub struct UpgradeSettings {
     seen: PacketRef,
 }
 
-/// What is wrong with the value of an HTTP2-Settings field.
+/// A fault in the value of an HTTP2-Settings field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UpgradeSettingsFault {
@@ -92,7 +92,7 @@ impl UpgradeSettings {
         &self.settings
     }
 
-    /// The first thing that is wrong with the value, and the packet that shows it.
+    /// The first fault of the value, and the packet that shows it.
     #[must_use]
     pub fn fault(&self) -> Option<(UpgradeSettingsFault, PacketRef)> {
         self.fault.map(|fault| (fault, self.seen))

@@ -9,9 +9,9 @@ use crate::tls::undecryptable::Undecryptable;
 use crate::types::Direction;
 
 impl TlsConnection {
-    /// No more secrets will come, and no bytes that a direction waits for: the connection, or what is left of it, stays
-    /// undecryptable. Gives why; `None` if nothing waits and all is well, or if a direction can go on after all: then offer
-    /// its input again.
+    /// No more secrets will come, and no bytes that a direction waits for: the connection, or the rest of it, stays
+    /// undecryptable. Gives why. `None` if no direction waits and records were opened, or if a direction can continue after
+    /// all: then offer its input again.
     pub fn give_up(&mut self, keys: &KeyLog) -> Option<Undecryptable> {
         if self.undecryptable.is_some() {
             return self.undecryptable;

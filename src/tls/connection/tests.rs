@@ -87,7 +87,7 @@ fn server_hello(extensions: &[u8]) -> Vec<u8> {
     record(22, &message(2, &body))
 }
 
-/// A connection up to its application data, and the writers that go on.
+/// A connection up to its application data, and the writers of that.
 fn opened() -> (Vec<(Direction, Vec<u8>)>, Writer, Writer) {
     let (mut client, mut server) = (Writer::new(1), Writer::new(2));
     let mut flight = message(8, &[0, 0]);

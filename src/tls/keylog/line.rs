@@ -48,7 +48,7 @@ impl Label {
     }
 }
 
-/// What is wrong with a line of a key log.
+/// A fault of a line of a key log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LineFault {

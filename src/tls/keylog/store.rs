@@ -7,7 +7,7 @@
 //!             next (4) | label (1) | length (1) | secret (length)   where `next` of the first points
 //! ```
 //!
-//! What is in a chunk is never moved, so that wiping the chunks leaves nothing.
+//! Bytes in a chunk are never moved, so that wiping the chunks leaves no copy.
 
 use core::hash::BuildHasher as _;
 

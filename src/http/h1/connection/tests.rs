@@ -376,7 +376,7 @@ fn chunks_of_absurd_size() {
     let mut caller = Caller::new();
     caller.server(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1ffffffffffffffff\r\n");
     assert_eq!(caller.events(), ["?: 200 Final 1", "lost: Framing"]);
-    // Extensions and trailers without end are passed over, and not kept.
+    // Extensions and trailers without end are skipped, and not kept.
     let mut caller = Caller::new();
     caller.server(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;").server(&[b'x'; 100_000]);
     caller.server(b"\r\nx\r\n0\r\n").server(&b"T: x\r\n".repeat(10_000)).server(b"\r\nHTTP/1.1 200 OK\r\n\r\n");
@@ -436,7 +436,7 @@ fn a_head_that_a_gap_cuts_off_is_emitted_as_far_as_it_goes() {
     assert_eq!((caller.held.concat(), caller.rest.clone()), (FRAME.to_vec(), b"\x81\x05hello".to_vec()));
     assert_eq!(caller.h1.held(), 0);
 
-    // An ordinary one: the connection goes on at the next plausible head.
+    // An ordinary request: the connection continues at the next plausible head.
     let mut caller = Caller::new();
     caller.client(b"GET /1 HTTP/1.1\r\nHost").gap(TO_SERVER, Some(5)).client(b"more").client(UPGRADE);
     caller.server(b"HTTP/1.1 200 OK\r\nA: b\r\n").gap(TO_CLIENT, Some(5)).server(b"body").server(SWITCHING);

@@ -1,4 +1,4 @@
-//! What is kept of one direction of an HTTP/2 connection.
+//! The state of one direction of an HTTP/2 connection.
 
 use crate::http::h2::fault::{FrequentFrame, H2Fault};
 use crate::http::h2::flow::INITIAL;

@@ -40,7 +40,7 @@ fn frames_become_events() {
     let bytes = [
         frame(4, 0, 0, b"\0\x08\0\0\0\x01"),
         frame(1, 4, 1, &[0x88]),
-        frame(5, 4, 1, &[0, 0, 0, 2, 0x82]), // A promise is passed over; its block is read for the table's sake.
+        frame(5, 4, 1, &[0, 0, 0, 2, 0x82]), // A promise gives no event; its block is read for the dynamic table.
         frame(0, 0, 1, b"abc"),
         frame(3, 0, 3, &[0, 0, 0, 8]),
         frame(7, 0, 0, &[0, 0, 0, 9, 0, 0, 0, 11, b'x']),
