@@ -40,7 +40,7 @@ fn main() {
         println!("| {} | {bytes} |", kind.name);
     }
     println!(
-        "\n| flood, --max-memory {mebibytes}MiB | packets | MiB read | kept at most, MiB | resident at most, MiB | ns a packet | let go |"
+        "\n| flood, --max-memory {mebibytes}MiB | packets | MiB read | kept at most, MiB | resident at most, MiB | ns a packet | discarded |"
     );
     println!("| --- | ---: | ---: | ---: | ---: | ---: | --- |");
     for number in 0..FLOODS.len() {

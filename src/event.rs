@@ -1,8 +1,8 @@
 //! The library's output: one [`Event`] after the other, lent to a [`Sink`].
 //!
-//! Events come in the order in which the capture makes them certain. Nothing in an event outlives the call; a sink that
-//! wants to keep something copies it. [`What::Closed`] carries all that is known of a connection, so a sink that writes
-//! a line for each connection needs no other event. A sink that several workers are to feed is a [`ParallelSink`].
+//! Events come in the order in which the capture makes them certain. They borrow their contents: a sink that keeps
+//! something copies it. [`What::Closed`] carries all that is known of a connection, so a sink that writes a line for each
+//! connection needs no other event. A sink that several workers feed is a [`ParallelSink`].
 
 mod owned;
 mod parallel;
@@ -47,7 +47,7 @@ pub enum What<'a> {
     /// Something was found. Findings of a frame or message come right before it.
     Finding(&'a Finding),
     /// A packet carried bytes of this connection: of its handshake, its frames, or the TLS or HTTP/2 around them.
-    /// [`Event::seen`] is that packet, and [`Event::direction`] its way. Emitted only where
+    /// [`Event::seen`] is that packet, and [`Event::direction`] its direction. Emitted only where
     /// [`Demand::packets`](crate::analyzer::Demand::packets) asks for it, and not twice in a row for the same packet; packets
     /// that came before the connection was known to be a WebSocket are emitted when it is.
     Packet,
@@ -55,15 +55,15 @@ pub enum What<'a> {
     Closed(&'a Summary),
 }
 
-/// Where events go.
+/// A consumer of events.
 pub trait Sink {
-    /// What can go wrong in it.
+    /// The errors of the consumer.
     type Error;
 
     /// Takes one event.
     ///
     /// # Errors
-    /// Whatever stops the sink; the analysis stops with it.
+    /// The error that stops the sink; the analysis stops with it.
     fn event(&mut self, event: &Event<'_>) -> Result<(), Self::Error>;
 }
 
@@ -117,8 +117,8 @@ pub struct Frame<'a> {
     pub number: u64,
     /// Its header.
     pub header: FrameHeader,
-    /// How many bytes of the header were captured: all, unless the stream ends in it. What would lie in the others reads as
-    /// 0 and is not known.
+    /// How many bytes of the header were captured: all, unless the stream ends in it. The others read as 0 and are
+    /// not known.
     pub header_captured: u8,
     /// The number of its message. `None` for a fragment whose message is not complete: it is that of the next
     /// [`Message`] of this direction that is not a control message, and [`Self::in_message`] is true.
@@ -137,13 +137,13 @@ pub struct Frame<'a> {
     pub payload: &'a [u8],
     /// Bytes of its payload that the capture lacks.
     pub missing: u64,
-    /// Whether all of it was there, or in a gap; false where the stream ends in it.
+    /// Whether its end was reached, gaps included; false where the stream ends in it.
     pub complete: bool,
     /// Of a Close frame: its body.
     pub close: Option<Close<'a>>,
     /// Of a Pong that answers a Ping: the time since that Ping, in microseconds.
     pub ping_rtt_us: Option<u64>,
-    /// What was found in it.
+    /// The codes of findings in it.
     pub findings: FindingSet,
 }
 
@@ -201,7 +201,7 @@ pub struct Message<'a> {
     pub ping_rtt_us: Option<u64>,
     /// Its description by the reader of its sub-protocol, in a line: `PUBLISH a/b`. `None` where there is none.
     pub summary: Option<&'a str>,
-    /// What was found in it and its frames.
+    /// The codes of findings in it and its frames.
     pub findings: FindingSet,
 }
 
@@ -221,7 +221,7 @@ pub struct Summary {
     pub handshake: Handshake,
     /// Whether the opening handshake was captured.
     pub handshake_seen: bool,
-    /// The packet that made it a WebSocket, or refused to.
+    /// The packet that opened the WebSocket, or refused it.
     pub opened: Option<PacketRef>,
     /// Its last packet.
     pub last: PacketRef,
@@ -231,7 +231,7 @@ pub struct Summary {
     pub outcome: Outcome,
     /// The sender of the first Close or, without one, the side that ended TCP first.
     pub closed_by: Option<Role>,
-    /// What the WebSocket API would report (RFC 6455 §7.1.5): the code of the first Close, 1005 for an empty one, 1006
+    /// The close code that the WebSocket API would report (RFC 6455 §7.1.5): the code of the first Close, 1005 for an empty one, 1006
     /// without one; `None` while it is open or where it was refused.
     pub close_code: Option<u16>,
     /// The reason that goes with it.
@@ -242,9 +242,9 @@ pub struct Summary {
     pub closes: PerDirection<Option<CloseSent>>,
     /// How TCP, or in HTTP/2 the stream, ended in each direction: END_STREAM is a FIN, RST_STREAM a RST (RFC 8441 §5).
     pub tcp_ends: PerDirection<Option<(EndReason, PacketRef)>>,
-    /// The first packet of the TCP connection's handshake to its third, in microseconds.
+    /// The time from the first packet of the TCP handshake to its third, in microseconds.
     pub tcp_handshake_us: Option<u64>,
-    /// What was sent.
+    /// Counts of each direction.
     pub traffic: PerDirection<Traffic>,
     /// Round trips of Pings, in microseconds, both directions.
     pub ping_rtts_us: Sketch,
@@ -253,23 +253,23 @@ pub struct Summary {
     pub longest_silence: Option<Silence>,
     /// In HTTP/2: what the stream and its connection show beyond that.
     pub http2: Option<Http2>,
-    /// Each code that was found: how often, and the first of them. In the order of the first.
+    /// Each code that was found, with its count and its first finding. In the order of the first findings.
     pub findings: Vec<FindingCount>,
     /// What is known of the TLS around it, where there is some.
     pub tls: Option<Box<TlsInfo>>,
 }
 
-/// What HTTP/2 shows of a WebSocket beyond what HTTP/1.1 would (RFC 8441).
+/// What is known of a WebSocket in HTTP/2 only (RFC 8441).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Http2 {
-    /// Whether the server sent SETTINGS_ENABLE_CONNECT_PROTOCOL with 1 (RFC 8441 §3), by the time of its answer; `None`
+    /// Whether the server sent SETTINGS_ENABLE_CONNECT_PROTOCOL with 1 (RFC 8441 §3) before its response; `None`
     /// where that was not captured.
     pub extended_connect: Option<bool>,
     /// How the stream ended in each direction: END_STREAM, or RST_STREAM with its error code.
     pub ends: PerDirection<Option<StreamEnd>>,
-    /// The GOAWAY of each direction, if the stream was open then or it was the reason that it never was.
+    /// The GOAWAY of each direction, if the stream was open then, or never opened because of it.
     pub goaways: PerDirection<Option<(ErrorCode, PacketRef)>>,
-    /// How long each sender could send nothing since a flow-control window was used up, its own or the connection's, in
+    /// How long each sender could not send because a flow-control window was used up, the stream's or the connection's, in
     /// microseconds (RFC 9113 §5.2).
     pub stalled_us: PerDirection<u64>,
 }
@@ -314,7 +314,7 @@ pub struct CloseSent {
     pub reason: Vec<u8>,
 }
 
-/// How often something was found, and where first.
+/// The findings of one code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FindingCount {
     /// The first of them.
@@ -324,7 +324,7 @@ pub struct FindingCount {
 }
 
 impl FindingCount {
-    /// What was found.
+    /// The code.
     #[must_use]
     pub const fn code(&self) -> FindingCode {
         self.first.code
@@ -360,7 +360,7 @@ impl Outcome {
     }
 }
 
-/// What one direction of a connection sent.
+/// Counts of what one direction of a connection sent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Traffic {
     /// Frames by opcode, 0 to 15.
@@ -387,9 +387,9 @@ pub struct Traffic {
     pub gaps: u64,
     /// Bytes that were passed over, gaps included, until a frame boundary was found again.
     pub passed_bytes: u64,
-    /// Segments that came again.
+    /// Segments that were sent again.
     pub retransmissions: u64,
-    /// Segments that came too early.
+    /// Segments that came before bytes that precede them.
     pub out_of_order: u64,
     /// Lengths of data messages, in bytes after inflation.
     pub message_len: Sketch,

@@ -1,13 +1,21 @@
-//! `wslens explain`: the table of findings, for people.
+//! `wslens explain`: the table of findings as text.
+//!
+//! ```text
+//! unmasked_client_frame — error (RFC 6455 §5.1)
+//!
+//! A frame from the client is not masked.
+//! "The server MUST close the connection upon receiving a frame that is not masked." Some tunnels leave masking out on
+//! purpose.
+//! ```
 
 use std::io::{self, Write};
 
 use wslens::types::{FindingCode, Severity};
 
-/// Explains one code, or lists them all.
+/// Explains one code, or lists all codes.
 ///
 /// # Errors
-/// What writing fails with.
+/// The error of `out`.
 pub(super) fn explain(code: Option<FindingCode>, color: bool, out: &mut impl Write) -> io::Result<()> {
     match code {
         Some(code) => one(code, color, out),

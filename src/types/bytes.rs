@@ -1,4 +1,4 @@
-//! A checked cursor over bytes. It answers `Option`: there are enough bytes, or there are not.
+//! A checked cursor over bytes. Each read returns an `Option`: `None` where there are not enough bytes.
 
 /// Reads from the front of a slice; every read is checked and a failed read takes nothing.
 #[derive(Debug, Clone, Copy)]
@@ -8,7 +8,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader at the first of `bytes`.
+    /// A reader at the beginning of `bytes`.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes, taken: 0 }
@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// What has not been read yet.
+    /// The bytes that were not read yet.
     #[must_use]
     pub const fn rest(&self) -> &'a [u8] {
         self.rest

@@ -1,8 +1,8 @@
-//! Which way bytes go, and who sends them.
+//! The direction of bytes in a connection, and the endpoint that sends them.
 
 use core::fmt;
 
-/// The way of a byte between the client, who asked for the connection, and the server.
+/// The direction of a byte between the client, which opened the connection, and the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
     /// From the client; printed `c2s`.
@@ -14,9 +14,9 @@ pub enum Direction {
 /// One of the two endpoints of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
-    /// The endpoint that asked for the connection.
+    /// The endpoint that opened the connection.
     Client,
-    /// The endpoint that was asked.
+    /// The endpoint that accepted the connection.
     Server,
 }
 
@@ -24,7 +24,7 @@ impl Direction {
     /// Both, the client's first.
     pub const BOTH: [Self; 2] = [Self::ToServer, Self::ToClient];
 
-    /// The other way.
+    /// The other direction.
     #[must_use]
     pub const fn reverse(self) -> Self {
         match self {
@@ -33,7 +33,7 @@ impl Direction {
         }
     }
 
-    /// Who sends in this direction.
+    /// The endpoint that sends in this direction.
     #[must_use]
     pub const fn sender(self) -> Role {
         match self {
@@ -78,14 +78,14 @@ impl fmt::Display for Role {
 /// One of something for each direction, so that nothing can be shared between them by accident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PerDirection<T> {
-    /// What belongs to the bytes that the client sends.
+    /// The one for the bytes that the client sends.
     pub to_server: T,
-    /// What belongs to the bytes that the server sends.
+    /// The one for the bytes that the server sends.
     pub to_client: T,
 }
 
 impl<T> PerDirection<T> {
-    /// The one of `direction`.
+    /// The one for `direction`.
     pub const fn get(&self, direction: Direction) -> &T {
         match direction {
             Direction::ToServer => &self.to_server,
@@ -93,7 +93,7 @@ impl<T> PerDirection<T> {
         }
     }
 
-    /// The one of `direction`, to change.
+    /// The one for `direction`, to change.
     pub const fn get_mut(&mut self, direction: Direction) -> &mut T {
         match direction {
             Direction::ToServer => &mut self.to_server,

@@ -1,21 +1,21 @@
-//! MemoryQuota for bytes that are kept: a buffer grows no further than it.
+//! A quota for the growth of buffers.
 //!
-//! In: bytes, and how much may still be kept of all connections together. Out: a buffer with as much of them as fits;
-//! what was refused is counted. Who has the room, and who pays when there is none, is not known here.
+//! In: bytes, and how many more may be kept for all connections together. Out: a buffer with as many of the bytes as fit;
+//! the refused ones are counted. How the quota is set, and which bytes are freed when it is spent, is not decided here.
 
-/// What may still be kept.
+/// The bytes that may still be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemoryQuota {
     /// Bytes that buffers may still grow by.
     left: usize,
     /// Bytes that they grew by.
     taken: usize,
-    /// Bytes that were not kept, since there was no room.
+    /// Bytes that were not kept, since the quota was spent.
     refused: u64,
 }
 
 impl MemoryQuota {
-    /// MemoryQuota for so many bytes.
+    /// A quota of `left` bytes.
     #[must_use]
     pub const fn new(left: usize) -> Self {
         Self { left, taken: 0, refused: 0 }
@@ -27,13 +27,14 @@ impl MemoryQuota {
         self.taken
     }
 
-    /// Bytes that were not kept, since there was no room.
+    /// Bytes that were not kept, since the quota was spent.
     #[must_use]
     pub const fn refused(&self) -> u64 {
         self.refused
     }
 
-    /// Appends `bytes`, as far as `buffer` may have `keep` of them and there is room. Whether all were appended.
+    /// Appends `bytes` to `buffer`, up to `keep` bytes in all and as far as the quota allows. Returns whether all were
+    /// appended.
     #[inline]
     pub fn append(&mut self, buffer: &mut Vec<u8>, bytes: &[u8], keep: usize) -> bool {
         let wanted = bytes.get(..keep.saturating_sub(buffer.len())).unwrap_or(bytes);
@@ -43,7 +44,7 @@ impl MemoryQuota {
         fitting.len() == bytes.len()
     }
 
-    /// Makes the buffer larger, by doubling where there is room for it. Gives what will fit.
+    /// Makes the buffer larger, by doubling where the quota allows. Returns the bytes that fit.
     #[cold]
     fn grow<'b>(&mut self, buffer: &mut Vec<u8>, wanted: &'b [u8]) -> &'b [u8] {
         let (before, len) = (buffer.capacity(), buffer.len());
@@ -64,29 +65,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buffer_grows_no_further_than_its_room() {
-        let (mut room, mut buffer) = (MemoryQuota::new(100), Vec::new());
-        assert!(room.append(&mut buffer, &[1; 60], 1000));
-        assert!(room.append(&mut buffer, &[2; 40], 1000));
-        assert!(!room.append(&mut buffer, &[3; 1], 1000));
+    fn a_buffer_grows_no_further_than_the_quota() {
+        let (mut quota, mut buffer) = (MemoryQuota::new(100), Vec::new());
+        assert!(quota.append(&mut buffer, &[1; 60], 1000));
+        assert!(quota.append(&mut buffer, &[2; 40], 1000));
+        assert!(!quota.append(&mut buffer, &[3; 1], 1000));
         assert!(buffer.len() >= 100 && buffer.capacity() <= 110, "{}", buffer.capacity());
-        assert_eq!((room.taken(), room.refused()), (buffer.capacity(), 1));
+        assert_eq!((quota.taken(), quota.refused()), (buffer.capacity(), 1));
     }
 
     #[test]
-    fn what_nobody_wants_is_not_refused() {
-        let (mut room, mut buffer) = (MemoryQuota::new(1000), Vec::new());
-        assert!(!room.append(&mut buffer, b"abcdef", 4));
-        assert_eq!((buffer.as_slice(), room.refused()), (&b"abcd"[..], 0));
-        assert!(room.append(&mut buffer, b"", 4));
+    fn bytes_beyond_the_wanted_length_are_not_refused() {
+        let (mut quota, mut buffer) = (MemoryQuota::new(1000), Vec::new());
+        assert!(!quota.append(&mut buffer, b"abcdef", 4));
+        assert_eq!((buffer.as_slice(), quota.refused()), (&b"abcd"[..], 0));
+        assert!(quota.append(&mut buffer, b"", 4));
     }
 
     #[test]
-    fn growing_is_by_doubling() {
-        let (mut room, mut buffer) = (MemoryQuota::new(1 << 20), Vec::new());
+    fn buffers_grow_by_doubling() {
+        let (mut quota, mut buffer) = (MemoryQuota::new(1 << 20), Vec::new());
         let mut capacities = std::collections::BTreeSet::new();
         for _ in 0..1000 {
-            assert!(room.append(&mut buffer, &[0; 100], usize::MAX));
+            assert!(quota.append(&mut buffer, &[0; 100], usize::MAX));
             capacities.insert(buffer.capacity());
         }
         assert!(capacities.len() < 20, "{capacities:?}");

@@ -1,6 +1,6 @@
-//! Nouns shared by all floors: bytes, time, direction, limits, findings.
+//! Types that all layers share: bytes, time, direction, endpoint, limits, findings.
 //!
-//! Nothing here imports anything of ours, reads anything, or knows any protocol.
+//! Nothing here imports from another layer, reads a file, or knows a protocol.
 
 pub mod bytes;
 pub mod direction;

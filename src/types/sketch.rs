@@ -1,6 +1,6 @@
-//! The shape of many numbers in little memory: count, sum, least, greatest, and percentiles to within 6 %.
+//! The distribution of many numbers in little memory: count, sum, least, greatest, and percentiles to within 6 %.
 
-/// Numbers fall into eight buckets an octave, so a percentile is off by at most one sixteenth of its value; count, sum,
+/// A distribution of numbers. They fall into eight buckets an octave, so a percentile is off by at most one sixteenth of its value; count, sum,
 /// least and greatest are exact. Keeps four bytes for each bucket between the least and the greatest number: 30 to 300
 /// bytes for real traffic, 2 KiB at most, nothing before the first number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Sketch {
 const OCTAVE_BITS: u32 = 3;
 
 impl Sketch {
-    /// Counts `value`. Whether that took more memory.
+    /// Counts `value`. Returns whether that took more memory.
     pub fn add(&mut self, value: u64) -> bool {
         if self.count == 0 {
             self.min = value;
@@ -56,7 +56,7 @@ impl Sketch {
         }
     }
 
-    /// How many numbers.
+    /// The count of numbers.
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.count
@@ -101,7 +101,7 @@ impl Sketch {
         self.max()
     }
 
-    /// Bytes it keeps besides itself.
+    /// Bytes that it keeps besides itself.
     #[must_use]
     pub const fn held(&self) -> usize {
         self.buckets.capacity() * size_of::<u32>()

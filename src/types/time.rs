@@ -1,4 +1,4 @@
-//! Time as the capture has it. There is no other clock: the same capture says the same on every machine.
+//! The capture's time, which is the only clock: the same capture gives the same results on every machine.
 
 use core::fmt;
 
@@ -9,7 +9,7 @@ const SECONDS_PER_DAY: i64 = 86_400;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Timestamp(i64);
 
-/// Where and when something was seen: a packet's number, from 1 over the whole input as Wireshark counts, and its time.
+/// Where and when something was seen: the number of a packet, counted over all files as Wireshark does, and its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PacketRef {
     /// The packet's number, from 1.
@@ -44,7 +44,7 @@ impl Timestamp {
         if nanos < 0 { 0 } else { nanos.unsigned_abs() / 1_000 }
     }
 
-    /// Appends the time as RFC 3339 §5.6 has it, in UTC with nine digits: `2026-11-22T16:19:05.123456789Z`.
+    /// Appends the time in the form of RFC 3339 §5.6, in UTC with nine digits: `2026-11-22T16:19:05.123456789Z`.
     pub fn write_rfc3339(self, out: &mut Vec<u8>) {
         let seconds = self.0.div_euclid(NANOS_PER_SECOND);
         let nanos = self.0.rem_euclid(NANOS_PER_SECOND).unsigned_abs();

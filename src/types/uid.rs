@@ -1,7 +1,7 @@
-//! The name of a connection that is the same whatever files, shards or threads it was read with.
+//! The identifier of a connection, which is the same whatever files or threads it was read with.
 //!
-//! In: what the first packet of the TCP connection says. Out: 128 bits. The bytes that are hashed are part of the
-//! contract with users, who may compute a uid themselves from a packet.
+//! In: addresses, time and sequence number of the TCP connection's first packet. Out: 128 bits. The hashed bytes are part
+//! of the interface: users may compute a uid from a packet themselves.
 
 use core::fmt;
 use std::net::IpAddr;
@@ -10,11 +10,11 @@ use sha1::{Digest, Sha1};
 
 use super::{Endpoint, Timestamp};
 
-/// 128 bits that name a connection: see [`Origin`] for what is hashed.
+/// 128 bits that identify a connection: see [`Origin`] for the parts that are hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Uid(pub [u8; 16]);
 
-/// What a [`Uid`] is made of.
+/// The parts of a connection that a [`Uid`] is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin<'a> {
     /// The label of the capture (`--capture`), empty without one.
@@ -25,9 +25,9 @@ pub struct Origin<'a> {
     pub first: Timestamp,
     /// The sequence number of its first packet (RFC 9293 §3.1).
     pub first_seq: u32,
-    /// The HTTP/2 stream, where the WebSocket lives in one (RFC 8441).
+    /// The HTTP/2 stream that carries the WebSocket, where one does (RFC 8441).
     pub stream_id: Option<u64>,
-    /// How many WebSockets were asked for before on the same TCP connection (or HTTP/2 stream): refused ones, mostly.
+    /// How many WebSockets were requested before on the same TCP connection (or HTTP/2 stream), mostly refused ones.
     pub attempt: u32,
 }
 

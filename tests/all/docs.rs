@@ -193,6 +193,6 @@ const FINDINGS_HEAD: &str = "\
 
 <!-- Written by `WSLENS_BLESS=1 cargo test --test all docs`: change src/types/finding/code.rs instead. -->
 
-What wslens can find, by severity. `wslens explain CODE` says the same. An *error* is against the RFC, a *warning* is allowed but suspicious or harmful,
-a *note* is worth knowing and nobody's fault.
+What wslens can find, by severity. `wslens explain CODE` prints the same. An *error* is against the RFC, a *warning* is allowed but suspicious or harmful,
+a *note* is worth knowing and breaks no rule.
 ";

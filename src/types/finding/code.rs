@@ -131,7 +131,7 @@ findings! {
         "\"The minimal number of bytes MUST be used to encode the length\".";
     /// The most significant bit of a 64-bit payload length is set.
     LengthTooLarge: "length_too_large", Error, "RFC 6455 §5.2",
-        "\"The most significant bit MUST be 0\". What follows cannot be told apart from payload.";
+        "\"The most significant bit MUST be 0\". What follows cannot be distinguished from payload.";
     /// A control frame has more than 125 bytes of payload.
     ControlTooLong: "control_too_long", Error, "RFC 6455 §5.5",
         "\"All control frames MUST have a payload length of 125 bytes or less\".";
@@ -147,7 +147,7 @@ findings! {
          reported as incomplete.";
     /// A text message is not UTF-8.
     InvalidUtf8: "invalid_utf8", Error, "RFC 6455 §8.1",
-        "Judged after inflation; the packet and frame are the earliest that show it. The receiver must fail the \
+        "Checked after inflation; the packet and frame are the earliest that show it. The receiver must fail the \
          connection, usually with 1007.";
     /// A Close frame has a payload of one byte.
     ClosePayloadTooShort: "close_payload_too_short", Error, "RFC 6455 §5.5.1",
@@ -167,14 +167,14 @@ findings! {
         "Only data frames are forbidden then, but no receiver will look at this one.";
     /// The payload of a compressed message is not valid DEFLATE data.
     InflateError: "inflate_error", Error, "RFC 7692 §7.2.2",
-        "The detail says where. With context takeover the sender's later messages may refer to what could not be inflated.";
+        "The detail gives the place. With context takeover the sender's later messages may refer to what could not be inflated.";
     /// A compressed message refers back further than the negotiated window.
     InflateWindowExceeded: "inflate_window_exceeded", Error, "RFC 7692 §7.1.2",
         "A receiver that allocated the window it negotiated fails with \"invalid distance too far back\": the \
          sender's compressor is the one that is broken.";
     /// A compressed message cannot be inflated, since what it may refer to is not known.
     InflateContextLost: "inflate_context_lost", Note, "RFC 7692 §7.1.1",
-        "With context takeover a message may refer to earlier ones. Said once for each loss.";
+        "With context takeover a message may refer to earlier ones. Reported once for each loss.";
     /// A message inflates beyond the configured ratio or size.
     InflateRatio: "inflate_ratio", Warning, "RFC 7692 §8",
         "Large, very regular data does so, and so does a bomb. The length is counted to the end; what is kept is \
@@ -185,13 +185,13 @@ findings! {
          buffer (--buffer) or snaplen helps.";
     /// A frame boundary was found again after missing bytes.
     Resynchronized: "resynchronized", Note, "RFC 6455 §5.2",
-        "The detail says how many bytes were passed over, and how sure it is.";
+        "The detail gives the number of bytes passed over, and the confidence.";
     /// The connection or the capture ends inside a frame.
     TruncatedFrame: "truncated_frame", Note, "RFC 6455 §5.2",
         "";
     /// No opening handshake was seen; the connection was recognized by its content.
     Midstream: "midstream", Note, "RFC 6455 §5.2",
-        "What was negotiated is not known; the detail says how sure it is.";
+        "What was negotiated is not known; the detail gives the confidence.";
     /// Retransmitted bytes differ from those first seen.
     TcpOverlapConflict: "tcp_overlap_conflict", Warning, "RFC 9293 §3.10.7.4",
         "Broken equipment does so, and so does an evasion of monitors. wslens keeps the first copy.";
@@ -218,15 +218,15 @@ findings! {
         "";
     /// A Ping has no Pong.
     UnansweredPing: "unanswered_ping", Note, "RFC 6455 §5.5.2",
-        "A Pong may answer only the latest of several Pings; those before it are not counted. Also said when the \
-         connection ends first.";
+        "A Pong may answer only the latest of several Pings; those before it are not counted. Also reported \
+         when the connection ends first.";
     /// A Pong that answers no Ping.
     UnsolicitedPong: "unsolicited_pong", Note, "RFC 6455 §5.5.3",
         "Allowed: it serves as a heartbeat in one direction.";
     /// The TLS connection cannot be opened.
     TlsUndecryptable: "tls_undecryptable", Note, "RFC 8446 §5.2",
-        "The detail says why: no secret for it, secrets that stand in the file behind more of the connection than may \
-         wait for them (`--limit max_tls_waiting_bytes`), its handshake is not in the capture, or an unsupported \
+        "The detail gives the reason: no secret for it, secrets that come in the file after more of the connection than \
+         may wait for them (`--limit max_tls_waiting_bytes`), its handshake is not in the capture, or an unsupported \
          cipher. `--tls` lists all such connections; without it, those that may carry WebSocket: the client sends \
          records too short for HTTP and cannot speak HTTP/2, or another connection to that server is a WebSocket.";
     /// A TLS record is not authentic.
@@ -234,12 +234,12 @@ findings! {
         "Its tag is wrong, so nothing of it is shown. It was changed on its way, or the capture has other bytes than arrived.";
     /// The HTTP/2 connection around the WebSocket breaks RFC 9113 or RFC 7541.
     Http2Error: "http2_error", Error, "RFC 9113 §5.4",
-        "The detail says how. An endpoint ends the connection, and with it every WebSocket in it; it is told once, of \
-         the WebSocket that was open on the lowest stream.";
+        "The detail names the fault. An endpoint ends the connection, and with it every WebSocket in it; the finding is \
+         reported once, for the WebSocket that was open on the lowest stream.";
     /// Frames of HTTP/2 cost their receiver more than their sender.
     Http2Flood: "http2_flood", Warning, "RFC 9113 §10.5",
         "Many SETTINGS, PING, RST_STREAM (\"rapid reset\") or empty frames, a header block in many CONTINUATION \
-         frames, or header fields that unfold to much more than was sent. The detail says which.";
+         frames, or header fields that unfold to much more than was sent. The detail names it.";
 }
 
 impl FindingCode {

@@ -1,22 +1,22 @@
-//! How `max_memory_bytes` is dealt out.
+//! How `max_memory_bytes` is divided.
 //!
-//! What is bounded by itself (the table's entries, inflaters, datagrams, rows that wait) gets a share that it cannot
-//! leave; all else (what connections keep) shares the rest, and pays when it is spent.
+//! Memory with a bound of its own (the table's entries, inflaters, datagrams, waiting rows) has a fixed share. The bytes
+//! that connections keep share the rest, and are discarded when it is spent.
 
 use super::table::Limits;
 
-/// What may be added to what is kept while one packet is handled, before anybody looks: what the packet carries, one
-/// search for a boundary, one slot more of each kind.
+/// The most bytes that one packet can add before the sum is checked: its payload, one search for a boundary, one more slot of
+/// each kind.
 const PACKET_BYTES: usize = 4 << 20;
 
-/// The parts of [`Limits::max_memory_bytes`]. Each is an upper bound; they do not add up to the whole.
+/// The parts of [`Limits::max_memory_bytes`]. Each is an upper bound; they do not add up to all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shares {
-    /// All together.
+    /// All of it.
     pub all: usize,
-    /// Where letting go begins: an eighth is left for what one packet brings.
+    /// Where discarding begins: an eighth is left for the bytes that one packet adds.
     pub strained: usize,
-    /// Where letting go ends: far enough below, so that it is done seldom.
+    /// Where discarding ends: far enough below that it happens seldom.
     pub eased: usize,
     /// Entries of the table and its index: a quarter.
     pub entries: usize,
@@ -28,14 +28,14 @@ pub struct Shares {
     pub buffers: usize,
     /// Unfinished IP datagrams.
     pub datagrams: usize,
-    /// Rows of one table that wait.
+    /// Waiting rows of one table.
     pub rows: usize,
     /// Reports that wait in memory.
     pub reports: usize,
 }
 
 impl Limits {
-    /// How the memory is dealt out.
+    /// How the memory is divided.
     #[must_use]
     pub fn shares(&self) -> Shares {
         let all = self.max_memory_bytes;
@@ -53,14 +53,14 @@ impl Limits {
         }
     }
 
-    /// What an analysis keeps at most: `Analyzer::held()` is never above it, whatever the packets are.
+    /// The most bytes that an analysis keeps: `Analyzer::held()` is never above it, whatever the packets are.
     #[must_use]
     pub const fn worst_case_bytes(&self) -> usize {
         self.max_memory_bytes.saturating_add(PACKET_BYTES)
     }
 
-    /// The same limits for one of `workers` that share the work: each has its part of what is for all connections
-    /// together, so that no counter is shared. Datagrams are put together by each of them, alike.
+    /// The limits of one of several workers: each has an equal part of the limits that are for all connections together, so
+    /// that no counter is shared. Each worker reassembles all IP datagrams.
     #[must_use]
     pub fn for_one_of(&self, workers: usize) -> Self {
         let part = |all: usize| all / workers.max(1);
@@ -78,13 +78,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_parts_of_the_whole() {
+    fn shares_are_parts_of_all_memory() {
         for max_memory_bytes in [0, 1, 4 << 20, 512 << 20, usize::MAX] {
             let limits = Limits { max_memory_bytes, ..Limits::default() };
             let shares = limits.shares();
             assert!(shares.eased <= shares.strained && shares.strained <= shares.all);
             let fixed = shares.entries + shares.inflaters + shares.buffers + shares.datagrams;
-            assert!(fixed <= shares.eased, "what cannot be let go leaves room");
+            assert!(fixed <= shares.eased, "fixed shares leave room for connections");
             assert!(limits.worst_case_bytes() >= max_memory_bytes);
         }
     }

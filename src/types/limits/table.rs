@@ -3,16 +3,16 @@
 //! The documentation of a field says what the limit is for, why the default is what it is, and what it costs; `--limit help`
 //! and `docs/limits.md` print the same words ([`Limits::ALL`]).
 
-/// One limit: its name, its unit, what it is for.
+/// One limit: its name, its unit, its purpose.
 #[derive(Debug, Clone, Copy)]
 pub struct Limit {
     /// The field's name, which ends in its unit: `max_head_bytes`.
     pub name: &'static str,
     /// What it counts.
     pub unit: Unit,
-    /// Less makes no sense.
+    /// The least value that makes sense.
     pub least: u64,
-    /// What it is for, why the default is what it is, and what it costs.
+    /// Its purpose, the reason for its default, and what it costs.
     pub text: &'static str,
     get: fn(&Limits) -> u64,
     set: fn(&mut Limits, u64),
@@ -25,7 +25,7 @@ pub enum Unit {
     Bytes,
     /// Things.
     Count,
-    /// Times as much.
+    /// A ratio to 1.
     Ratio,
     /// Seconds of the capture's clock.
     Seconds,
@@ -34,19 +34,19 @@ pub enum Unit {
 }
 
 impl Limit {
-    /// What it is in `limits`.
+    /// Its value in `limits`.
     #[must_use]
     pub fn get(&self, limits: &Limits) -> u64 {
         (self.get)(limits)
     }
 
-    /// Changes it in `limits`; less than [`Self::least`] is that.
+    /// Changes it in `limits`; a value below [`Self::least`] becomes that.
     pub fn set(&self, limits: &mut Limits, value: u64) {
         (self.set)(limits, value.max(self.least));
     }
 }
 
-/// A number of a limit, as wide as the field is.
+/// The type of a limit's field.
 trait Number: Copy {
     fn to(self) -> u64;
     fn from(value: u64) -> Self;
@@ -110,92 +110,92 @@ macro_rules! limits {
 
 limits! {
     /// Everything that is kept for all connections together (`--max-memory`): entries of the table, early segments, HTTP
-    /// heads, what waits for a 101, bytes in which a frame boundary is looked for, open messages, inflaters and their
-    /// contexts, IP fragments, rows and reports that wait. When it is spent, what is worth least is let go first, and
-    /// counted. Default 512 MiB: a tenth of what a sensor has. Costs what it says.
+    /// heads, bytes that wait for a 101, bytes in which a frame boundary is searched, open messages, inflaters and their
+    /// contexts, IP fragments, waiting rows and reports. When it is spent, the bytes of least worth are discarded first, and
+    /// counted. Default 512 MiB: a tenth of a sensor's memory. Costs as much.
     max_memory_bytes: usize = 512 << 20, Bytes, least 1 << 20;
     /// Bytes of one message that are kept for outputs (`--max-message`), counted after inflation; longer messages are
     /// decoded and counted to their end. Default 64 MiB: no browser sends more in one. Costs as much for each message of
-    /// more than one packet that is being received while its full content is asked for.
+    /// more than one packet that is being received, where an output wants full content.
     max_message_bytes: u64 = 64 << 20, Bytes, least 0;
     /// How many bytes an inflated message may have for each byte of its compressed payload before `inflate_ratio` is
-    /// said (`--max-ratio`), once it is longer than `min_ratio_bytes`. Default 200: text reaches 10 to 30. Costs nothing.
+    /// reported (`--max-ratio`), once it is longer than `min_ratio_bytes`. Default 200: text reaches 10 to 30. Costs nothing.
     max_inflate_ratio: u64 = 200, Ratio, least 1;
-    /// Inflated messages up to this many bytes are never called a bomb. Default 1 MiB: no harm in it. Costs nothing.
+    /// Inflated messages up to this many bytes are never reported as a bomb. Default 1 MiB: they do no harm. Costs nothing.
     min_ratio_bytes: u64 = 1 << 20, Bytes, least 0;
     /// Live inflaters; further connections keep their last 32 KiB and borrow one for each message. Default 256: as many
     /// messages are seldom under way at once. Costs 48 KiB each, up to 96 KiB with a small window.
     max_inflaters: usize = 256, Count, least 1;
-    /// Bytes of segments that came too early, in one direction of one connection; beyond, the hole before them is given
-    /// up. Default 4 MiB, a large receive window. Costs as much while there is a hole.
+    /// Bytes of segments that came too early, in one direction of one connection; beyond, the gap before them is not waited
+    /// for. Default 4 MiB, a large receive window. Costs as much while there is a gap.
     max_held_bytes: usize = 4 << 20, Bytes, least 0;
     /// Segments that came too early, in one direction of one connection. Default 4096: 4 MiB of a kilobyte each. Costs 96
     /// bytes each, and bounds the time for sorting them in.
     max_held_segments: usize = 4096, Count, least 0;
-    /// Delivered bytes that are kept to be compared with retransmissions while nobody has acknowledged them, for each
-    /// direction of a connection that is analysed. Default 64 KiB, an ordinary window. Costs as much at most.
+    /// Delivered bytes that are kept until they are acknowledged, to be compared with retransmissions, for each direction of
+    /// a connection that is analysed. Default 64 KiB, an ordinary window. Costs as much at most.
     max_unacked_bytes: usize = 64 << 10, Bytes, least 0;
     /// Delivered and acknowledged bytes that are kept for the same reason. Default 2 KiB: the last packet. Costs as much
     /// for each direction of a connection that is analysed.
     max_acked_bytes: usize = 2 << 10, Bytes, least 0;
-    /// Connections in the table. Those that are over leave first, then those that nobody looks at, then those without a
-    /// byte, then the one that was silent longest; WebSockets last. Default 1 Mi, and no more than fill a quarter of
+    /// Connections in the table. Those that are over are removed first, then those that are not analysed, then those without
+    /// a byte, then the one that was silent longest; WebSockets last. Default 1 Mi, and no more than fill a quarter of
     /// `max_memory_bytes`. Costs 76 bytes each, 64 more while they open.
     max_connections: usize = 1 << 20, Count, least 1;
     /// Silence after which a connection without WebSocket is forgotten. Default 300, longer than servers keep an idle
     /// connection. Costs the entries of connections whose end was not captured.
     idle_secs: u64 = 300, Seconds, least 1;
-    /// Silence after which a WebSocket connection is given up. Default 86,400: some speak once a day. Costs about 3 KiB
+    /// Silence after which a WebSocket connection is forgotten. Default 86,400: some send once a day. Costs about 3 KiB
     /// for each whose end was not captured.
     websocket_idle_secs: u64 = 86_400, Seconds, least 1;
-    /// How long bytes may come behind their own acknowledgment (packets of two interfaces in one file) before they count
-    /// as missing; 16 packets of the connection are enough too. Default 50. Costs what is held meanwhile.
+    /// How long bytes may come after their own acknowledgment (packets of two interfaces in one file) before they count
+    /// as missing; 16 packets of the connection are enough too. Default 50. Costs the bytes held meanwhile.
     ack_tolerance_ms: u64 = 50, Milliseconds, least 0;
-    /// How long a hole waits for its bytes where the other side is not captured and no acknowledgment can tell. Default
-    /// 1000: most retransmissions come sooner. Costs what is held meanwhile.
+    /// How long missing bytes are waited for where the other direction, with its acknowledgments, is not captured. Default
+    /// 1000: most retransmissions come sooner. Costs the bytes held meanwhile.
     hole_silence_ms: u64 = 1_000, Milliseconds, least 0;
     /// Bytes of one HTTP/1 head or HTTP/2 header list; a longer one is not followed. Default 64 KiB: real servers refuse
-    /// beyond 8 to 32. Costs as much while a head is not whole.
+    /// beyond 8 to 32. Costs as much while a head is not complete.
     max_head_bytes: usize = 64 << 10, Bytes, least 64;
-    /// Requests of one connection that wait for their response; more are not followed. Default 256: nobody pipelines so
-    /// many. Costs a byte each, and those that ask for a WebSocket what they say.
+    /// Requests of one connection that wait for their response; more are not followed. Default 256: no client pipelines so
+    /// many. Costs a byte each, and the fields of those that ask for a WebSocket.
     max_pipelined: usize = 256, Count, least 1;
     /// WebSockets, and streams that may be one, followed at once in one HTTP/2 connection; of more, the frames are passed
-    /// over. Default 1024: servers allow 100 to 256 streams. Costs about 2 KiB each, and what a WebSocket keeps.
+    /// over. Default 1024: servers allow 100 to 256 streams. Costs about 2 KiB each, and the bytes that a WebSocket keeps.
     max_h2_streams: usize = 1024, Count, least 1;
-    /// SETTINGS, PING, RST_STREAM or empty frames of one direction within a second before they are called a flood. Default
+    /// SETTINGS, PING, RST_STREAM or empty frames of one direction within a second before they are reported as a flood. Default
     /// 1000. Costs nothing.
     max_h2_control_frames: u32 = 1000, Count, least 1;
     /// Bytes of each direction's dynamic table of header fields (RFC 7541 §4.1) that are kept. Default 64 KiB, what browsers
     /// allow; most allow 4. Costs as much for each direction of an HTTP/2 connection.
     max_header_table_bytes: usize = 64 << 10, Bytes, least 4 << 10;
-    /// Bytes that wait in one direction for the other to decide what they are: frames sent before the 101. Segments count
-    /// with 40 bytes more each. Beyond, they are a hole. Default 1 MiB: a server answers before that. Costs up to twice as
+    /// Bytes of one direction that wait until the other shows what they are: frames sent before the 101. Each segment counts
+    /// 40 bytes more. Beyond, they are a gap. Default 1 MiB: a server answers before that. Costs up to twice as
     /// much.
     max_waiting_bytes: usize = 1 << 20, Bytes, least 64;
-    /// Bytes of one TLS connection that wait for secrets, or for what the other direction says, before it is given up.
+    /// Bytes of one TLS connection that wait for secrets, or for the other direction, before it counts as undecryptable.
     /// Default 8 MiB: some seconds of traffic. Costs as much, only where secrets may still come.
     max_tls_waiting_bytes: usize = 8 << 20, Bytes, least 0;
     /// The same for all TLS connections together. Default 64 MiB: an eighth of the memory. Costs as much.
     max_tls_waiting_total_bytes: usize = 64 << 20, Bytes, least 0;
-    /// Bytes of one direction that are gathered to find a frame boundary that was lost. Default 64 KiB, some dozens of
-    /// frames. Costs three times as much while one is looked for.
+    /// Bytes of one direction that are gathered to find a lost frame boundary. Default 64 KiB, some dozens of frames. Costs
+    /// three times as much during a search.
     max_resync_bytes: usize = 64 << 10, Bytes, least 1 << 10;
-    /// Bytes of each direction of a connection without a beginning that are looked through for WebSocket frames, before
-    /// it is taken for something else. Default 256 KiB. Costs up to 64 KiB for each such connection.
+    /// Bytes of each direction of a connection without a beginning that are searched for WebSocket frames, before it is
+    /// classified as another protocol. Default 256 KiB. Costs up to 64 KiB for each such connection.
     max_midstream_bytes: u64 = 256 << 10, Bytes, least 0;
     /// Pings of one direction that wait for their Pong; an older one counts as unanswered. Default 64. Costs 40 bytes each.
     max_pings: usize = 64, Count, least 1;
-    /// Unfinished IP datagrams; the oldest is given up. Default 1024: some packets out of order. Costs up to 64 KiB each.
+    /// Unfinished IP datagrams; the oldest is discarded. Default 1024: some packets out of order. Costs up to 64 KiB each.
     max_datagrams: usize = 1024, Count, least 1;
     /// Bytes in unfinished IP datagrams, all together. Default 8 MiB, and no more than a sixteenth of `max_memory_bytes`.
     /// Costs as much.
     max_datagram_bytes: usize = 8 << 20, Bytes, least 0;
-    /// Age at which an unfinished IP datagram is given up. Default 30: RFC 791 §3.2 says 15, RFC 8200 §4.5 says 60. Costs
-    /// what is kept meanwhile.
+    /// Age at which an unfinished IP datagram is discarded. Default 30: between the 15 of RFC 791 §3.2 and the 60 of RFC 8200
+    /// §4.5. Costs the fragments kept meanwhile.
     datagram_secs: u64 = 30, Seconds, least 0;
-    /// Findings of one code that are told in full for one connection; beyond, they are counted. Default 10,000: nobody
-    /// reads more. Costs a row each, where findings are written.
+    /// Findings of one code that are reported in full for one connection; beyond, they are counted. Default 10,000: more are
+    /// not read. Costs a row each, where findings are written.
     max_findings: u64 = 10_000, Count, least 1;
     /// Bytes of rows of a table that wait for their message's number. Default 16 MiB: 65,536 rows of a fragmented message;
     /// beyond, the number stays empty. No more than a 32nd of `max_memory_bytes`. Costs up to two and a half times as
@@ -213,7 +213,7 @@ impl Limits {
         Self::ALL.iter().find(|limit| limit.name == name)
     }
 
-    /// The same, with none below its least value.
+    /// The same limits, with none below its least value.
     #[must_use]
     pub fn sane(&self) -> Self {
         let mut limits = self.clone();
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_limit_says_its_default_and_its_cost() {
+    fn every_limit_documents_its_default_and_its_cost() {
         for limit in Limits::ALL {
             assert!(limit.text.contains("Default"), "{}", limit.name);
             assert!(limit.text.contains("Cost"), "{}", limit.name);

@@ -363,7 +363,7 @@ impl Kind {
 pub(crate) const KINDS: &[Kind] = &[
     Kind { name: "half open: a SYN", most: 200, make: |rig, client| rig.send(client, CLIENT, SYN, 0, b"") },
     Kind { name: "no WebSocket: SSH", most: 120, make: ssh },
-    Kind { name: "TLS, not known yet for what", most: 3_000, make: tls },
+    Kind { name: "TLS, protocol inside not known yet", most: 3_000, make: tls },
     Kind { name: "no WebSocket: HTTP/1.1, kept alive", most: 2_500, make: keep_alive },
     Kind { name: "WebSocket, idle", most: 6_000, make: |rig, client| rig.open(client) },
     Kind { name: "WebSocket, one message each way", most: 7_500, make: talk },
