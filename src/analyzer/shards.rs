@@ -65,14 +65,15 @@ use pool::WorkerPool;
 /// use wslens::analyzer::Options;
 /// use wslens::analyzer::shards::{self, Job, Workers};
 /// use wslens::capture::Input;
-/// use wslens::output::{Context, JsonReport};
+/// use wslens::output::{Context, JsonReport, Outputs};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let input = Input::open(&["samples/first-look/capture.pcap"])?;
 /// let options = Options::default();
 /// let workers = Workers::new(NonZeroUsize::new(2).ok_or("no workers")?);
-/// let mut report = JsonReport::new(Vec::new(), Context::default());
-/// let outcome = shards::read(input, Job::new(&options, workers), &mut report, |_| ControlFlow::Continue(()))?;
+/// let mut outputs = Outputs::new();
+/// outputs.add(JsonReport::new(std::io::sink(), Context::default()));
+/// let outcome = shards::read(input, Job::new(&options, workers), &mut outputs, |_| ControlFlow::Continue(()))?;
 /// assert!(outcome.is_some_and(|outcome| outcome.totals.packets > 0 && outcome.problems.unreadable.is_none()));
 /// # Ok(())
 /// # }

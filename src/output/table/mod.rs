@@ -1,8 +1,8 @@
 //! Tables: `connections`, `frames`, `messages`, `findings`, each as an output.
 //!
-//! In: events. Out: rows. A row is pushed cell by cell, typed, into what its format makes of it ([`rows`]): formats that are
-//! lines of text write bytes at once, and in each worker ([`lines`]); one that is columnar gathers values and writes blocks.
-//! A row that comes before its message's number waits by its index ([`pending`]), whatever the format. Bytes are handed on in
+//! In: events. Out: rows. A row is pushed cell by cell, typed, into what its format makes of it (`rows.rs`): formats that are
+//! lines of text write bytes at once, and in each worker (`lines.rs`); one that is columnar gathers values and writes blocks.
+//! A row that comes before its message's number waits by its index (`pending.rs`), whatever the format. Bytes are handed on in
 //! complete rows. What it writes as `frames` in CSV, each row shortened:
 //!
 //! ```csv
