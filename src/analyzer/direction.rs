@@ -379,8 +379,8 @@ impl DirectionState {
         let Some(open) = self.message.take() else { return Growth::NONE };
         let (opcode, compressed, first, findings) = (open.opcode, open.compressed, open.first, open.findings);
         let (frames, wire_len) = (open.frames, open.wire_len);
-        let FinishedMessage { len, content, content_whole, holed, utf8 } = open.finish();
-        let complete = ended && !holed;
+        let FinishedMessage { len, content, content_whole, has_gaps, utf8 } = open.finish();
+        let complete = ended && !has_gaps;
         let message_len = MessageLen { len: len.unwrap_or(0), complete };
         if compressed {
             self.counts.compressed_message(wire_len, &message_len);

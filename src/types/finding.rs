@@ -1,4 +1,4 @@
-//! A finding: what was found, where and when.
+//! A finding: its code, its place and its time in the capture.
 //!
 //! An error is about us; a finding is about the traffic. The codes and their sentences are one table (`finding/code.rs`),
 //! which feeds reports, tables, `docs/findings.md` and `wslens explain`.

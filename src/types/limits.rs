@@ -1,4 +1,4 @@
-//! All limits in one place: what may be kept, how long, and what that costs.
+//! All limits in one place: how much is kept, how long, and the cost.
 //!
 //! Each machine that keeps bytes is given the [`Limits`] and keeps to them; reaching one is a finding or a count, never
 //! silence. They are one table (`limits/table.rs`).

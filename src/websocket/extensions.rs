@@ -1,5 +1,5 @@
 //! Sec-WebSocket-Extensions (RFC 6455 §9.1) and permessage-deflate's parameters (RFC 7692 §7.1): the texts of offers and
-//! responses come in, what was negotiated and what is wrong with it go out (format).
+//! responses come in, the negotiated parameters and the rules broken go out (format).
 //!
 //! Findings are strict, use is lenient: the response is applied to the frames that follow as far as it can be understood,
 //! even where the RFC forbids it. Extensions other than permessage-deflate are known by name only.
@@ -10,7 +10,7 @@ use super::violation::{Violation, shorten};
 use crate::http::is_token;
 use crate::types::{Detail, Direction, FindingCode};
 
-/// What the handshake negotiated for the frames that follow.
+/// The parameters negotiated for the frames that follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Negotiated {
     /// permessage-deflate, where it was negotiated (or, without a handshake, where RSV1 shows it).
@@ -144,7 +144,7 @@ fn invalid(sentence: String) -> Violation {
     (FindingCode::ExtensionParamsInvalid, Detail::text(sentence))
 }
 
-/// What is wrong with the offers themselves, whatever the response: a server must decline them (RFC 7692 §7.1).
+/// The rules that the offers break by themselves, whatever the response: a server must decline them (RFC 7692 §7.1).
 pub(super) fn check_offers(offers: &[String]) -> Vec<Violation> {
     let mut wrong = Vec::new();
     for text in offers {
@@ -159,8 +159,8 @@ pub(super) fn check_offers(offers: &[String]) -> Vec<Violation> {
     wrong
 }
 
-/// What is negotiated once a server chose `chosen`, and what is wrong with that. `offers` are the client's, where they
-/// were captured.
+/// The parameters that hold once a server chose `chosen`, and the rules that it breaks. `offers` are the client's, where
+/// they were captured.
 pub(super) fn negotiate(offers: Option<&[String]>, chosen: &[String]) -> (Negotiated, Vec<Violation>) {
     let offers: Option<Vec<_>> = offers.map(|texts| texts.iter().map(|text| ExtensionOffer::parse(text)).collect());
     let mut negotiated = Negotiated::default();
@@ -290,8 +290,8 @@ fn wrong_value(name: &str, value: Option<&str>, listed_in: ListedIn) -> Option<S
     }
 }
 
-/// What a response negotiates, as far as it can be understood, and what is wrong with it: in itself, and against the offer
-/// that it fits best.
+/// The parameters that a response sets, as far as it can be understood, and the rules that it breaks: by itself, and against
+/// the offer that it fits best.
 fn agree(offers: Option<&[ExtensionOffer<'_>]>, response: &ExtensionOffer<'_>) -> (Deflate, Vec<String>) {
     let (chosen, mut wrong) = Parameters::read(response, ListedIn::Response);
     let offered = offers.unwrap_or_default().iter().filter(|offer| offer.is_deflate()).map(|offer| {

@@ -2,7 +2,7 @@
 //!
 //! Heads of HTTP/1.1 come in ([`CheckedRequest::from_head`], [`CheckedResponse::from_head`]), header lists in HTTP/2
 //! (RFC 8441; [`CheckedRequest::from_list`], [`CheckedResponse::from_list`]). [`check_handshake`] makes the [`Handshake`]
-//! of both, and lists what is wrong with it. An observer refuses nothing: the server's response decides whether a request
+//! of both, and lists the rules that it breaks. An observer refuses nothing: the server's response decides whether a request
 //! opens a WebSocket. What becomes of the connection is not decided here.
 
 mod heads;

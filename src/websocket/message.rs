@@ -1,7 +1,7 @@
 //! Frames → messages: one message of one direction, from its first frame to its last (RFC 6455 §5.4, RFC 7692 §6).
 //!
 //! In comes unmasked payload; it is inflated if *this message* began with RSV1, checked to be UTF-8 if it is text, counted,
-//! and kept up to a limit. Control frames never come here: they do not touch the open message. What is wrong goes out as
+//! and kept up to a limit. Control frames never come here: they do not touch the open message. Broken rules go out as
 //! [`Violation`]s.
 
 use super::frame::{FrameHeader, Opcode};
@@ -45,13 +45,14 @@ pub enum PayloadEncoding {
 struct Body {
     len: u64,
     /// Whether bytes are missing.
-    holed: bool,
+    has_gaps: bool,
     undecodable: bool,
     utf8: Option<Utf8Checker>,
     ill_formed: bool,
     content: Vec<u8>,
     keep: usize,
-    whole: bool,
+    /// Whether all content so far was kept.
+    all_kept: bool,
 }
 
 /// A message of which nothing more will come.
@@ -64,7 +65,7 @@ pub struct FinishedMessage {
     /// Whether `content` is all of it.
     pub content_whole: bool,
     /// Whether bytes are missing, or could not be inflated.
-    pub holed: bool,
+    pub has_gaps: bool,
     /// Whether it is UTF-8 as far as it was seen; false where its encoding is unknown.
     pub utf8: bool,
 }
@@ -96,13 +97,13 @@ impl OpenMessage {
             findings: FindingSet::default(),
             body: Body {
                 len: 0,
-                holed: false,
+                has_gaps: false,
                 undecodable: false,
                 utf8,
                 ill_formed: unknown,
                 content,
                 keep,
-                whole: true,
+                all_kept: true,
             },
         }
     }
@@ -111,7 +112,7 @@ impl OpenMessage {
     #[inline]
     #[must_use]
     pub fn wants_payload(&self) -> bool {
-        self.compressed || self.body.utf8.is_some() || (self.body.whole && self.body.content.len() < self.body.keep)
+        self.compressed || self.body.utf8.is_some() || (self.body.all_kept && self.body.content.len() < self.body.keep)
     }
 
     /// Whether any of its content is kept.
@@ -145,14 +146,14 @@ impl OpenMessage {
         self.wire_len = self.wire_len.saturating_add(len);
         self.body.len = self.body.len.saturating_add(len);
         if len > 0 {
-            self.body.whole = false;
+            self.body.all_kept = false;
         }
     }
 
     /// `len` bytes of payload are missing.
     pub fn missing(&mut self, len: u64, tools: &mut MessageResources<'_>) {
         self.wire_len = self.wire_len.saturating_add(len);
-        self.body.holed = true;
+        self.body.has_gaps = true;
         if let Some(checker) = &mut self.body.utf8 {
             checker.skip(len);
         }
@@ -174,14 +175,14 @@ impl OpenMessage {
         self.body.end(broken);
     }
 
-    /// What is known of it, and the content that was kept.
+    /// Its lengths and checks, and the content that was kept.
     #[must_use]
     pub fn finish(self) -> FinishedMessage {
         let unknown = self.compressed && self.body.undecodable;
         FinishedMessage {
             len: (!unknown).then_some(self.body.len),
-            content_whole: self.body.whole && !self.body.undecodable,
-            holed: self.body.holed || self.body.undecodable,
+            content_whole: self.body.all_kept && !self.body.undecodable,
+            has_gaps: self.body.has_gaps || self.body.undecodable,
             utf8: !self.body.ill_formed,
             content: self.body.content,
         }
@@ -198,7 +199,7 @@ impl OpenMessage {
     /// bytes freed.
     pub fn discard_content(&mut self) -> u64 {
         let content = core::mem::take(&mut self.body.content);
-        self.body.whole &= content.is_empty();
+        self.body.all_kept &= content.is_empty();
         self.body.keep = 0;
         content.len() as u64
     }
@@ -237,8 +238,8 @@ impl Body {
             broken((FindingCode::InvalidUtf8, Detail::Number("at byte #", invalid.offset)));
         }
         // Content after a part that was not kept is not kept either.
-        let keep = if self.whole { self.keep } else { 0 };
-        self.whole &= if keep > 0 { quota.append(&mut self.content, plain, keep) } else { plain.is_empty() };
+        let keep = if self.all_kept { self.keep } else { 0 };
+        self.all_kept &= if keep > 0 { quota.append(&mut self.content, plain, keep) } else { plain.is_empty() };
     }
 
     /// The content ends here.

@@ -1,6 +1,6 @@
 //! Each limit once: the field with its documentation, its default, its unit and its least value.
 //!
-//! The documentation of a field says what the limit is for, why the default is what it is, and what it costs; `--limit help`
+//! The documentation of a field gives the limit's purpose, the reason for its default, and its cost; `--limit help`
 //! and `docs/limits.md` print the same words ([`Limits::ALL`]).
 
 /// One limit: its name, its unit, its purpose.

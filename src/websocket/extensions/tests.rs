@@ -220,7 +220,7 @@ fn extensions_that_were_not_offered() {
     // Another case is another name, and is used nevertheless.
     let (deflate, wrong) = negotiated("permessage-deflate", "Permessage-Deflate");
     assert_eq!((deflate, wrong), (Some(Deflate::default()), not_offered("Permessage-Deflate")));
-    // Without the request, it is not known what was offered.
+    // Without the request, the offers are not known.
     let (negotiated, wrong) = negotiate(None, &list("x-foo, permessage-deflate; client_max_window_bits=10"));
     assert_eq!((negotiated.deflate.unwrap().client_max_window_bits, wrong), (10, vec![]));
 }

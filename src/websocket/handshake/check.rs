@@ -1,4 +1,4 @@
-//! What is wrong with an opening handshake (RFC 6455 §4): each head by itself, then the response against the request.
+//! The rules for opening handshakes (RFC 6455 §4): each head by itself, then the response against the request.
 //!
 //! A head that was not captured to its end is not blamed for what it lacks.
 
@@ -16,10 +16,10 @@ use crate::websocket::violation::{Violation, shorten};
 /// Faults of one head that are reported in full; real heads have at most a few.
 const MAX_FAULTS: usize = 100;
 
-/// A request for a WebSocket that waits for its response, and what is wrong with it by itself.
+/// A request for a WebSocket that waits for its response, and the rules that it breaks by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedRequest {
-    /// What its head says.
+    /// The fields of its head.
     pub request: Request,
     /// The accept that belongs to its key, from the bytes on the wire.
     pub(super) accept: Option<String>,
@@ -32,10 +32,10 @@ pub struct CheckedRequest {
     pub(super) violations: Vec<Violation>,
 }
 
-/// The response to it, and what is wrong with it by itself if it is a success.
+/// The response to it, and the rules that it breaks by itself if it is a success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedResponse {
-    /// What its head says.
+    /// The fields of its head.
     pub response: Response,
     /// Whether it has a Sec-WebSocket-Protocol that is empty.
     pub(super) nameless_subprotocol: bool,
@@ -60,7 +60,7 @@ pub struct HandshakeFault {
 pub struct CheckedHandshake {
     /// Request, response, and what they negotiated.
     pub handshake: Handshake,
-    /// What is wrong with it: the request's faults, then the response's.
+    /// The request's faults, then the response's.
     pub faults: Vec<HandshakeFault>,
 }
 
@@ -120,7 +120,7 @@ pub fn check_handshake(request: Option<CheckedRequest>, response: Option<Checked
     CheckedHandshake { handshake, faults }
 }
 
-/// What is wrong with a response; if it is a success, `handshake` gets what it accepts.
+/// The rules that a response breaks; if it is a success, `handshake` gets the parameters that it accepts.
 fn check_response(
     request: Option<&CheckedRequest>,
     response: &CheckedResponse,
@@ -162,7 +162,7 @@ fn add_faults(faults: &mut Vec<HandshakeFault>, direction: Direction, mut violat
     faults.extend(violations.into_iter().map(|(code, detail)| HandshakeFault { code, direction, detail }));
 }
 
-/// The check of one head: collects what is wrong with it.
+/// The check of one head: collects the rules that it breaks.
 pub(super) struct HeadCheck {
     pub(super) violations: Vec<Violation>,
     complete: bool,
@@ -269,7 +269,7 @@ pub(super) fn check_subprotocol_names(names: &[String], check: &mut HeadCheck) {
     }
 }
 
-/// RFC 6455 §4.2.2, 5: what a 101 consists of; §11.3.2 and §11.3.4 for the fields that may not be repeated.
+/// RFC 6455 §4.2.2, 5: the fields of a 101; §11.3.2 and §11.3.4 for the fields that may not be repeated.
 fn check_response_fields(fields: &Fields<'_>, check: &mut HeadCheck) {
     // "not an ASCII case-insensitive match for the value "websocket"" (§4.1): unlike a request's, it has no other element.
     match check.once(fields, "Upgrade") {

@@ -17,14 +17,14 @@ pub struct Handshake {
     pub response: Option<Response>,
     /// Whether `Sec-WebSocket-Accept` is the one that belongs to the key.
     pub accept: AcceptCheck,
-    /// What was negotiated for the frames that follow.
+    /// The parameters negotiated for the frames that follow.
     pub negotiated: Negotiated,
     /// Whether bytes that are not HTTP came in place of the response.
     pub garbled: bool,
 }
 
 impl Handshake {
-    /// What stands in reports in place of a missing response.
+    /// The words for a missing response in reports.
     #[must_use]
     pub const fn instead(&self) -> &'static str {
         if self.garbled { "an answer that is not HTTP" } else { "no answer" }

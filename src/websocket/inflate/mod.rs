@@ -1,14 +1,14 @@
 //! permessage-deflate, decoded (RFC 7692 §7.2.2).
 //!
 //! In come the payload bytes of compressed messages, unmasked, in any pieces; out go their content, as early as DEFLATE
-//! (RFC 1951) determines it, and what is wrong with it. RFC 7692 §7.2.2: "Append 4 octets of 0x00
+//! (RFC 1951) determines it, and its faults. RFC 7692 §7.2.2: "Append 4 octets of 0x00
 //! 0x00 0xff 0xff to the tail end of the payload of the message" and "Decompress the resulting data using DEFLATE."
 //!
 //! ```text
 //!  Inflater (one direction of one connection)     InflaterPool (one worker)
 //!  ┌──────────────────────────────┐   ticket      ┌────────┬────────┬────────┐
 //!  │ History: the last 32 KiB out │ ────────────► │ slot 0 │ slot 1 │  …     │  each a zlib state of 48 KiB
-//!  │ what is lost, was reported   │               └────────┴────────┴────────┘
+//!  │ the loss, if there was one   │               └────────┴────────┴────────┘
 //!  └──────────────────────────────┘               scratch: 64 KiB, shared
 //! ```
 //!
@@ -24,7 +24,7 @@
 //! - A message must end where a block ends; one that does not is corrupt, and no content is made from the appended tail.
 //! - Output is unlimited and never kept: the caller counts it, compares it with limits, and keeps it.
 //!
-//! Not here: which messages are compressed (RSV1), what was negotiated, UTF-8.
+//! Not here: which messages are compressed (RSV1), the negotiation, UTF-8.
 //!
 //! ```
 //! use wslens::types::{Direction, Limits};

@@ -7,7 +7,7 @@ use crate::websocket::mask;
 /// Evidence, in tenths of bits.
 pub(super) type Tenths = i32;
 
-/// What is known of the sender's frames.
+/// The known properties of the sender's frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExpectedFrames {
     /// Whether they are masked.
