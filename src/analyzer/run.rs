@@ -56,7 +56,7 @@ use crate::capture::{CaptureError, Input, Packet, Secrets};
 #[cfg(feature = "live")]
 use crate::capture::{Live, LiveEvent};
 use crate::event::Sink;
-use crate::net::Segment;
+use crate::net::{Segment, Transport};
 use crate::tls::KeyLog;
 use crate::types::PacketRef;
 
@@ -228,18 +228,20 @@ impl Analyzer {
         let shared = &mut self.shared;
         shared.memory.table = self.table.footprint();
         // Looked at where it is: a copy would wait until all fields of the segment are written.
-        let quic = &mut self.quic;
-        let segment = self.net.segment(packet, |datagram| quic.add(&datagram));
+        let decoded = self.net.decode(packet);
         let mut error = None;
         let mut out = Out { sink, error: &mut error, shared };
         self.table.age(packet.seen, &mut out);
-        if let Some(segment) = &segment {
+        if let Some(Transport::Tcp(segment)) = &decoded {
             if intake.takes(segment) {
                 intake.deliver(out.sink);
                 self.table.arrive(segment, &mut out);
                 intake.delivered(out.sink, self.table.connections());
             }
         } else {
+            if let Some(Transport::Udp(datagram)) = &decoded {
+                self.quic.add(datagram);
+            }
             shared.memory.datagrams = self.net.held() + self.quic.held();
         }
         error.map_or(Ok(()), Err)

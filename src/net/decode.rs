@@ -85,33 +85,14 @@ impl Decoder {
     }
 
     /// The segment or datagram in `packet`, or in the IP packet that this one completes. Each packet is counted.
-    pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Option<Transport<'a>> {
-        let mut datagram = None;
-        let segment = self.segment(packet, |found| datagram = Some(found));
-        segment.map(Transport::Tcp).or(datagram.map(Transport::Udp))
-    }
-
-    /// The same with the segment as it is, and the datagram given to `udp`: a [`Transport`] would have to be copied, for
-    /// more than all other work on a TCP segment here.
     #[inline]
-    pub fn segment<'a>(&'a mut self, packet: &Packet<'a>, udp: impl FnOnce(Datagram<'a>)) -> Option<Segment<'a>> {
+    pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Option<Transport<'a>> {
         self.counts.cut_packets += u64::from(all(packet).cut() > 0);
-        let plain = plain_segment(packet);
-        if plain.is_some() {
+        if let Some(segment) = plain_segment(packet) {
             self.counts.segments += 1;
-            return plain;
+            return Some(Transport::Tcp(segment));
         }
-        let transport = match plain_packet(packet) {
-            Some(transport) => self.counts.add(transport),
-            None => self.decode_any(packet)?,
-        };
-        match transport {
-            Transport::Tcp(segment) => Some(segment),
-            Transport::Udp(datagram) => {
-                udp(datagram);
-                None
-            }
-        }
+        self.decode_other(packet)
     }
 
     /// Drops incomplete packets: the capture is over. Only the counts change.
@@ -133,8 +114,11 @@ impl Decoder {
 
     /// The general way, for packets of every kind.
     #[inline(never)]
-    fn decode_any<'a>(&'a mut self, packet: &Packet<'a>) -> Option<Transport<'a>> {
+    fn decode_other<'a>(&'a mut self, packet: &Packet<'a>) -> Option<Transport<'a>> {
         let (link, seen) = (packet.link, packet.seen);
+        if let Some(transport) = plain_packet(packet) {
+            return Some(self.counts.add(transport));
+        }
         let found = match link::ip_packet(link, all(packet)).and_then(|ip| unwrap_ip(ip, seen)) {
             Ok(Inner::Fragment(part)) => {
                 self.counts.fragments += 1;
@@ -187,7 +171,8 @@ fn all<'a>(packet: &Packet<'a>) -> Captured<'a> {
     Captured::new(packet.bytes, usize::try_from(packet.original_len).unwrap_or(usize::MAX))
 }
 
-/// The segment of a packet of the usual kind; `None` for any other, which may have one.
+/// The segment of a packet of the usual kind; `None` for any other. It is not read through a [`Transport`] or a `Result`:
+/// copies of those cost as many instructions as all the rest of this.
 #[inline(always)]
 fn plain_segment<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
     let ip = plain_ip(packet.bytes.get(plain_offset(packet)?..)?)?;
@@ -195,7 +180,6 @@ fn plain_segment<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
 }
 
 /// The segment or datagram of a packet of the usual kind; `None` for any other, which the general way decodes.
-#[inline(never)]
 fn plain_packet<'a>(packet: &Packet<'a>) -> Option<Transport<'a>> {
     plain_transport(packet.bytes.get(plain_offset(packet)?..)?, packet.seen)
 }

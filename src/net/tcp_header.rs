@@ -15,7 +15,8 @@ const MIN_LEN: usize = 20;
 ///
 /// # Errors
 /// The first 20 bytes were not captured, or the header's length is shorter than that or longer than the IP packet.
-#[inline]
+// Inlined, its result is not copied.
+#[inline(always)]
 pub fn segment<'a>(packet: &IpPacket<'a>, seen: PacketRef) -> Result<Segment<'a>, Undecoded> {
     let (header, rest) = packet.payload.header::<MIN_LEN>()?;
     let fields = Fields::read(header).ok_or(Undecoded::Malformed)?;
