@@ -1,12 +1,6 @@
 //! The bodies of the targets, which `cargo test` runs over the seeds too: see `tests/all/fuzzed/`.
 
-/// What the bodies use of the helpers of all tests.
-mod common {
-    #![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests are tests")]
-
-    #[path = "../../../tests/common/packets.rs"]
-    pub(crate) mod packets;
-}
+mod common;
 
 #[path = "../../tests/all/fuzzed/mod.rs"]
 mod fuzzed;
