@@ -37,7 +37,7 @@ impl Sample {
 pub(crate) fn samples() -> Vec<Sample> {
     let mut folders: Vec<_> = folder(Path::new("samples")).into_iter().filter(|path| path.is_dir()).collect();
     folders.retain(|path| path.file_name().is_some_and(|name| name != "__pycache__"));
-    assert!(folders.len() > 20, "samples/ is not complete");
+    assert!(folders.len() >= 53, "samples/ is not complete: {} folders", folders.len());
     folders.iter().map(|path| sample(path)).collect()
 }
 
